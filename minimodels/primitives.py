@@ -1,0 +1,89 @@
+r"""Numerically safe building blocks for losses, as SymPy functions with derivatives of their own.
+
+===========================================  =================================================
+``sigmoid(x)``                               :math:`1/(1+e^{-x})`
+``softplus(x)``                              :math:`\log(1+e^{x})`
+``logsumexp((w_1, a_1), ..., (w_m, a_m))``   :math:`\log\sum_i w_i e^{a_i}`
+``softmax(k, (w_1, a_1), ..., (w_m, a_m))``  :math:`w_k e^{a_k}/\sum_i w_i e^{a_i}`
+===========================================  =================================================
+
+The weights are the multiplicities of identical terms (they may be real, and zero drops a term).
+Kernels evaluate all four in shifted form, so that no logit of either sign overflows;
+`elementary` rewrites them with plain exponentials for symbolic work.
+"""
+
+from typing import Any
+
+import sympy as sp
+
+
+class sigmoid(sp.Function):
+    r"""Logistic function :math:`1/(1+e^{-x})`."""
+
+    nargs = 1
+
+    @classmethod
+    def eval(cls, x: sp.Expr) -> sp.Expr | None:
+        if x.is_zero:
+            return sp.Rational(1, 2)
+        return None
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        x = self.args[0]
+        return sigmoid(x) * sigmoid(-x)
+
+
+class softplus(sp.Function):
+    r""":math:`\log(1+e^{x})`, the integral of the logistic function."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return sigmoid(self.args[0])
+
+
+class LogSumExp(sp.Function):
+    """Flat form of `logsumexp`: arguments w_1, a_1, w_2, a_2, ..."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        k, is_exponent = divmod(argindex - 1, 2)
+        share = SoftMax(sp.Integer(k), *self.args)
+        return share if is_exponent else share / self.args[2 * k]
+
+
+class SoftMax(sp.Function):
+    """Flat form of `softmax`: arguments k, w_1, a_1, w_2, a_2, ... with k counted from 0."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        k = int(self.args[0])
+        j, is_exponent = divmod(argindex - 2, 2)
+        terms = self.args[1:]
+        slope = self * ((1 if j == k else 0) - SoftMax(sp.Integer(j), *terms))
+        return slope if is_exponent else slope / terms[2 * j]
+
+
+def logsumexp(*terms: tuple[Any, Any]) -> sp.Expr:
+    r"""Return :math:`\log\sum_i w_i e^{a_i}` for pairs ``(w_i, a_i)``."""
+    return LogSumExp(*(sp.sympify(x) for pair in terms for x in pair))
+
+
+def softmax(k: int, *terms: tuple[Any, Any]) -> sp.Expr:
+    r"""Return the share :math:`w_k e^{a_k}/\sum_i w_i e^{a_i}` of term ``k``, counted from 0."""
+    return SoftMax(sp.Integer(k), *(sp.sympify(x) for pair in terms for x in pair))
+
+
+def elementary(expr: sp.Expr) -> sp.Expr:
+    """Rewrite the four primitives with exponentials and logarithms, for symbolic manipulation."""
+
+    def total(terms: tuple[sp.Expr, ...]) -> sp.Expr:
+        return sp.Add(*(w * sp.exp(a) for w, a in zip(terms[::2], terms[1::2], strict=True)))
+
+    def share(k: sp.Integer, *terms: sp.Expr) -> sp.Expr:
+        return terms[2 * int(k)] * sp.exp(terms[2 * int(k) + 1]) / total(terms)
+
+    return (
+        expr.replace(sigmoid, lambda x: 1 / (1 + sp.exp(-x)))
+        .replace(softplus, lambda x: sp.log(1 + sp.exp(x)))
+        .replace(LogSumExp, lambda *terms: sp.log(total(terms)))
+        .replace(SoftMax, share)
+    )
