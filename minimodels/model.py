@@ -1,0 +1,286 @@
+"""How a minimal model is stated: symbols, parameters, one expression, observables, source.
+
+Three kinds share one statement:
+
+===============  ============================================  =======================
+`GradientFlow`   :math:`\\dot x_i = -\\eta_i\\,\\partial\\mathcal L/\\partial x_i`  given by its loss
+`Flow`           :math:`\\dot x_i = \\eta_i f_i(x)`               given by its drift
+`Map`            :math:`x_i \\leftarrow x_i + \\eta_i (F_i(x) - x_i)`  given by its update
+===============  ============================================  =======================
+
+The rates :math:`\\eta_i` are 1 unless stated. Everything else (kernels, Jacobians, fixed points,
+derivations, LaTeX) is taken from these expressions.
+"""
+
+import copy
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar, Self
+
+import sympy as sp
+
+from minimodels.errors import InputError, unknown
+
+Statement = sp.Expr | str | float
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A real parameter: default, meaning, and the closed interval it may lie in.
+
+    The default may be an expression of parameters stated before it (``M`` follows ``N``).
+    """
+
+    default: float | str
+    meaning: str = ""
+    low: float = -math.inf
+    high: float = math.inf
+
+
+@dataclass(frozen=True)
+class State:
+    """A state variable: its initial value and its meaning."""
+
+    init: float
+    meaning: str = ""
+
+
+@dataclass(frozen=True)
+class Event:
+    """The crossing of ``expr`` through ``level``; direction +1 up, -1 down, 0 either way."""
+
+    expr: Statement
+    level: float = 0.0
+    direction: int = 1
+
+    def __post_init__(self) -> None:
+        if self.direction not in (-1, 0, 1):
+            raise InputError(f"an event's direction is +1 (up), -1 (down) or 0 (either); got {self.direction!r}.")
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """A condition ``expr >= 0`` on the parameters, with the sentence that says what to do."""
+
+    expr: Statement
+    sentence: str
+
+
+@dataclass(kw_only=True, eq=False)
+class Model:
+    """What every kind of model shares; use `GradientFlow`, `Flow` or `Map`.
+
+    Parameters
+    ----------
+    name : str
+        A Python identifier.
+    state : mapping of str to State or float
+        State variables with their initial values, in order.
+    parameters : mapping of str to Parameter or float
+        Real parameters with their defaults.
+    observables : mapping of str to expression
+        Named functions of states and parameters, e.g. progress measures.
+    events : mapping of str to Event
+        Crossings located during every integration, e.g. ``escape_time``.
+    rates : mapping of str to expression
+        Rate of a state, a number or an expression of the parameters (default 1).
+    constraints : sequence of Constraint
+        Conditions on the parameters.
+    source : str
+        Paper and equation.
+    options : mapping of str to str or int
+        Structural choices this statement was built with.
+
+    Symbols are matched by name: any SymPy symbol called ``x`` means the state or parameter ``x``.
+    """
+
+    name: str
+    state: Any
+    parameters: Any = field(default_factory=dict)
+    observables: Any = field(default_factory=dict)
+    events: Any = field(default_factory=dict)
+    rates: Any = field(default_factory=dict)
+    constraints: tuple[Constraint, ...] = ()
+    source: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    kind: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        if not self.name.isidentifier():
+            raise InputError(f"a model's name must be a Python identifier; got {self.name!r}.")
+        states = {k: v if isinstance(v, State) else State(float(v)) for k, v in dict(self.state).items()}
+        if not states:
+            raise InputError(f"model {self.name!r} has no state variable; give at least one.")
+        self.parameters = {
+            k: v if isinstance(v, Parameter) else Parameter(float(v)) for k, v in dict(self.parameters).items()
+        }
+        both = set(states) & set(self.parameters)
+        if both:
+            raise InputError(f"{sorted(both)[0]!r} is both a state and a parameter of {self.name!r}; rename one.")
+        self.state_info = states
+        self.state = tuple(states)
+        self.init = {k: s.init for k, s in states.items()}
+        self.given: dict[str, float] = {}
+        self.symbols = {k: sp.Symbol(k, real=True) for k in (*self.state, *self.parameters)}
+        self.observables = {k: self.expression(v, f"observable {k!r}") for k, v in self.observables.items()}
+        self.events = {
+            k: Event(self.expression(e.expr, f"event {k!r}"), e.level, e.direction) for k, e in self.events.items()
+        }
+        for name in self.rates:
+            if name not in self.state:
+                raise unknown("state in rates", name, self.state)
+        self.defaults = {
+            k: self.parameter_expression(p.default, f"default of {k!r}") for k, p in self.parameters.items()
+        }
+        self.rates = {k: self.parameter_expression(self.rates.get(k, 1), f"rate of {k!r}") for k in self.state}
+        self.constraints = tuple(
+            Constraint(self.parameter_expression(c.expr, "a constraint"), c.sentence) for c in self.constraints
+        )
+        for reserved in ("loss", "time", "step", "status"):
+            if reserved in self.symbols or reserved in self.observables or reserved in self.events:
+                raise InputError(f"{reserved!r} is the name of a result and cannot be redefined in {self.name!r}.")
+
+    def expression(self, statement: Statement, what: str) -> sp.Expr:
+        """Return ``statement`` in this model's symbols; unknown symbols are an error."""
+        return self._parse(statement, what, self.symbols)
+
+    def parameter_expression(self, statement: Statement, what: str) -> sp.Expr:
+        """Return ``statement`` in this model's parameters."""
+        return self._parse(statement, what, {k: self.symbols[k] for k in self.parameters})
+
+    def _parse(self, statement: Statement, what: str, allowed: Mapping[str, sp.Symbol]) -> sp.Expr:
+        try:
+            expr = sp.sympify(statement, locals=dict(allowed))
+        except (sp.SympifyError, TypeError, SyntaxError) as error:
+            raise InputError(f"the {what} of {self.name!r} is not an expression: {statement!r}.") from error
+        if not isinstance(expr, sp.Expr):
+            raise InputError(f"the {what} of {self.name!r} is not a scalar expression: {statement!r}.")
+        for symbol in expr.free_symbols:
+            if symbol.name not in allowed:
+                raise unknown(f"symbol in the {what} of {self.name!r}", symbol.name, allowed)
+        return expr.xreplace({s: allowed[s.name] for s in expr.free_symbols})
+
+    @property
+    def values(self) -> dict[str, float]:
+        """Value of every parameter: as given, else its default."""
+        values: dict[str, float] = {}
+        for key, default in self.defaults.items():
+            known = {self.symbols[k]: sp.Float(v) for k, v in values.items()}
+            values[key] = self.given[key] if key in self.given else float(default.xreplace(known))
+        return values
+
+    def with_values(self, **values: float) -> Self:
+        """Return the model with some parameters set; every value is checked."""
+        new = copy.copy(self)
+        new.given = dict(self.given)
+        for key, value in values.items():
+            if key not in self.parameters:
+                raise unknown(f"parameter of {self.name!r}", key, [*self.parameters, *self.options])
+            number = new.given[key] = check_number(value, f"parameter {key}")
+            bounds = self.parameters[key]
+            if not bounds.low <= number <= bounds.high:
+                raise InputError(f"`{key}` must lie in [{bounds.low:g}, {bounds.high:g}]; got {key}={number:g}.")
+        for constraint in self.constraints:
+            if new.evaluate(sp.sympify(constraint.expr)) < -1e-9:
+                raise InputError(constraint.sentence.format(**new.values))
+        return new
+
+    def with_rates(self, **rates: Statement) -> Self:
+        """Return the model with some rates set to a number or an expression of the parameters."""
+        new = copy.copy(self)
+        for key in rates:
+            if key not in self.state:
+                raise unknown("state in rates", key, self.state)
+        new.rates = self.rates | {k: self.parameter_expression(v, f"rate of {k!r}") for k, v in rates.items()}
+        return new
+
+    def evaluate(self, expr: sp.Expr) -> float:
+        """Evaluate an expression of the parameters at this model's values (nan where undefined)."""
+        value = sp.N(expr.xreplace({self.symbols[k]: sp.Float(v) for k, v in self.values.items()}))
+        return float(value) if value.is_real else math.nan
+
+    def rate_values(self) -> dict[str, float]:
+        """Return the rate of every state at this model's parameter values."""
+        return {k: self.evaluate(expr) for k, expr in self.rates.items()}
+
+
+def check_number(value: Any, what: str) -> float:
+    """Return ``value`` as a finite float, or say what is wrong."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{what} must be a number; got {value!r}.") from error
+    if not math.isfinite(number):
+        raise InputError(f"{what} must be finite; got {value!r}.")
+    return number
+
+
+@dataclass(kw_only=True, eq=False)
+class GradientFlow(Model):
+    """Gradient flow of a loss, one rate per state; see `Model` for the shared arguments.
+
+    Examples
+    --------
+    >>> import sympy as sp
+    >>> x = sp.Symbol("x")
+    >>> well = GradientFlow(name="double_well", state={"x": 0.1}, loss=(x**2 - 1) ** 2 / 4)
+    >>> well.drift["x"]
+    -x*(x**2 - 1)
+    """
+
+    loss: Any
+
+    kind: ClassVar[str] = "gradient_flow"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.loss = self.expression(self.loss, "loss")
+
+    @cached_property
+    def drift(self) -> dict[str, sp.Expr]:
+        """Minus the gradient of the loss."""
+        return {k: -sp.diff(self.loss, self.symbols[k]) for k in self.state}
+
+
+def _per_state(model: Model, given: Mapping[str, Statement], what: str) -> dict[str, sp.Expr]:
+    for key in given:
+        if key not in model.state:
+            raise unknown(f"state in the {what} of {model.name!r}", key, model.state)
+    for key in model.state:
+        if key not in given:
+            raise InputError(f"the {what} of {model.name!r} lacks the state {key!r}; give one expression per state.")
+    return {k: model.expression(given[k], f"{what} of {k!r}") for k in model.state}
+
+
+@dataclass(kw_only=True, eq=False)
+class Flow(Model):
+    """An autonomous flow given by its drift; for explicit time add a state with drift 1."""
+
+    drift: Any
+
+    kind: ClassVar[str] = "flow"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.drift = _per_state(self, self.drift, "drift")
+
+
+@dataclass(kw_only=True, eq=False)
+class Map(Model):
+    """A discrete map given by its update, ``x <- F(x)``; iterate it with `minimodels.descend`."""
+
+    update: Any
+
+    kind: ClassVar[str] = "map"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.update = _per_state(self, self.update, "update")
+
+    @cached_property
+    def drift(self) -> dict[str, sp.Expr]:
+        """Change of every state in one iteration, F(x) - x."""
+        return {k: self.update[k] - self.symbols[k] for k in self.state}

@@ -1,0 +1,186 @@
+r"""Three nested logits of induction-head formation (Reddy 2024): previous-token, matching and read-out logit.
+
+Layer 1 attends from a label to its item with logit :math:`\beta_1` against :math:`M` other keys, layer 2
+attends from the target to a label with logit :math:`\alpha p`, the classifier reads context labels with gain
+:math:`\xi`:
+
+.. math::
+
+    p &= \frac{e^{\beta_1}}{e^{\beta_1}+M}, \qquad
+    q_c = \frac{B e^{\alpha p}}{B e^{\alpha p}+N-B+E}, \qquad
+    q_o = \frac{B}{B e^{\alpha p}+N-B+E}, \\
+    \mathcal L &= -\xi q_c + \log\left[e^{\xi q_c} + (N/B-1)\,e^{\xi q_o} + L-N/B\right].
+
+:math:`E` is the weight of the tokens that are not labels: 0 (``attend="labels"``) or
+:math:`(N+1)e^{-\beta_2}` (``"all"``). The exact-position forms keep every position of the sequence and average
+over the slots of the target's class; there :math:`N` and :math:`B` are structural (one kernel each).
+
+Source: G. Reddy, "The mechanistic basis of data dependence and abrupt learning in an in-context
+classification task", ICLR 2024 (arXiv 2312.03002), phenomenological model; the exact-position form is the
+large-D limit of its two-parameter induction head.
+"""
+
+from itertools import combinations
+from math import factorial
+
+import sympy as sp
+
+from minimodels.errors import InputError
+from minimodels.model import Constraint, Event, GradientFlow, Parameter, State
+from minimodels.primitives import logsumexp, sigmoid, softmax
+
+ATTEND = ("all", "labels", "exact", "exact-labels")
+MAX_ARRANGEMENTS = 500
+
+
+def build(attend: str = "all", beta_2: str = "fixed", N: float = 8, B: float = 1) -> GradientFlow:
+    """Return the nested-logit model.
+
+    Parameters
+    ----------
+    attend : {"all", "labels", "exact", "exact-labels"}
+        Keys of layer 2: every token or the labels only, in the mean field or with exact positions.
+    beta_2 : {"fixed", "free"}
+        Whether the logit of attending to labels is a parameter (0 unless set) or a fourth state.
+    N, B : float
+        Item-label pairs and copies of each class in the context; integers with exact positions.
+    """
+    if attend not in ATTEND:
+        raise InputError(f"`attend` must be one of {', '.join(map(repr, ATTEND))}; got {attend!r}.")
+    if beta_2 not in ("fixed", "free"):
+        raise InputError(f"`beta_2` is 'fixed' (a parameter) or 'free' (a state) here; got {beta_2!r}.")
+    labels_only = attend.endswith("labels")
+    if labels_only and beta_2 == "free":
+        raise InputError("`beta_2='free'` needs attend='all' or 'exact': with labels only it has no effect.")
+    exact = attend.startswith("exact")
+    loss, observables = exact_positions(labels_only, N, B) if exact else mean_field(labels_only)
+    state = {
+        "beta_1": State(0.01, "layer-1 logit: attend to the previous token"),
+        "alpha": State(0.01, "layer-2 logit: match of buffered item and target item"),
+        "xi": State(0.01, "classifier gain on the attended label"),
+    }
+    parameters = {
+        "N": Parameter(N, "item-label pairs in the context", *((N, N) if exact else (1,))),
+        "L": Parameter(32, "number of labels", 1),
+        "B": Parameter(B, "burstiness: copies of each context class", *((B, B) if exact else (1,))),
+    }
+    if exact:
+        parameters["eps"] = Parameter(0, "within-class noise", 0)
+    else:
+        parameters["M"] = Parameter("N", "keys competing with the previous token in layer 1", 1e-9)
+    if beta_2 == "free":
+        state["beta_2"] = State(0.01, "layer-2 logit: attend to label tokens")
+    elif not labels_only:
+        parameters["beta_2"] = Parameter(0, "layer-2 logit: attend to label tokens")
+    return GradientFlow(
+        name="nested_logit",
+        state=state,
+        parameters=parameters,
+        loss=loss,
+        observables=observables,
+        events={"escape_time": Event(observables["correct"], 0.5)},
+        constraints=(
+            Constraint("L - N/B", "`L` must be at least N/B, the labels in a context; got L={L:g}, N={N:g}, B={B:g}."),
+            Constraint("N - B", "`B` must not exceed N; got B={B:g}, N={N:g}."),
+        ),
+        source="Reddy, ICLR 2024 (arXiv 2312.03002), nested-logit model of the induction head",
+        options={"attend": attend, "beta_2": beta_2},
+    )
+
+
+def mean_field(labels_only: bool) -> tuple[sp.Expr, dict[str, sp.Expr]]:
+    """Return loss and observables when all positions are alike."""
+    N, L, B, M, beta_1, alpha, xi, beta_2 = sp.symbols("N L B M beta_1 alpha xi beta_2", real=True)
+    E = sp.Integer(0) if labels_only else (N + 1) * sp.exp(-beta_2)
+    p = sigmoid(beta_1 - sp.log(M))
+    keys = ((B, alpha * p), (N - B + E, 0))
+    q_c = softmax(0, *keys)
+    q_o = B * sp.exp(-logsumexp(*keys))
+    labels = ((1, 0), (N / B - 1, xi * (q_o - q_c)), (L - N / B, -xi * q_c))
+    correct = softmax(0, *labels)
+    return logsumexp(*labels), {
+        "correct": correct,
+        "CLA": correct + softmax(1, *labels),
+        "ILA": p,
+        "TILA": q_c,
+        "TLA": q_c + (N / B - 1) * q_o,
+    }
+
+
+def exact_positions(labels_only: bool, N: float, B: float) -> tuple[sp.Expr, dict[str, sp.Expr]]:
+    """Return loss and observables averaged over the arrangements of the classes in the context.
+
+    Contents are orthonormal: the buffer of token j overlaps with the target by the layer-1 attention that j
+    pays to the items of the target's class, those being reduced by 1/(1+eps^2).
+    """
+    if N != int(N) or B != int(B) or N < 2 or not 1 <= B < N or N % B:
+        raise InputError(f"exact positions need integers N >= 2 and B < N that divides N; got N={N:g}, B={B:g}.")
+    n, b = int(N), int(B)
+    contexts = factorial(n) // factorial(b) ** (n // b) // factorial(n // b - 1)
+    if contexts > MAX_ARRANGEMENTS:
+        raise InputError(
+            f"exact positions at N={n}, B={b} average over {contexts} arrangements, the limit is {MAX_ARRANGEMENTS}: "
+            "lower N, use B=1 or the mean field (attend='all')."
+        )
+    L, eps, beta_1, alpha, xi, beta_2 = sp.symbols("L eps beta_1 alpha xi beta_2", real=True)
+    overlap = 1 / (1 + eps**2)
+    to_label = sp.Integer(0) if labels_only else beta_2
+
+    def attention(token: int, key: int) -> sp.Expr:
+        if token == 1:
+            return sp.Integer(1)
+        previous = sigmoid(beta_1 - sp.log(token - 1))
+        return previous if key == token - 1 else sigmoid(sp.log(token - 1) - beta_1) / (token - 1)
+
+    def match(token: int, slots: tuple[int, ...]) -> sp.Expr:
+        seen = [2 * k - 1 for k in slots if 2 * k - 1 <= token]
+        own = attention(token, token) if token == 2 * n + 1 else 0
+        return overlap * sp.Add(*(attention(token, item) for item in seen)) + own
+
+    losses, correct, context, tila, tla = [], [], [], [], []
+    for target, others in arrangements(n, b):
+        tokens = [2 * k for k in range(1, n + 1)]
+        keys = [(1, alpha * match(j, target) + to_label) for j in tokens]
+        if not labels_only:
+            keys += [(1, alpha * match(j, target)) for j in range(1, 2 * n + 2, 2)]
+        q = [softmax(k, *keys) for k in range(n)]
+        q_c, *q_o = [sp.Add(*(q[k - 1] for k in slots)) for slots in (target, *others)]
+        labels = [(1, 0), *((1, xi * (x - q_c)) for x in q_o), (L - n // b, -xi * q_c)]
+        losses.append(logsumexp(*labels))
+        correct.append(softmax(0, *labels))
+        context.append(sp.Add(*(softmax(k, *labels) for k in range(n // b))))
+        tila.append(q_c)
+        tla.append(sp.Add(*q))
+
+    def mean(values: list[sp.Expr]) -> sp.Expr:
+        return sp.Add(*values) / len(values)
+
+    ila = mean([attention(2 * k, 2 * k - 1) for k in range(1, n + 1)])
+    return mean(losses), {
+        "correct": mean(correct),
+        "CLA": mean(context),
+        "ILA": ila,
+        "TILA": mean(tila),
+        "TLA": mean(tla),
+    }
+
+
+Slots = tuple[int, ...]
+
+
+def arrangements(n: int, b: int) -> list[tuple[Slots, list[Slots]]]:
+    """Return all ways to give b of the n slots to the target's class and the rest, by b, to the others."""
+
+    def split(slots: Slots) -> list[list[Slots]]:
+        if not slots:
+            return [[]]
+        first, rest = slots[0], slots[1:]
+        groups = [(first, *more) for more in combinations(rest, b - 1)]
+        return [[group, *tail] for group in groups for tail in split(tuple(k for k in rest if k not in group))]
+
+    every = tuple(range(1, n + 1))
+    return [
+        (target, others)
+        for target in combinations(every, b)
+        for others in split(tuple(k for k in every if k not in target))
+    ]
