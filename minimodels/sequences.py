@@ -1,0 +1,269 @@
+"""The item-label task: sequences x_1, l_1, ..., x_N, l_N, x_q whose last item asks for its label.
+
+Reddy (ICLR 2024), data as in the author's programs. Sequence i of a seed is a function of (seed, i) alone: sequences
+are drawn in blocks of `BLOCK`, each from its own counter-based stream, so any range can be drawn again, in any order.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minimodels.errors import InputError
+
+BLOCK = 128  # the paper's minibatch: novel class means are redrawn for every block
+
+FloatArray: TypeAlias = NDArray[np.float32]
+IntArray: TypeAlias = NDArray[np.int64]
+
+# The independent streams of one seed. A new use takes a new number and leaves the old draws as they are.
+EMBEDDINGS, TRAINING, HELD_OUT, IN_CONTEXT = range(4)
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """What is drawn once per run: `labels` (L, D) and class means `means` (K, D), entries N(0, 1/D)."""
+
+    labels: FloatArray
+    means: FloatArray
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """A batch of n sequences; T = 2N + 1 tokens, token 2k an item and 2k + 1 its label (counted from 0).
+
+    Attributes
+    ----------
+    content : (n, T, D) what the tokens hold.
+    shift : (n,) the first position s; token t sits at position s + t.
+    labels : (n, N) the label in every slot.
+    target : (n,) the label of the last item.
+    matches : (n, N) which slots hold an item of the target's class.
+    novel : (n,) whether the classes are novel.
+    """
+
+    content: FloatArray
+    shift: IntArray
+    labels: IntArray
+    target: IntArray
+    matches: NDArray[np.bool_]
+    novel: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def tokens(self, positions: int) -> FloatArray:
+        """The tokens (n, T, positions + D): a one-hot position first, then the content."""
+        n, length, width = self.content.shape
+        out = np.zeros((n, length, positions + width), np.float32)
+        out[np.arange(n)[:, None], np.arange(length), self.shift[:, None] + np.arange(length)] = 1
+        out[:, :, positions:] = self.content
+        return out
+
+
+@dataclass(frozen=True)
+class ItemLabelTask:
+    """Predict the label of x_q, where an item is x = (mu_k + eps eta)/sqrt(1 + eps^2), eta ~ N(0, I/D).
+
+    ================  =========================================================================================
+    N                 item-label pairs in the context (sequence length 2N + 1)
+    L                 labels; the label of class k is k mod L
+    K                 classes; a multiple of L
+    B                 burstiness: copies of every context class; divides N, B < N
+    D                 content dimension
+    eps               within-class noise
+    p_B               probability that a sequence is bursty; otherwise context and target are i.i.d.
+    p_C               probability that a sequence uses novel classes (always bursty)
+    K_c               novel classes per block of 128 sequences, or None: a fresh item for every context label
+    N_max             2 N_max + 1 position dimensions, the sequence shifted at random; N_max = N: no shift
+    unique_labels     whether the N/B classes of a bursty context have distinct labels
+    ================  =========================================================================================
+
+    Classes are equally frequent. With `unique_labels` the labels are drawn first, then a class of each.
+
+    Raises
+    ------
+    InputError
+        If an option cannot be; the sentence says what is allowed.
+
+    References
+    ----------
+    G. Reddy, The mechanistic basis of data dependence and abrupt learning in an in-context classification task,
+    ICLR 2024 (arXiv 2312.03002); sampling rules as in the author's program.
+    """
+
+    N: int = 8
+    L: int = 32
+    K: int = 128
+    B: int = 1
+    D: int = 63
+    eps: float = 0.1
+    p_B: float = 1.0
+    p_C: float = 0.0
+    K_c: int | None = 128
+    N_max: int = 32
+    unique_labels: bool = True
+
+    def __post_init__(self) -> None:
+        for name, low in (("N", 2), ("L", 2), ("K", 1), ("B", 1), ("D", 1), ("N_max", 1)):
+            _whole(name, getattr(self, name), low)
+        if self.K_c is not None:
+            _whole("K_c", self.K_c, 1)
+        if self.N % self.B or self.B == self.N:
+            divisors = [str(b) for b in range(1, self.N) if self.N % b == 0]
+            raise InputError(f"`B` must divide `N` and be below it; got B={self.B}, N={self.N}: use {_or(divisors)}.")
+        for name, value in (("K", self.K), ("K_c", self.K_c)):
+            if value is not None and value % self.L:
+                raise InputError(
+                    f"`{name}` must be a multiple of `L`; got {name}={value}, L={self.L}: "
+                    f"use {_or([str(m) for m in (value // self.L * self.L, (value // self.L + 1) * self.L) if m])}."
+                )
+        if self.unique_labels and self.L < self.N // self.B:
+            raise InputError(
+                f"`L` must be at least N/B = {self.N // self.B} for distinct context labels; got L={self.L}: "
+                "raise `L`, or set `unique_labels` to False."
+            )
+        if self.N_max < self.N:
+            raise InputError(f"`N_max` must be at least `N`; got N_max={self.N_max}, N={self.N}: use {self.N} or more.")
+        if not (np.isfinite(self.eps) and self.eps >= 0):
+            raise InputError(f"`eps` must be finite and not negative; got {self.eps}: 0.1 is the paper's value.")
+        for name in ("p_B", "p_C"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"`{name}` must be a probability; got {getattr(self, name)}: use a value in [0, 1].")
+
+    @property
+    def N_c(self) -> int:
+        """Distinct classes in a bursty context, N/B."""
+        return self.N // self.B
+
+    @property
+    def length(self) -> int:
+        """Tokens in a sequence, 2N + 1."""
+        return 2 * self.N + 1
+
+    @property
+    def positions(self) -> int:
+        """Position dimensions, P = 2 N_max + 1."""
+        return 2 * self.N_max + 1
+
+    @property
+    def width(self) -> int:
+        """Width of a token, d = P + D."""
+        return self.positions + self.D
+
+    def embeddings(self, seed: int) -> Embeddings:
+        """Label vectors and class means of the run with this seed."""
+        rng = _stream(seed, EMBEDDINGS, 0)
+        return Embeddings(_gaussian(rng, (self.L, self.D)), _gaussian(rng, (self.K, self.D)))
+
+    def sample(self, seed: int, start: int, count: int, *, stream: int = TRAINING) -> Sequences:
+        """Sequences `start`, ..., `start + count - 1` of a stream of this seed."""
+        _whole("start", start, 0)
+        _whole("count", count, 1)
+        blocks = [
+            self._block(seed, stream, block, start - block * BLOCK, start + count - block * BLOCK)
+            for block in range(start // BLOCK, (start + count - 1) // BLOCK + 1)
+        ]
+        if len(blocks) == 1:
+            return blocks[0]
+        names = Sequences.__dataclass_fields__
+        return Sequences(**{name: np.concatenate([getattr(b, name) for b in blocks]) for name in names})
+
+    def batches(self, seed: int, size: int, *, first: int = 0, stream: int = TRAINING) -> Iterator[Sequences]:
+        """Minibatches without end, beginning with number `first`; batch b holds sequences b*size, ..."""
+        index = first
+        while True:
+            yield self.sample(seed, index * size, size, stream=stream)
+            index += 1
+
+    def _block(self, seed: int, stream: int, block: int, low: int, high: int) -> Sequences:
+        """Draw a whole block, the same whatever part of it is asked for, and return rows low:high of it."""
+        emb = _embeddings(self, seed)
+        rng = _stream(seed, stream, block)
+        rows, N, N_c = np.arange(BLOCK), self.N, self.N_c
+        bursty_draw, novel_draw = rng.random((2, BLOCK))
+        novel = novel_draw < self.p_C
+        iid = ~novel & (bursty_draw >= self.p_B)
+        shift = rng.integers(0, 2 * (self.N_max - N), BLOCK, endpoint=True)
+        slots = rng.random((BLOCK, N)).argsort(axis=1) % N_c  # which of the N_c classes sits in each slot: B copies
+        asked = rng.integers(0, N, BLOCK)  # the target's class is that of a uniformly chosen slot
+
+        classes = self._distinct(rng, self.K)[rows[:, None], slots]
+        target = classes[rows, asked]
+        if self.p_B < 1:
+            loose = rng.integers(0, self.K, (BLOCK, N + 1))
+            classes = np.where(iid[:, None], loose[:, :N], classes)
+            target = np.where(iid, loose[:, N], target)
+        means = emb.means[np.concatenate([classes, target[:, None]], axis=1)]
+        if self.p_C > 0:
+            fresh, fresh_means = self._novel(rng, slots, asked)
+            classes = np.where(novel[:, None], fresh[:, :N], classes)
+            target = np.where(novel, fresh[:, N], target)
+            means = fresh_means if novel.all() else np.where(novel[:, None, None], fresh_means, means)
+
+        noise = _gaussian(rng, (BLOCK, N + 1, self.D))
+        noise *= np.float32(self.eps)
+        noise += means
+        noise /= np.float32(np.sqrt(1 + self.eps**2))
+        labels = classes % self.L
+        content = np.empty((BLOCK, self.length, self.D), np.float32)
+        content[:, 0::2] = noise
+        content[:, 1::2] = emb.labels[labels]
+        part = slice(max(low, 0), min(high, BLOCK))
+        return Sequences(
+            content[part],
+            shift[part],
+            labels[part],
+            (target % self.L)[part],
+            (classes == target[:, None])[part],
+            novel[part],
+        )
+
+    def _distinct(self, rng: np.random.Generator, number: int) -> IntArray:
+        """The N_c classes of each bursty context, out of `number`: (BLOCK, N_c)."""
+        if not self.unique_labels:
+            return rng.integers(0, number, (BLOCK, self.N_c))
+        labels = rng.random((BLOCK, self.L)).argsort(axis=1)[:, : self.N_c]
+        return labels + self.L * rng.integers(0, number // self.L, (BLOCK, self.N_c))
+
+    def _novel(self, rng: np.random.Generator, slots: IntArray, asked: IntArray) -> tuple[IntArray, FloatArray]:
+        """Novel classes (BLOCK, N + 1), target last, and their means; a fresh class has the number label + L*place."""
+        rows = np.arange(BLOCK)[:, None]
+        place = np.concatenate([slots, slots[np.arange(BLOCK), asked][:, None]], axis=1)
+        if self.K_c is not None:
+            means = _gaussian(rng, (self.K_c, self.D))
+            classes = self._distinct(rng, self.K_c)[rows, place]
+            return classes, means[classes]
+        means = _gaussian(rng, (BLOCK, self.N_c, self.D))
+        labels = self._distinct(rng, self.L)[rows, place]
+        return labels + self.L * place, means[rows, place]
+
+
+@lru_cache(maxsize=32)
+def _embeddings(task: ItemLabelTask, seed: int) -> Embeddings:
+    return task.embeddings(seed)
+
+
+def _stream(seed: int, stream: int, block: int) -> np.random.Generator:
+    _whole("seed", seed, 0)
+    key = np.array([seed, stream], np.uint64)
+    return np.random.Generator(np.random.Philox(key=key, counter=np.array([0, 0, 0, block], np.uint64)))
+
+
+def _gaussian(rng: np.random.Generator, shape: tuple[int, ...]) -> FloatArray:
+    """Entries N(0, 1/D), D the last length."""
+    out = rng.standard_normal(shape, np.float32)
+    out *= np.float32(1 / np.sqrt(shape[-1]))
+    return out
+
+
+def _whole(name: str, value: object, low: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < low:
+        raise InputError(f"`{name}` must be a whole number of at least {low}; got {value!r}: use {low} or more.")
+
+
+def _or(values: list[str]) -> str:
+    return values[0] if len(values) == 1 else ", ".join(values[:-1]) + " or " + values[-1]

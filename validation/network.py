@@ -1,0 +1,93 @@
+r"""The two-layer attention-only network of Reddy (2024), computed for what the last-token loss needs.
+
+.. math::
+
+    v_i &= u_i + V_1 \sum_{j\le i} p^1_{ij} u_j, \qquad w_i = v_i + V_2 \sum_{j\le i} p^2_{ij} v_j, \\
+    p^m_{ij} &= \frac{\exp[(K_m y_j)\cdot(Q_m y_i)]}{\sum_{k\le i}\exp[(K_m y_k)\cdot(Q_m y_i)]}
+    \qquad (y = \text{input of layer } m),
+
+one head per layer, no output projection, no :math:`1/\sqrt d`, the causal mask includes the token itself. The last
+:math:`w_n` passes through layers :math:`h \leftarrow \mathrm{ReLU}(W h + b)`, b one scalar each, and logits are
+:math:`S h`.
+
+Only :math:`w_n` is needed, so layer 2 has one query :math:`k = K_2^\top Q_2 v_n`, whose logits are
+:math:`k\cdot v_j = k\cdot u_j + \sum_l p^1_{jl}\,(V_1^\top k)\cdot u_l`, and
+:math:`\sum_j p^2_j v_j = \sum_j p^2_j u_j + V_1\sum_l (\sum_j p^2_j p^1_{jl}) u_l`: no buffer
+:math:`\sum_l p^1_{jl}u_l` is ever formed, and the only product over all tokens is :math:`(Q_1^\top K_1)^\top u_i`.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from minimodels.errors import InputError
+from minimodels.sequences import ItemLabelTask
+
+Parameters = dict[str, Tensor]
+
+_INITIAL = 4  # stream of a seed, after those of minimodels.sequences
+
+
+@dataclass(frozen=True)
+class AttentionOnly:
+    """Two attention layers of one head, then `layers` ReLU layers with one scalar bias each, then the read-out.
+
+    Width d = 2 N_max + 1 + D follows from the task. Initialisation (author's program): Q, K, V entries N(0, 1/D);
+    W entries N(0, 2/d); b and S entries N(0, 1/d).
+    """
+
+    layers: int = 3
+
+    def __post_init__(self) -> None:
+        if isinstance(self.layers, bool) or not isinstance(self.layers, int) or self.layers < 0:
+            raise InputError(f"`layers` must be a whole number, 0 or more; got {self.layers!r}: the paper has 3.")
+
+    def initial(self, task: ItemLabelTask, seed: int) -> dict[str, np.ndarray]:
+        """Fresh parameters of one seed."""
+        key = np.array([seed, _INITIAL], np.uint64)
+        rng = np.random.Generator(np.random.Philox(key=key))
+        d = task.width
+
+        def gaussian(variance: float, *shape: int) -> np.ndarray:
+            return (rng.standard_normal(shape) * np.sqrt(variance)).astype(np.float32)
+
+        out = {f"{name}{layer}": gaussian(1 / task.D, d, d) for layer in (1, 2) for name in "QKV"}
+        for layer in range(1, self.layers + 1):
+            out[f"W{layer}"] = gaussian(2 / d, d, d)
+            out[f"b{layer}"] = gaussian(1 / d, 1)
+        return out | {"S": gaussian(1 / d, task.L, d)}
+
+    def stacked(self, task: ItemLabelTask, seeds: tuple[int, ...], device: str = "cpu") -> Parameters:
+        """Fresh parameters of several seeds, side by side along a first axis."""
+        each = [self.initial(task, seed) for seed in seeds]
+        return {name: torch.from_numpy(np.stack([p[name] for p in each])).to(device) for name in each[0]}
+
+    def forward(self, parameters: Parameters, u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits (S, n, L) of the last token, p1 (S, n, T, T) and the last row of p2 (S, n, T), for u (S, n, T, d)."""
+        P = parameters
+        seeds, n, T, d = u.shape
+        flat = u.reshape(seeds * n, T, d)
+        query = torch.bmm(u.reshape(seeds, n * T, d), torch.bmm(P["Q1"].mT, P["K1"]))
+        mask = torch.full((T, T), -torch.inf, dtype=u.dtype, device=u.device).triu(1)
+        p1 = torch.softmax(torch.baddbmm(mask, query.view(seeds * n, T, d), flat.mT), dim=-1)
+
+        def seen(weights: Tensor) -> Tensor:  # (S n, k, T) -> k tensors (S, n, d)
+            return torch.bmm(weights, flat).view(seeds, n, -1, d)
+
+        v = torch.baddbmm(u[:, :, -1], seen(p1[:, -1:])[:, :, 0], P["V1"].mT)
+        k = torch.bmm(torch.bmm(v, P["Q2"].mT), P["K2"])
+        both = torch.stack([k, torch.bmm(k, P["V1"])], dim=-1).view(seeds * n, d, 2)
+        direct, buffered = torch.bmm(flat, both).split(1, dim=-1)
+        p2 = torch.softmax(torch.baddbmm(direct, p1, buffered), dim=1).mT  # (S n, 1, T)
+        mixed = seen(torch.cat([p2, torch.bmm(p2, p1)], dim=1))
+        h = torch.baddbmm(v, torch.baddbmm(mixed[:, :, 0], mixed[:, :, 1], P["V1"].mT), P["V2"].mT)
+        for layer in range(1, self.layers + 1):
+            h = torch.relu(torch.baddbmm(P[f"b{layer}"][:, :, None], h, P[f"W{layer}"].mT))
+        return torch.bmm(h, P["S"].mT), p1.view(seeds, n, T, T), p2.view(seeds, n, T)
+
+    def losses(self, parameters: Parameters, u: Tensor, target: Tensor) -> Tensor:
+        """Mean of -log p(label) over the batch, one for each seed."""
+        logits = self.forward(parameters, u)[0]
+        return -torch.log_softmax(logits, dim=-1).gather(-1, target[..., None]).mean(dim=(1, 2))
