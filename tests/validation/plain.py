@@ -36,4 +36,4 @@ def step(p: Parameters, u: Tensor, target: Tensor, lr: float, decay: float = 1e-
         for tensor in p.values():
             tensor.mul_(1 - decay).sub_(lr * tensor.grad)
             tensor.grad = None
-    return float(value)
+    return value.item()
