@@ -1,0 +1,228 @@
+"""What a derivation is: steps with checks, results with a regime, LaTeX and Markdown."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+
+import numpy as np
+import sympy as sp
+
+from minimodels.errors import InputError, unknown
+from minimodels.model import Model
+
+MODELS = {"nested_logit": "theory.nested_logit"}
+Init = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Check:
+    """Outcome of the check of one step: how it was checked and what was left over."""
+
+    method: str
+    residual: float
+    tolerance: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether the residual is within the tolerance."""
+        return bool(self.residual <= self.tolerance)
+
+    def __str__(self) -> str:
+        verdict = "holds" if self.passed else "FAILS"
+        return f"{verdict} ({self.method}, residual {self.residual:.1e}, tolerance {self.tolerance:.0e})"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: a sentence, the equation it arrives at, and the outcome of its check."""
+
+    sentence: str
+    equation: sp.Basic
+    check: Check
+
+
+@dataclass(frozen=True)
+class Regime:
+    """Where a result holds: a sentence, and a predicate that gives the reason why it does not hold (or None)."""
+
+    sentence: str
+    obstacle: Callable[[Model, Init], str | None] = lambda model, init: None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """A derived result.
+
+    Attributes
+    ----------
+    name, title : str
+    statement : sympy expression
+        In the compact symbols of ``where``.
+    where : mapping
+        Compact symbols -> expressions of the model's parameters.
+    steps : tuple of Step
+    regime : Regime
+    reference : str
+    evaluate : callable
+        (bound model, init) -> dict of numbers, all keyed by name.
+    error : callable
+        (bound model, init, values) -> expected relative error of the first value, nan where unknown.
+    curve : callable or None
+        (bound model, times) -> dict of arrays, for results that are functions of time.
+    """
+
+    name: str
+    title: str
+    statement: sp.Basic
+    where: Mapping[sp.Symbol, sp.Expr]
+    steps: tuple[Step, ...]
+    regime: Regime
+    reference: str
+    evaluate: Callable[[Model, Init], dict[str, float]]
+    error: Callable[[Model, Init, Mapping[str, float]], float] = lambda model, init, values: 0.0
+    curve: Callable[[Model, np.ndarray], dict[str, np.ndarray]] | None = None
+
+    @property
+    def verified(self) -> bool:
+        """Whether every step's check passed."""
+        return all(step.check.passed for step in self.steps)
+
+    @property
+    def explicit(self) -> sp.Basic:
+        """The statement with the compact symbols replaced by their expressions."""
+        return expand(self.statement, self.where)
+
+    def definitions(self) -> list[sp.Eq]:
+        """Return the compact symbols that the statement and the steps use, with their meaning."""
+        used = self.statement.free_symbols.union(*(s.equation.free_symbols for s in self.steps))
+        for symbol in reversed(self.where):
+            if symbol in used:
+                used |= self.where[symbol].free_symbols
+        return [sp.Eq(k, v, evaluate=False) for k, v in self.where.items() if k in used]
+
+    def markdown(self) -> str:
+        """Return the result as Markdown with LaTeX formulas."""
+        lines = [f"### {self.title}", "", f"$${sp.latex(self.statement)}$$", ""]
+        if self.definitions():
+            lines += ["where " + ", ".join(f"${sp.latex(d)}$" for d in self.definitions()) + ".", ""]
+        lines += [f"*Regime:* {self.regime.sentence}", ""]
+        for k, step in enumerate(self.steps, 1):
+            lines += [f"{k}. {step.sentence}", "", f"   $${sp.latex(step.equation)}$$", "", f"   *check:* {step.check}"]
+            lines += [""]
+        return "\n".join([*lines, f"*Reference:* {self.reference}", ""])
+
+    def latex(self) -> str:
+        """Return the result as a LaTeX fragment: a subsection with numbered equations."""
+        lines = [rf"\subsection*{{{_text(self.title)}}}", *_equation(self.statement)]
+        if self.definitions():
+            lines += ["where " + ", ".join(f"${sp.latex(d)}$" for d in self.definitions()) + "."]
+        lines += [rf"\emph{{Regime:}} {_text(self.regime.sentence)}", r"\begin{enumerate}"]
+        for step in self.steps:
+            lines += [rf"\item {_text(step.sentence)}", *_equation(step.equation)]
+            lines += [rf"\emph{{check:}} {_text(str(step.check))}"]
+        return "\n".join([*lines, r"\end{enumerate}", rf"\emph{{Reference:}} {_text(self.reference)}", ""])
+
+    def _repr_markdown_(self) -> str:
+        return self.markdown()
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """The results about one model, in order; index by position or by name."""
+
+    model: str
+    options: Mapping[str, object]
+    results: tuple[Result, ...] = field(repr=False)
+
+    def __iter__(self) -> Iterator[Result]:
+        return iter(self.results)
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    def __getitem__(self, key: int | str) -> Result:
+        if isinstance(key, int):
+            return self.results[key]
+        if key not in self.names:
+            raise unknown(f"result about {self.model!r}", key, self.names)
+        return self.results[self.names.index(key)]
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the results, in order."""
+        return [result.name for result in self.results]
+
+    @property
+    def verified(self) -> bool:
+        """Whether every check of every step passed."""
+        return all(result.verified for result in self.results)
+
+    def _title(self) -> str:
+        options = ", ".join(f"{k} = {v}" for k, v in self.options.items())
+        return f"{self.model} ({options})"
+
+    def markdown(self) -> str:
+        """Return all results as Markdown."""
+        return "\n".join([f"## {self._title()}", "", *(result.markdown() for result in self.results)])
+
+    def latex(self) -> str:
+        """Return all results as a LaTeX section (needs amsmath)."""
+        return "\n".join([rf"\section*{{{_text(self._title())}}}", *(result.latex() for result in self.results)])
+
+    def _repr_markdown_(self) -> str:
+        return self.markdown()
+
+
+def derive(name: str, **options: object) -> Derivation:
+    """Derive what is known about a model, step by step, from the model's own expressions.
+
+    Parameters
+    ----------
+    name : str
+        A built-in model with a theory; at present ``nested_logit``.
+    **options
+        The model's structural options, e.g. ``attend="labels"``.
+
+    Returns
+    -------
+    Derivation
+        Results in order, each with checked steps, a regime of validity and a reference.
+
+    Raises
+    ------
+    InputError
+        For a model without a theory, or an unknown option.
+    """
+    if name not in MODELS:
+        raise unknown("model with a theory", name, MODELS)
+    derived: Derivation = import_module(MODELS[name]).derive(**options)
+    return derived
+
+
+def expand(expr: sp.Basic, where: Mapping[sp.Symbol, sp.Expr]) -> sp.Basic:
+    """Replace compact symbols by their expressions, the later definitions first."""
+    for symbol in reversed(where):
+        expr = expr.xreplace({symbol: where[symbol]})
+    return expr
+
+
+def number(model: Model, expr: sp.Basic, where: Mapping[sp.Symbol, sp.Expr]) -> float:
+    """Evaluate an expression of compact symbols, parameters and rates (``eta_<state>``) at a bound model."""
+    if model.kind != "gradient_flow":
+        raise InputError(f"predictions need a gradient flow; {model.name!r} is a {model.kind}.")
+    rates = {f"eta_{k}": sp.Float(v) for k, v in model.rate_values().items()}
+    explicit = expand(expr, where)
+    return model.evaluate(explicit.xreplace({s: rates[s.name] for s in explicit.free_symbols if s.name in rates}))
+
+
+def _equation(expr: sp.Basic) -> list[str]:
+    return [r"\begin{equation}", sp.latex(expr), r"\end{equation}"]
+
+
+def _text(text: str) -> str:
+    """Escape the characters that LaTeX reads as commands outside of formulas."""
+    parts = text.split("$")
+    for k in range(0, len(parts), 2):
+        for character in "&%#_":
+            parts[k] = parts[k].replace(character, "\\" + character)
+    return "$".join(parts)

@@ -1,0 +1,381 @@
+"""Theory of the nested-logit model: origin, slow phase, drives, invariant; see also `saddle`, `transition`."""
+
+from functools import lru_cache
+
+import numpy as np
+import sympy as sp
+from scipy.special import wrightomega
+
+from minimodels.errors import unknown
+from minimodels.model import Model
+from minimodels.models import model as build
+from theory import saddle, transition
+from theory.checks import identity
+from theory.derivation import Derivation, Init, Regime, Result, Step, expand, number
+from theory.setting import (
+    A_0,
+    CLA,
+    HERE,
+    SOURCE,
+    N_c,
+    Setting,
+    W,
+    above_the_saddle,
+    c,
+    draw,
+    equal,
+    eta_alpha,
+    eta_beta_1,
+    eta_xi,
+    f,
+    first,
+    fixed_beta_2_only,
+    label,
+    mean_field_only,
+    p_0,
+    setting,
+    t,
+    u,
+    values,
+)
+
+LOSS = label(r"\mathcal{L}")
+
+
+def derive(**options: object) -> Derivation:
+    """Derive the theory of ``nested_logit`` with the model's own options ``attend`` and ``beta_2``."""
+    for key in options:
+        if key not in ("attend", "beta_2"):
+            raise unknown("option of the theory of 'nested_logit'", key, ("attend", "beta_2"))
+    attend, beta_2 = str(options.get("attend", "all")), str(options.get("beta_2", "fixed"))
+    build(
+        "nested_logit",
+        attend="all" if attend == "exact" else "labels" if attend == "exact-labels" else attend,
+        beta_2=beta_2,
+    )  # the model itself says what is wrong with an option
+    return _derive(attend, beta_2)
+
+
+@lru_cache
+def _derive(attend: str, beta_2: str) -> Derivation:
+    st = setting(attend, beta_2)
+    results = [
+        origin_gradient(st),
+        critical_point(st),
+        saddle.saddle(st),
+        saddle.exact_positions(st),
+        saddle.escape(st),
+        slow_phase(st),
+        plateaus(st),
+        half_time(st),
+        plateau_drives(st),
+        invariant(st),
+        transition.leading(st),
+        transition.crossover(st),
+        transition.reduced(st),
+        saddle.sufficient_parameters(st),
+        saddle.sign_symmetry(st),
+        saddle.anti_induction(st),
+    ]
+    return Derivation("nested_logit", {"attend": attend, "beta_2": beta_2}, tuple(results))
+
+
+def origin_gradient(st: Setting) -> Result:
+    """Gradient of the loss at the state 0."""
+    L = st.s["L"]
+    slope = -A_0 * (1 - N_c / L)
+    slope_symbol, rest = label(r"\partial_\xi\mathcal{L}|_0"), label(r"\partial_\alpha\mathcal{L}|_0")
+    steps = (
+        Step(
+            "With all logits 0 every label is equally probable.",
+            equal(label(r"\mathcal{L}|_0"), sp.log(L)),
+            identity(st.at_origin(st.loss), sp.log(L), draw),
+        ),
+        Step(
+            "Every copy of a context label gets the same attention; $A_0$ is the share of one distinct label.",
+            equal(label("q_c|_0"), A_0),
+            identity(st.at_origin(st.q_o), expand(A_0, st.where), draw),
+        ),
+        Step(
+            "Only the classifier gain is driven: it rises because context labels are more frequent than chance.",
+            equal(slope_symbol, slope),
+            identity(-st.at_origin(st.drift["xi"]), expand(slope, st.where), draw),
+        ),
+        Step(
+            "The two attention logits are not driven, because nothing is read from the attention while $\\xi=0$.",
+            equal(rest, sp.S(0)),
+            identity(st.at_origin(st.drift["alpha"]) ** 2 + st.at_origin(st.drift["beta_1"]) ** 2, sp.S(0), draw),
+        ),
+    )
+    return Result(
+        name="origin_gradient",
+        title="Gradient at the origin",
+        statement=equal(slope_symbol, slope),
+        where=st.where,
+        steps=steps,
+        regime=Regime("all forms of the model, exact positions included"),
+        reference=HERE,
+        evaluate=values(st.where, gradient_xi=slope, loss=sp.log(L)),
+    )
+
+
+def critical_point(st: Setting) -> Result:
+    """The origin is a critical point exactly at L = N/B."""
+    L, N, B = (st.s[k] for k in "LNB")
+    slope = st.at_origin(st.drift["xi"])
+    statement = sp.Equivalent(equal(label(r"\nabla\mathcal{L}|_0"), sp.S(0)), equal(L, N / B))
+    (root,) = sp.solve(sp.numer(sp.together(slope)), L)
+    steps = (
+        Step(
+            "The only component of the gradient at the origin vanishes for one number of labels.",
+            equal(L, N / B),
+            identity(root, N / B, draw),
+        ),
+        Step(
+            "There the labels of the context are all the labels: picking one of them at random gains nothing.",
+            equal(label(r"\mathrm{CLA}|_0"), sp.S(1)),
+            identity(st.at_origin(st.r + st.r_C).subs(L, N / B), sp.S(1), draw),
+        ),
+    )
+    return Result(
+        name="critical_point",
+        title="The origin is critical exactly at L = N/B",
+        statement=statement,
+        where=st.where,
+        steps=steps,
+        regime=Regime("all forms of the model, distinct context labels"),
+        reference=f"stated in the review of {SOURCE}; {HERE}",
+        evaluate=values(st.where, critical_L=N / B, excess=L * B / N - 1),
+    )
+
+
+def _slow_phase_obstacle(model: Model, init: Init) -> str | None:
+    return first(fixed_beta_2_only(model), above_the_saddle(model))
+
+
+def slow_phase(st: Setting) -> Result:
+    """Growth of xi at frozen uniform attention, in closed form."""
+    s, L = st.s, st.s["L"]
+    w = sp.LambertW(c * sp.exp(c + eta_xi * A_0**2 * t))
+    time = (u + c * (sp.exp(u) - 1)) / (eta_xi * A_0**2)
+    rate = A_0**2 * (L - N_c) / (N_c * sp.exp(u) + L - N_c)
+    frozen = {s["xi"]: u / A_0, s["alpha"]: 0, **({s["beta_2"]: 0} if "beta_2" in st.model.state else {})}
+    u_of_t = sp.log(w / c)
+    steps = (
+        Step(
+            "While $\\alpha=0$ the attention is uniform, $q_c=q_o=A_0$, and $u=\\xi A_0$ follows one equation.",
+            equal(label(r"\dot u/\eta_\xi"), rate),
+            identity(expand(A_0 * st.drift["xi"].subs(frozen), st.where), expand(rate, st.where), draw),
+        ),
+        Step(
+            "Separated and integrated from $u=0$.",
+            equal(t, time),
+            identity(expand(sp.diff(time, u) * eta_xi * rate, st.where), sp.S(1), draw),
+        ),
+        Step(
+            "Solved for $u$ by the Lambert function.",
+            equal(u, u_of_t),
+            identity(expand(time.subs(u, u_of_t), st.where), t, draw, symbolic=False),
+        ),
+        Step(
+            "The probability on context labels.",
+            equal(CLA, W / (1 + W)),
+            identity(
+                expand((st.r + st.r_C).subs(frozen).subs(u, sp.log(W / c)), st.where), W / (1 + W), draw, symbolic=False
+            ),
+        ),
+        Step(
+            "The loss.",
+            equal(LOSS, sp.log(N_c) + sp.log(1 + 1 / W)),
+            identity(
+                expand(st.loss.subs(frozen).subs(u, sp.log(W / c)), st.where),
+                expand(sp.log(N_c) + sp.log(1 + 1 / W), st.where),
+                draw,
+                symbolic=False,
+            ),
+        ),
+    )
+
+    def curve(model: Model, times: np.ndarray) -> dict[str, np.ndarray]:
+        ratio, pace = number(model, c, st.where), number(model, eta_xi * A_0**2, st.where)
+        omega = np.real(wrightomega(np.log(ratio) + ratio + pace * times))  # W(e^x) without forming e^x
+        size = number(model, N_c, st.where)
+        share = omega / (1 + omega)
+        return {
+            "xi": np.log(omega / ratio) / number(model, A_0, st.where),
+            "CLA": share,
+            "correct": share / size,
+            "loss": np.log(size) + np.log1p(1 / omega),
+        }
+
+    return Result(
+        name="slow_phase",
+        title="The slow phase: picking a random context label",
+        statement=equal(CLA, w / (1 + w)),
+        where=st.where,
+        steps=steps,
+        regime=Regime("exact while alpha = 0; from the origin, until attention moves", _slow_phase_obstacle),
+        reference=HERE,
+        evaluate=values(st.where, rate=eta_xi * A_0**2, c=c),
+        curve=curve,
+    )
+
+
+def plateaus(st: Setting) -> Result:
+    """The two losses that the slow phase connects."""
+    L = st.s["L"]
+    loss = sp.log(N_c) + sp.log(1 + 1 / W)
+    steps = (
+        Step(
+            "At $t=0$, $W=c$.",
+            equal(label(r"\mathcal{L}(0)"), sp.log(L)),
+            identity(expand(loss.subs(W, c), st.where), sp.log(L), draw, symbolic=False),
+        ),
+        Step(
+            "At late times $W\\to\\infty$.",
+            equal(label(r"\mathcal{L}(\infty)"), sp.log(N_c)),
+            identity(sp.limit(loss, W, sp.oo), sp.log(N_c), draw),
+        ),
+    )
+    return Result(
+        name="plateaus",
+        title="Plateaus of the slow phase",
+        statement=sp.Tuple(sp.log(L), sp.log(N_c)),
+        where=st.where,
+        steps=steps,
+        regime=Regime(
+            "as the slow phase; the second plateau is reached only if alpha and beta_1 are slow or clamped",
+            _slow_phase_obstacle,
+        ),
+        reference=f"{SOURCE}; {HERE}",
+        evaluate=values(st.where, first=sp.log(L), second=sp.log(N_c), accuracy=1 / N_c),
+    )
+
+
+def half_time(st: Setting) -> Result:
+    """Time at which half of the probability is on context labels."""
+    time = (sp.log(1 / c) + 1 - c) / (eta_xi * A_0**2)
+    closed = (u + c * (sp.exp(u) - 1)) / (eta_xi * A_0**2)
+    steps = (
+        Step(
+            "CLA = 1/2 means $W=1$, so $u=\\ln(1/c)$, inserted into $t(u)$.",
+            equal(label("t_{1/2}"), time),
+            identity(closed.subs(u, sp.log(1 / c)), time, draw),
+        ),
+    )
+
+    def obstacle(model: Model, init: Init) -> str | None:
+        start = number(model, N_c / st.s["L"], st.where)
+        at_least_half = f"CLA starts at {start:.3g}, not below 1/2 (L must exceed 2 N/B)." if start >= 0.5 else None
+        return first(_slow_phase_obstacle(model, init), at_least_half)
+
+    return Result(
+        name="half_time",
+        title="Half-time of the slow phase",
+        statement=equal(label("t_{1/2}"), time),
+        where=st.where,
+        steps=steps,
+        regime=Regime("as the slow phase, and c < 1, i.e. L > 2 N/B", obstacle),
+        reference=HERE,
+        evaluate=values(st.where, half_time=time),
+    )
+
+
+def plateau_drives(st: Setting) -> Result:
+    """How xi drives alpha, and alpha drives beta_1, on the plateau."""
+    s, L = st.s, st.s["L"]
+    on_context = (st.r + st.r_C).subs(s["alpha"], 0)
+    at_rest = {s["beta_2"]: 0} if "beta_2" in st.model.state else {}
+    drive = s["xi"] * st.p * A_0 * (1 - A_0 - CLA * (1 / N_c - A_0))
+    delta_0, kappa_0 = eta_xi * A_0 * (1 - N_c / L), eta_alpha * p_0 * A_0 * f
+    small = eta_beta_1 * (1 - p_0) * kappa_0**2 * delta_0**2 * t**4 / (8 * eta_alpha)
+    p = label("p")
+    steps = (
+        Step(
+            "At uniform attention $\\xi$ is driven by what is missing on context labels.",
+            equal(label(r"\dot\xi/\eta_\xi"), A_0 * (1 - CLA)),
+            identity(
+                st.drift["xi"].subs({s["alpha"]: 0, **at_rest}),
+                expand(A_0, st.where) * (1 - on_context.subs(at_rest)),
+                draw,
+                symbolic=False,
+            ),
+        ),
+        Step(
+            "$\\xi$ drives $\\alpha$, through the weight $p$ of the item in the buffer of its label.",
+            equal(label(r"\dot\alpha/\eta_\alpha"), drive.subs(st.p, p)),
+            identity(
+                st.drift["alpha"].subs({s["alpha"]: 0, **at_rest}),
+                expand(drive, st.where).subs(CLA, on_context.subs(at_rest)),
+                draw,
+                symbolic=False,
+            ),
+        ),
+        Step(
+            "$\\alpha$ drives $\\beta_1$, everywhere.",
+            equal(label(r"\dot\beta_1/\eta_{\beta_1}"), s["alpha"] * (1 - p) * label(r"\dot\alpha/\eta_\alpha")),
+            identity(st.drift["beta_1"], s["alpha"] * (1 - st.p) * st.drift["alpha"], draw, symbolic=False),
+        ),
+        Step(
+            "At early times $\\xi\\propto t$, $\\alpha\\propto t^2$, $\\beta_1\\propto t^4$: each feeds the next.",
+            equal(s["beta_1"], small),
+            identity(
+                sp.diff(small, t),
+                eta_beta_1 * (1 - p_0) * (kappa_0 * delta_0 * t**2 / 2) * (kappa_0 * delta_0 * t) / eta_alpha,
+                draw,
+            ),
+        ),
+    )
+
+    def obstacle(model: Model, init: Init) -> str | None:
+        return first(mean_field_only(model), fixed_beta_2_only(model))
+
+    return Result(
+        name="plateau_drives",
+        title="Drives on the plateau: first xi, then alpha, then beta_1",
+        statement=equal(label(r"\dot\alpha"), eta_alpha * drive.subs(st.p, p)),
+        where=st.where,
+        steps=steps,
+        regime=Regime("uniform attention q_c = q_o, any xi and beta_1; mean field", obstacle),
+        reference=HERE,
+        evaluate=values(st.where, drive_xi=delta_0, drive_alpha_per_xi=kappa_0, f=f),
+    )
+
+
+def invariant(st: Setting) -> Result:
+    """A conserved quantity of the flow."""
+    s = st.s
+    conserved = s["alpha"] ** 2 / (2 * eta_alpha) - (s["beta_1"] + sp.exp(s["beta_1"]) / s["M"]) / eta_beta_1
+    ratio = s["alpha"] * sp.exp(-s["beta_1"]) * s["M"] / (1 + sp.exp(-s["beta_1"]) * s["M"])
+    rates = {"alpha": eta_alpha, "beta_1": eta_beta_1}
+    change = sum(sp.diff(conserved, s[k]) * eta * st.drift[k] for k, eta in rates.items())
+    steps = (
+        Step(
+            "The attention logits enter the loss only through $\\alpha p(\\beta_1)$, so their drives are proportional.",
+            equal(label(r"\partial_{\beta_1}\mathcal{L}/\partial_\alpha\mathcal{L}"), ratio),
+            identity(sp.diff(s["alpha"] * st.p, s["beta_1"]) / st.p, ratio, draw),
+        ),
+        Step(
+            "Hence the change of the invariant along the flow is zero.",
+            equal(label(r"\frac{d}{dt}I"), sp.S(0)),
+            identity(change, sp.S(0), draw),
+        ),
+    )
+
+    def obstacle(model: Model, init: Init) -> str | None:
+        return mean_field_only(model)
+
+    def evaluate(model: Model, init: Init) -> dict[str, float]:
+        start = {s[k]: sp.Float(v) for k, v in init.items() if k in s}
+        return {"invariant": number(model, conserved.xreplace(start), st.where)}
+
+    return Result(
+        name="invariant",
+        title="Invariant of the flow",
+        statement=equal(label("I"), conserved),
+        where=st.where,
+        steps=steps,
+        regime=Regime("mean field, any N, L, B, M, rates; also with beta_2 free", obstacle),
+        reference=HERE,
+        evaluate=evaluate,
+    )

@@ -1,0 +1,149 @@
+"""Numbers for a bound model: what every result predicts, or why it does not apply."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from minimodels.errors import InputError, unknown
+from minimodels.model import Model, check_number
+from theory.derivation import Result, derive
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What one result says about one bound model.
+
+    Attributes
+    ----------
+    name, title : str
+    applies : bool
+    reason : str
+        Why the result does not apply; empty if it does.
+    values : dict of float
+        Numbers by name; empty if the result does not apply. The first is the main one.
+    error : float
+        Expected relative error of the main value; 0 for exact results, nan where no estimate exists.
+    """
+
+    name: str
+    title: str
+    applies: bool
+    reason: str
+    values: dict[str, float]
+    error: float
+    result: Result = field(repr=False)
+    model: Model = field(repr=False)
+
+    @property
+    def value(self) -> float:
+        """The main value, nan if the result does not apply."""
+        return next(iter(self.values.values()), math.nan)
+
+    def curve(self, times: Any) -> Any:
+        """Return the predicted functions of time as an ``xarray.Dataset`` with dimension ``time``."""
+        import xarray as xr
+
+        if self.result.curve is None or not self.applies:
+            why = f"it does not apply: {self.reason}" if self.result.curve is not None else "it gives numbers only"
+            raise InputError(f"result {self.name!r} has no curve for this model; {why}.")
+        grid = np.asarray(times, dtype=float)
+        curves = self.result.curve(self.model, grid)
+        return xr.Dataset({k: ("time", v) for k, v in curves.items()}, coords={"time": grid})
+
+    def _cells(self) -> tuple[str, str]:
+        if not self.applies:
+            return "does not apply", f"because {self.reason}"
+        error = "no estimate" if math.isnan(self.error) else "exact" if self.error == 0 else f"{self.error:.2g}"
+        return "; ".join(f"{k} = {v:.6g}" for k, v in self.values.items()), error
+
+    def __str__(self) -> str:
+        values, remark = self._cells()
+        return f"{self.title}: {values}" + (f" {remark}" if not self.applies else f" (relative error: {remark})")
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """All predictions for one bound model, in the order of the derivation; index by position or by name."""
+
+    model: Model = field(repr=False)
+    init: Mapping[str, float]
+    predictions: tuple[Prediction, ...] = field(repr=False)
+
+    def __iter__(self) -> Iterator[Prediction]:
+        return iter(self.predictions)
+
+    def __len__(self) -> int:
+        return len(self.predictions)
+
+    def __getitem__(self, key: int | str) -> Prediction:
+        if isinstance(key, int):
+            return self.predictions[key]
+        if key not in self.names:
+            raise unknown(f"prediction about {self.model.name!r}", key, self.names)
+        return self.predictions[self.names.index(key)]
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the predictions, in order."""
+        return [p.name for p in self.predictions]
+
+    def _title(self) -> str:
+        values = {**self.model.options, **self.model.values}
+        start = ", ".join(f"{k} = {v:g}" for k, v in self.init.items())
+        named = ", ".join(f"{k} = {v:g}" if isinstance(v, float) else f"{k} = {v}" for k, v in values.items())
+        return f"{self.model.name}: {named}; start: {start}"
+
+    def markdown(self) -> str:
+        """Return a Markdown table: result, numbers (or why it does not apply), expected relative error."""
+        rows = ["| result | prediction | relative error |", "|---|---|---|"]
+        rows += [f"| {p.title} | {' | '.join(p._cells())} |" for p in self.predictions]
+        return "\n".join([f"**{self._title()}**", "", *rows, ""])
+
+    def __str__(self) -> str:
+        return "\n".join([self._title(), *(f"  {p}" for p in self.predictions)])
+
+    def _repr_markdown_(self) -> str:
+        return self.markdown()
+
+
+def predict(model: Model, *, init: Mapping[str, float] | None = None) -> Predictions:
+    """Evaluate every derived result at a bound model.
+
+    Parameters
+    ----------
+    model : Model
+        A built-in model with its parameter values and rates.
+    init : mapping of str to float, optional
+        Where the flow starts; states not named start at the model's own initial value.
+
+    Returns
+    -------
+    Predictions
+        One entry per result, with numbers, or with the reason why it does not apply.
+
+    Raises
+    ------
+    InputError
+        For a model without a theory or an unknown or non-finite initial value.
+    """
+    start = dict(model.init)
+    for key, value in (init or {}).items():
+        if key not in model.state:
+            raise unknown("state in init", key, model.state)
+        start[key] = check_number(value, f"initial value of {key}")
+    made = []
+    for result in derive(model.name, **_options(model)):
+        reason = result.regime.obstacle(model, start)
+        values = {} if reason else result.evaluate(model, start)
+        error = math.nan if reason else result.error(model, start, values)
+        made.append(
+            Prediction(result.name, result.title, not reason, reason or "", values, error, result=result, model=model)
+        )
+    return Predictions(model, start, tuple(made))
+
+
+def _options(model: Model) -> dict[str, object]:
+    return {k: v for k, v in model.options.items() if k in ("attend", "beta_2")}

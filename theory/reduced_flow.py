@@ -1,0 +1,213 @@
+r"""The transition time of the nested-logit flow by nested quadratures.
+
+The flow conserves :math:`\alpha^2/2\eta_\alpha-(\beta_1+e^{\beta_1}/M)/\eta_{\beta_1}`, so :math:`\beta_1` is a
+function of :math:`\alpha` (Lambert W); and :math:`\alpha` is monotone as long as :math:`\xi` keeps its sign, so it
+can replace time. With :math:`y=\xi^2/2` what remains is one scalar equation and one integral:
+
+.. math:: \frac{dy}{d\alpha}=F(\alpha,y)=\frac{\xi\,\dot\xi}{\dot\alpha},\qquad
+          T^*=\int_{\alpha_0}^{\alpha^*}\frac{d\alpha}{\dot\alpha},\qquad r(\alpha^*,\xi(\alpha^*))=\tfrac12 .
+
+:math:`F` is smooth at :math:`\xi=0`. Order 0 freezes it there, :math:`y_0=\xi_0^2/2+\int F(a,0)\,da`; order k + 1
+solves the equation linearised about order k, which is a quadrature too:
+
+.. math:: y_{k+1}(\alpha)=\tfrac{\xi_0^2}{2}e^{-D(\alpha)}
+          +\int_{\alpha_0}^{\alpha}e^{D(a)-D(\alpha)}\,[F+\kappa y_k]\,da,
+          \quad \kappa=-\frac{\partial F}{\partial y}(a,y_k),\quad D=\int\kappa\,da .
+
+The functions are taken from the model's own drift and observables, nothing is retyped.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from scipy.special import wrightomega
+
+from minimodels.errors import InputError
+from theory.numeric import function, nested_logit
+
+STRETCH = 5  # alpha = alpha_0 + A z^5: resolves alpha ~ sqrt(t) and exponential starts near z = 0
+SEARCH_NODES = 160
+NODES = 1200
+Function = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class ReducedFlow:
+    """The drift of one form of the model as functions of (beta_1, alpha, xi, N, L, B, M, beta_2)."""
+
+    alpha: Function
+    xi: Function
+    slope: Function
+    slope_at_zero: Function
+    curvature: Function
+    correct: Function
+
+
+@lru_cache
+def reduced_flow(attend: str) -> ReducedFlow:
+    """Return the reduced flow of ``attend="labels"`` or ``"all"``."""
+    m = nested_logit(attend=attend)
+    s = {**m.symbols, "beta_2": m.symbols.get("beta_2", sp.Symbol("beta_2", real=True))}
+    arguments = [s[k] for k in ("beta_1", "alpha", "xi", "N", "L", "B", "M", "beta_2")]
+    alpha, xi = m.drift["alpha"], m.drift["xi"]
+    slope = s["xi"] * xi / alpha
+    at_zero = xi.xreplace({s["xi"]: sp.S(0)}) / sp.diff(alpha, s["xi"]).xreplace({s["xi"]: sp.S(0)})
+    curvature = sp.diff(slope, s["xi"]) / s["xi"]
+    made = (function(arguments, e) for e in (alpha, xi, slope, at_zero, curvature, m.observables["correct"]))
+    return ReducedFlow(*made)
+
+
+def transition_times(
+    attend: str,
+    values: Mapping[str, Any],
+    rates: Mapping[str, Any],
+    init: Mapping[str, float],
+    *,
+    order: int = 2,
+    nodes: int = NODES,
+) -> np.ndarray:
+    """Return T* by nested quadratures for arrays of parameters and rates.
+
+    Parameters
+    ----------
+    attend : {"labels", "all"}
+        Form of the model.
+    values : mapping
+        Arrays (broadcast together) for N, L, B, M and, with ``attend="all"``, beta_2.
+    rates : mapping
+        Arrays for the rates of beta_1, alpha and xi.
+    init : mapping
+        Start of beta_1, alpha and xi. alpha and xi must not differ in sign.
+    order : int
+        Number of linearisations after order 0.
+    nodes : int
+        Nodes in alpha; the quadrature error falls as its inverse square.
+
+    Returns
+    -------
+    ndarray of shape (order + 1, ...)
+        T* of every order; nan where r does not cross 1/2.
+    """
+    if order < 0:
+        raise InputError(f"`order` must be at least 0; got {order}.")
+    names = ("N", "L", "B", "M", "beta_2")
+    given = [values.get(k, 0.0) for k in names] + [rates[k] for k in ("beta_1", "alpha", "xi")]
+    columns = [np.asarray(v, dtype=float) for v in np.broadcast_arrays(*given)]
+    shape = columns[0].shape
+    columns = [v.reshape(-1, 1) for v in columns]
+    with np.errstate(all="ignore"):  # beyond alpha* the drive underflows to 0; those nodes are not used
+        extent = 60.0 * (1 + columns[3])
+        for _ in range(3):
+            _, reach = _solve(attend, columns, init, extent, order, SEARCH_NODES)
+            found = np.nanmax(np.where(np.isfinite(reach), reach, 0), axis=0)[:, None] * 1.2
+            extent = np.where(found > 0, found, extent)
+        times, _ = _solve(attend, columns, init, extent, order, nodes)
+    return times.reshape(order + 1, *shape)
+
+
+def _solve(
+    attend: str, columns: list[np.ndarray], init: Mapping[str, float], extent: np.ndarray, order: int, nodes: int
+) -> tuple[np.ndarray, np.ndarray]:
+    flow = reduced_flow(attend)
+    *parameters, eta_beta, eta_alpha, eta_xi = columns
+    beta_0, alpha_0, xi_0 = (float(init.get(k, 0.0)) for k in ("beta_1", "alpha", "xi"))
+    sign = -1.0 if min(alpha_0, xi_0) < 0 else 1.0
+    z = np.arange(1, nodes + 1) / nodes
+    distance = extent * z**STRETCH
+    weight = extent * STRETCH * z ** (STRETCH - 1) / nodes
+    alpha = alpha_0 + sign * distance
+    competing = parameters[3]
+    gain = eta_beta * distance * (distance + 2 * abs(alpha_0)) / (2 * eta_alpha)
+    invariant = beta_0 + np.exp(beta_0) / competing + gain
+    beta = invariant - np.real(wrightomega(invariant - np.log(competing)))  # e^beta / M = W(e^(invariant) / M)
+
+    def at(f: Function, xi: Any) -> np.ndarray:
+        value: np.ndarray = f(beta, alpha, xi, *parameters)
+        return value
+
+    def half(y: np.ndarray) -> np.ndarray:
+        """Trapezoid cells; every integrand times its weight vanishes at the start."""
+        cells = y * weight
+        return (cells + np.concatenate([np.zeros_like(cells[:, :1]), cells[:, :-1]], axis=1)) / 2
+
+    ratio = sign * eta_xi / eta_alpha
+    y = xi_0**2 / 2 + np.cumsum(half(ratio * at(flow.slope_at_zero, 0.0)), axis=1)
+    orders = [sign * np.sqrt(2 * y)]
+    for _ in range(order):
+        xi = orders[-1]
+        kappa = np.maximum(-ratio * at(flow.curvature, xi), 0)
+        decay = half(kappa)
+        source = half(ratio * at(flow.slope, xi) + kappa * y)
+        y = np.maximum(_relax(xi_0**2 / 2, decay, source), np.finfo(float).tiny)
+        orders.append(sign * np.sqrt(2 * y))
+    found = [
+        _crossing(at(flow.correct, xi), np.cumsum(half(sign / (eta_alpha * at(flow.alpha, xi))), axis=1), distance)
+        for xi in orders
+    ]
+    return np.array([t for t, _ in found]), np.array([a for _, a in found])
+
+
+def _relax(start: float, decay: np.ndarray, source: np.ndarray) -> np.ndarray:
+    """Return y with dy = source - kappa y, exactly over cells of constant source and kappa."""
+    keep = np.exp(-decay)
+    safe = np.where(decay > 1e-8, decay, 1.0)
+    add = source * np.where(decay > 1e-8, -np.expm1(-safe) / safe, 1.0)
+    y = np.empty_like(source)
+    now = np.full(len(source), start)
+    for k in range(source.shape[1]):
+        now = now * keep[:, k] + add[:, k]
+        y[:, k] = now
+    return y
+
+
+def _crossing(correct: np.ndarray, time: np.ndarray, distance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return time and distance in alpha where r first passes 1/2, by linear interpolation (nan if it does not)."""
+    after = np.argmax(correct > 0.5, axis=1)[:, None]
+    before = np.maximum(after - 1, 0)
+
+    def pick(v: np.ndarray, k: np.ndarray) -> np.ndarray:
+        return np.take_along_axis(v, k, axis=1)[:, 0]
+
+    share = (0.5 - pick(correct, before)) / (pick(correct, after) - pick(correct, before))
+    crossed = after[:, 0] > 0
+
+    def between(v: np.ndarray) -> np.ndarray:
+        low = pick(v, before)
+        return np.where(crossed, low + share * (pick(v, after) - low), np.nan)
+
+    return between(time), between(distance)
+
+
+def transition_time(model: Any, *, init: Mapping[str, float] | None = None, order: int = 2) -> tuple[float, float]:
+    """Return T* of a bound mean-field model by nested quadratures, and its expected relative error.
+
+    Parameters
+    ----------
+    model : Model
+        ``nested_logit`` with ``attend="labels"`` or ``"all"`` and beta_2 fixed.
+    init : mapping, optional
+        Start of the flow (default: the model's own).
+    order : int
+        Number of linearisations, at least 1.
+
+    Returns
+    -------
+    tuple of float
+        T* and its expected relative error: the difference between the last two orders plus the change when the
+        nodes of the quadratures are halved.
+    """
+    if model.name != "nested_logit" or model.options["attend"] not in ("labels", "all") or "beta_2" in model.state:
+        raise InputError("the reduced flow exists for nested_logit with attend='labels' or 'all' and beta_2 fixed.")
+    start = {**model.init, **(init or {})}
+    if start["alpha"] * start["xi"] < 0:
+        raise InputError("alpha and xi must start with the same sign: with opposite signs alpha is not monotone.")
+    if order < 1:
+        raise InputError(f"`order` must be at least 1, to estimate the error; got {order}.")
+    chosen = model.options["attend"], model.values, model.rate_values(), start
+    last, previous = (float(v) for v in transition_times(*chosen, order=order)[:-3:-1])
+    coarse = float(transition_times(*chosen, order=order, nodes=NODES // 2)[-1])
+    return last, (abs(last - previous) + abs(last - coarse)) / last

@@ -1,0 +1,339 @@
+"""The saddle of the nested-logit model at L = N/B, its symmetries, and the anti-induction branch."""
+
+import math
+from collections.abc import Mapping
+
+import mpmath
+import numpy as np
+import sympy as sp
+
+from minimodels.model import Model
+from minimodels.primitives import elementary
+from theory.checks import converges, identity, vanishes
+from theory.derivation import Init, Regime, Result, Step, expand, number
+from theory.numeric import nested_logit
+from theory.reduced_flow import transition_time
+from theory.setting import (
+    A_0,
+    HERE,
+    N_c,
+    Setting,
+    at_the_saddle,
+    draw,
+    equal,
+    eta_alpha,
+    eta_xi,
+    first,
+    fixed_beta_2_only,
+    is_exact,
+    label,
+    lam,
+    mean_field_only,
+    p_0,
+    t,
+    values,
+    x_0,
+)
+
+EXACT_SIZES = (2, 3, 4)  # contexts whose exact-position loss is differentiated in the check
+
+
+def saddle(st: Setting) -> Result:
+    """Hessian at the origin for L = N/B."""
+    s = st.s
+    names = list(st.model.state)
+    entry = -p_0 * A_0 * (N_c - 1) / N_c
+    at_saddle = {s["L"]: s["N"] / s["B"]}
+    hessian = {
+        (a, b): st.at_origin(sp.diff(-st.drift[a], s[b])).subs(at_saddle)
+        for k, a in enumerate(names)
+        for b in names[k:]
+    }
+    others = sum((v**2 for k, v in hessian.items() if set(k) != {"alpha", "xi"}), sp.S(0))
+    growth = p_0 * A_0 * (N_c - 1) / N_c * sp.sqrt(eta_xi * eta_alpha)
+    flow = sp.Matrix([[0, -eta_alpha * entry], [-eta_xi * entry, 0]])
+    steps = (
+        Step(
+            "At the origin only one second derivative of the loss is not zero.",
+            equal(label(r"\partial_\xi\partial_\alpha\mathcal{L}|_0"), entry),
+            identity(hessian[("alpha", "xi")], expand(entry, st.where), draw),
+        ),
+        Step(
+            "All others vanish, so the directions of $\\beta_1$ (and $\\beta_2$) are flat.",
+            equal(label(r"\sum_{\mathrm{others}}H_{ij}^2"), sp.S(0)),
+            identity(others, sp.S(0), draw),
+        ),
+        Step(
+            "The linear flow of $\\alpha,\\xi$ has determinant $-\\lambda^2$ and trace 0: eigenvalues $\\pm\\lambda$.",
+            equal(lam, growth),
+            identity(expand(-flow.det(), st.where), expand(growth**2, st.where), draw),
+        ),
+    )
+
+    def obstacle(model: Model, init: Init) -> str | None:
+        return first(mean_field_only(model), at_the_saddle(model))
+
+    return Result(
+        name="saddle",
+        title="Saddle at L = N/B",
+        statement=equal(lam, growth),
+        where=st.where,
+        steps=steps,
+        regime=Regime("L = N/B, mean field", obstacle),
+        reference=HERE,
+        evaluate=values(st.where, growth_rate=growth, hessian_entry=entry),
+    )
+
+
+def exact_growth(st: Setting) -> sp.Expr:
+    """Growth rate at the saddle with exact positions, B = 1."""
+    N, eps = st.s["N"], sp.Symbol("eps", real=True)
+    return A_0 * (sp.harmonic(N) - 1) / (2 * N * (1 + eps**2)) * sp.sqrt(eta_xi * eta_alpha)
+
+
+def exact_positions(st: Setting) -> Result:
+    """Growth rate at the saddle when every position of the sequence is kept."""
+    N = st.s["N"]
+    k, size = sp.symbols("k n", integer=True, positive=True)
+    growth = exact_growth(st)
+    own = sp.harmonic(N) / (2 * N)
+    other = (N - sp.harmonic(N)) / (2 * N * (N - 1))
+    own_sum = sp.Sum(1 / (2 * k), (k, 1, size)).doit() / size
+    other_sum = sp.Sum((k - 1) / (2 * k), (k, 1, size)).doit() / (size * (size - 1))
+    at_unit_rates = {eta_xi: 1, eta_alpha: 1, sp.Symbol("eps", real=True): 0}
+    labels_only = st.model.options["attend"] == "labels"
+    residuals = []
+    for n in EXACT_SIZES:
+        predicted = expand(growth, st.where).subs(at_unit_rates).subs({N: n, st.s["B"]: 1})
+        predicted = predicted.subs(sp.Symbol("beta_2", real=True), 0)
+        residuals.append(float(predicted) + _mixed_derivative("exact-labels" if labels_only else "exact", n))
+    steps = (
+        Step(
+            "At $\\beta_1=0$ label $k$ attends evenly to the $2k$ tokens it sees: overlap $1/2k$ with its own item.",
+            equal(label(r"\langle o_{kk}\rangle"), own),
+            identity(own_sum, own.subs(N, size), _whole),
+        ),
+        Step(
+            "A later label $j$ sees the target's item as well, with weight $1/2j$; an earlier one does not.",
+            equal(label(r"\langle o_{jk}\rangle_{j\neq k}"), other),
+            identity(other_sum, other.subs(N, size), _whole),
+        ),
+        Step(
+            "The difference, times $A_0(N-1)/N$, couples $\\alpha$ and $\\xi$: it comes from causality alone.",
+            equal(lam, growth),
+            vanishes(residuals, 1e-12, f"mixed derivative of the exact-position loss, N = {EXACT_SIZES}, 30 digits"),
+        ),
+    )
+
+    def obstacle(model: Model, init: Init) -> str | None:
+        if not is_exact(model):
+            return "the model is the mean field (attend='all' or 'labels'); use attend='exact' or 'exact-labels'."
+        burst = "it is derived for B = 1." if model.values["B"] != 1 else None
+        return first(at_the_saddle(model), burst, fixed_beta_2_only(model))
+
+    return Result(
+        name="saddle_exact_positions",
+        title="Saddle at L = N with exact positions",
+        statement=equal(lam, growth),
+        where=st.where,
+        steps=steps,
+        regime=Regime("L = N, B = 1, exact positions", obstacle),
+        reference=HERE,
+        evaluate=values(st.where, growth_rate=growth, equivalent_M=2 * (N - 1) / (sp.harmonic(N) - 1) - 1),
+    )
+
+
+def escape(st: Setting) -> Result:
+    """Time to leave the saddle from a small start."""
+    growth = {False: p_0 * A_0 * (N_c - 1) / N_c * sp.sqrt(eta_xi * eta_alpha), True: exact_growth(st)}
+    start = (st.s["alpha"] + st.s["xi"] * sp.sqrt(eta_alpha / eta_xi)) / 2
+    alpha, xi = start * sp.exp(lam * t), start * sp.exp(lam * t) * sp.sqrt(eta_xi / eta_alpha)
+    h = lam / sp.sqrt(eta_xi * eta_alpha)
+    point = lambda rng: {**draw(rng), "lambda": rng.uniform(0.01, 1)}  # noqa: E731
+    steps = (
+        Step(
+            "Linear flow: $\\dot\\alpha=\\eta_\\alpha h\\xi$, $\\dot\\xi=\\eta_\\xi h\\alpha$; its growing mode.",
+            equal(st.s["alpha"], x_0 * sp.exp(lam * t)),
+            identity(
+                (sp.diff(alpha, t) - eta_alpha * h * xi) ** 2 + (sp.diff(xi, t) - eta_xi * h * alpha) ** 2,
+                sp.S(0),
+                point,
+            ),
+        ),
+        Step(
+            "$x_0$ is the component of the start on that mode; the linear regime ends when $\\alpha$ reaches 1.",
+            equal(label(r"t_\mathrm{esc}"), sp.log(1 / x_0) / lam),
+            identity(x_0 * sp.exp(lam * sp.log(1 / x_0) / lam), sp.S(1), point),
+        ),
+    )
+
+    def component(model: Model, init: Init) -> float:
+        rates = model.rate_values()
+        return abs(init["alpha"] + init["xi"] * math.sqrt(rates["alpha"] / rates["xi"])) / 2
+
+    def obstacle(model: Model, init: Init) -> str | None:
+        burst = "with exact positions it is derived for B = 1." if is_exact(model) and model.values["B"] != 1 else None
+        saddle_only = first(at_the_saddle(model), burst, fixed_beta_2_only(model))
+        if saddle_only:
+            return saddle_only
+        size = component(model, init)
+        if size == 0:
+            return "the start has no component on the growing mode: the flow stays at the saddle forever."
+        return None if size < 1 else f"the start is not small: its component on the growing mode is {size:.3g}."
+
+    def evaluate(model: Model, init: Init) -> dict[str, float]:
+        rate, size = number(model, growth[is_exact(model)], st.where), component(model, init)
+        return {"escape_time": math.log(1 / size) / rate, "growth_rate": rate, "x_0": size}
+
+    def error(model: Model, init: Init, predicted: Mapping[str, float]) -> float:
+        if is_exact(model) or init["alpha"] * init["xi"] < 0:
+            return math.nan
+        better, _ = transition_time(model, init=init)
+        return abs(predicted["escape_time"] / better - 1)
+
+    return Result(
+        name="escape_from_saddle",
+        title="Escape time from the saddle",
+        statement=equal(label(r"t_\mathrm{esc}"), sp.log(1 / x_0) / lam),
+        where={x_0: start, **st.where},
+        steps=steps,
+        regime=Regime("L = N/B, start small but not zero; correct up to a time of order 1/lambda", obstacle),
+        reference=HERE,
+        evaluate=evaluate,
+        error=error,
+    )
+
+
+def sufficient_parameters(st: Setting) -> Result:
+    """The loss depends on N, B and the attended tokens only through A_0 and N_c."""
+    attention = 1 / (1 + (1 / A_0 - 1) * sp.exp(-st.s["alpha"] * label("p")))
+    without = {st.s["beta_2"]: 0} if "beta_2" in st.model.state else {}
+    steps = (
+        Step(
+            "Number of pairs, burstiness and attended tokens enter the attention only through $A_0$.",
+            equal(label("q_c"), attention),
+            identity(st.q_c.subs(without), expand(attention.subs(label("p"), st.p), st.where), draw, symbolic=False),
+        ),
+        Step(
+            "The attention to another context label is smaller by the factor of the match.",
+            equal(label("q_o"), label("q_c") * sp.exp(-st.s["alpha"] * label("p"))),
+            identity(st.q_o, st.q_c * sp.exp(-st.s["alpha"] * st.p), draw, symbolic=False),
+        ),
+    )
+    return Result(
+        name="sufficient_parameters",
+        title="The flow depends on A_0, N/B, L and M only",
+        statement=equal(label("q_c"), attention),
+        where=st.where,
+        steps=steps,
+        regime=Regime("mean field, beta_2 fixed", lambda m, init: first(mean_field_only(m), fixed_beta_2_only(m))),
+        reference=HERE,
+        evaluate=values(st.where, A_0=A_0, N_c=N_c),
+    )
+
+
+def sign_symmetry(st: Setting) -> Result:
+    """Flipping the signs of alpha and xi leaves the loss unchanged for two labels."""
+    m = nested_logit(attend="labels")
+    s = m.symbols
+    two = elementary(m.loss).subs({s["L"]: 2, s["N"]: 2 * s["B"]})
+    flipped = two.subs({s["alpha"]: -s["alpha"], s["xi"]: -s["xi"]}, simultaneous=True)
+    gap = sp.tanh(s["alpha"] * label("p") / 2)
+    steps = (
+        Step(
+            "With two labels and no other tokens the difference of attention is odd in $\\alpha$.",
+            equal(label("q_c-q_o"), gap),
+            identity(
+                2 * elementary(m.observables["TILA"]).subs(s["N"], 2 * s["B"]) - 1,
+                gap.subs(label("p"), elementary(m.observables["ILA"])),
+                draw,
+                symbolic=False,
+            ),
+        ),
+        Step(
+            "The loss depends on $\\xi(q_c-q_o)$ alone, which is even.",
+            equal(label(r"\mathcal{L}(\beta_1,-\alpha,-\xi)"), label(r"\mathcal{L}(\beta_1,\alpha,\xi)")),
+            identity(flipped, two, draw, symbolic=False),
+        ),
+    )
+
+    def obstacle(model: Model, init: Init) -> str | None:
+        v = model.values
+        if model.options["attend"] == "labels" and v["L"] == 2 and v["N"] == 2 * v["B"]:
+            return None
+        return "it needs attend='labels' and L = N/B = 2; otherwise it holds to second order at the saddle only."
+
+    return Result(
+        name="sign_symmetry",
+        title="Sign symmetry of two labels",
+        statement=equal(label(r"\mathcal{L}(\beta_1,-\alpha,-\xi)"), label(r"\mathcal{L}(\beta_1,\alpha,\xi)")),
+        where=st.where,
+        steps=steps,
+        regime=Regime("labels only, L = N/B = 2; elsewhere only to second order at the saddle", obstacle),
+        reference=HERE,
+        evaluate=values(st.where, N_c=N_c),
+    )
+
+
+def anti_induction(st: Setting) -> Result:
+    """The branch alpha, xi < 0: attend to the wrong labels and predict the one that is not attended."""
+    s, L = st.s, st.s["L"]
+    end = sp.log(1 + L - N_c)
+    drive = (1 - st.r) * (st.q_c - st.q_o)
+    plain = st.loss.subs({s["M"]: s["N"], sp.Symbol("beta_2", real=True): 0})
+    loss = sp.lambdify([s[k] for k in ("beta_1", "alpha", "xi", "N", "L", "B")], plain, "mpmath")
+    errors = [
+        float(max(abs(loss(5, -20 * k, -100 * k, 8, size, 1) - mpmath.log(1 + size - 8)) for size in (8, 16)))
+        for k in (1, 2, 3)
+    ]
+    steps = (
+        Step(
+            "At $L=N/B$ the drive of $\\xi$ has the sign of $q_c-q_o$, hence of $\\alpha$: both can run away down.",
+            equal(label(r"\dot\xi/\eta_\xi"), label("(1-r)(q_c-q_o)")),
+            identity(st.drift["xi"].subs(L, s["N"] / s["B"]), drive.subs(L, s["N"] / s["B"]), draw, symbolic=False),
+        ),
+        Step(
+            "As $\\alpha,\\xi\\to-\\infty$ the wrong context labels are excluded; the right one ties with absent ones.",
+            equal(label(r"\mathcal{L}(-\infty)"), end),
+            converges(errors, 0.1, "N = 8, L = 8 and 16, along alpha = -20 k, xi = -100 k"),
+        ),
+    )
+
+    def obstacle(model: Model, init: Init) -> str | None:
+        if not (init["alpha"] < 0 and init["xi"] < 0):
+            return "the start is not at alpha < 0 and xi < 0."
+        off = at_the_saddle(model)
+        return first(
+            mean_field_only(model),
+            fixed_beta_2_only(model),
+            off and f"{off[:-1]}: xi is driven up and the flow returns to alpha, xi > 0.",
+        )
+
+    def evaluate(model: Model, init: Init) -> dict[str, float]:
+        crossing, _ = transition_time(model, init=init)
+        return {"end_loss": number(model, end, st.where), "escape_time": crossing}
+
+    return Result(
+        name="anti_induction",
+        title="Anti-induction branch",
+        statement=equal(label(r"\mathcal{L}(\alpha,\xi\to-\infty)"), end),
+        where=st.where,
+        steps=steps,
+        regime=Regime("start at alpha < 0 and xi < 0 with L = N/B; zero loss only there", obstacle),
+        reference=f"{HERE}; a second route to zero loss",
+        evaluate=evaluate,
+    )
+
+
+def _mixed_derivative(attend: str, n: int) -> float:
+    """Second derivative of the exact-position loss in alpha and xi at the origin, for L = N = n."""
+    m = nested_logit(attend=attend, N=n, L=n)
+    fixed = {m.symbols[k]: sp.nsimplify(v) for k, v in m.values.items()}
+    loss = elementary(m.loss).subs({m.symbols["beta_1"]: 0, **fixed})
+    function = sp.lambdify([m.symbols["alpha"], m.symbols["xi"]], loss, "mpmath")
+    with mpmath.workdps(30):
+        return float(mpmath.diff(function, (0, 0), (1, 1)))
+
+
+def _whole(rng: np.random.Generator) -> dict[str, float]:
+    return {"n": float(rng.integers(2, 16))}

@@ -1,0 +1,152 @@
+"""What every derivation about the nested-logit model starts from: its own expressions and compact symbols."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import sympy as sp
+
+from minimodels.model import GradientFlow, Model
+from minimodels.primitives import elementary
+from theory.derivation import Init, number
+from theory.numeric import nested_logit
+
+A_0, N_c, c, f, p_0, delta, lam, t, u, x_0 = sp.symbols("A_0 N_c c f p_0 delta lambda t u x_0", positive=True)
+eta_xi, eta_alpha, eta_beta_1 = sp.symbols("eta_xi eta_alpha eta_beta_1", positive=True)
+W, CLA = sp.symbols("W CLA", positive=True)
+SOURCE = "Reddy, ICLR 2024 (arXiv 2312.03002), phenomenological model"
+HERE = "derived here from the loss of the model of " + SOURCE
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A mean-field form of the model and the compact symbols of its theory.
+
+    Attributes
+    ----------
+    model : GradientFlow
+    where : dict
+        Compact symbols -> model parameters, in order of dependence.
+    loss, p, q_c, q_o, r, r_C : sympy.Expr
+        The model's loss and attention, with plain exponentials.
+    drift : dict
+        The model's drift without rates, with plain exponentials.
+    """
+
+    model: GradientFlow
+    where: dict[sp.Symbol, sp.Expr]
+    loss: sp.Expr
+    drift: dict[str, sp.Expr]
+    p: sp.Expr
+    q_c: sp.Expr
+    q_o: sp.Expr
+    r: sp.Expr
+    r_C: sp.Expr
+
+    @property
+    def s(self) -> dict[str, sp.Symbol]:
+        """Symbols of states and parameters by name."""
+        return self.model.symbols
+
+    def at(self, expr: sp.Expr, **states: sp.Expr | int) -> sp.Expr:
+        """Return ``expr`` with some states replaced."""
+        return expr.subs({self.s[k]: v for k, v in states.items()})
+
+    def at_origin(self, expr: sp.Expr) -> sp.Expr:
+        """Return ``expr`` at the state 0."""
+        return self.at(expr, **dict.fromkeys(self.model.state, 0))
+
+
+def setting(attend: str, beta_2: str) -> Setting:
+    """Return the setting of the mean-field form that belongs to ``attend``."""
+    labels_only = attend.endswith("labels")
+    m = nested_logit(attend="labels" if labels_only else "all", beta_2=beta_2)
+    s = m.symbols
+    q_c, tla = elementary(m.observables["TILA"]), elementary(m.observables["TLA"])
+    r, on_context = elementary(m.observables["correct"]), elementary(m.observables["CLA"])
+    rest = {s["alpha"]: 0, **({s["beta_2"]: 0} if "beta_2" in m.state else {})}
+    where = {
+        N_c: s["N"] / s["B"],
+        A_0: sp.factor(sp.simplify(q_c.subs(rest))),
+        p_0: sp.simplify(elementary(m.observables["ILA"]).subs(s["beta_1"], 0)),
+        c: N_c / (s["L"] - N_c),
+        f: 1 - A_0 - (N_c / s["L"]) * (1 / N_c - A_0),
+    }
+    return Setting(
+        model=m,
+        where=where,
+        loss=elementary(m.loss),
+        drift={k: elementary(v) for k, v in m.drift.items()},
+        p=elementary(m.observables["ILA"]),
+        q_c=q_c,
+        q_o=(tla - q_c) / (s["N"] / s["B"] - 1),
+        r=r,
+        r_C=on_context - r,
+    )
+
+
+def draw(rng: np.random.Generator) -> dict[str, float]:
+    """Draw a random point: parameters, states, rates and the auxiliary variables of the derivations."""
+    n = rng.uniform(2, 16)
+    b = rng.uniform(1, min(4, n / 1.5))
+    point = {"N": n, "B": b, "L": n / b * rng.uniform(1.05, 16), "M": rng.uniform(0.5, 20)}
+    point |= {k: rng.normal(0, 1.5) for k in ("beta_1", "alpha", "xi")}
+    point |= {"beta_2": rng.uniform(-1, 1), "t": rng.uniform(1, 100), "u": rng.uniform(0.1, 3)}
+    return point | {k: rng.lognormal(0, 1) for k in ("eta_xi", "eta_alpha", "eta_beta_1", "W", "x_0")}
+
+
+def values(where: Mapping[sp.Symbol, sp.Expr], **named: sp.Expr) -> Callable[[Model, Init], dict[str, float]]:
+    """Return a function that evaluates named expressions at a bound model."""
+    return lambda model, init: {k: number(model, expr, where) for k, expr in named.items()}
+
+
+def label(text: str) -> sp.Symbol:
+    """Return a symbol that prints as the given LaTeX."""
+    return sp.Symbol(text)
+
+
+def equal(left: sp.Expr, right: sp.Expr) -> sp.Eq:
+    """Return an equation that SymPy leaves as it is."""
+    return sp.Eq(left, right, evaluate=False)
+
+
+def excess(model: Model) -> float:
+    """Return L B/N - 1, zero at the saddle."""
+    v = model.values
+    return v["L"] * v["B"] / v["N"] - 1
+
+
+def is_exact(model: Model) -> bool:
+    """Whether the model keeps the positions of the sequence."""
+    return str(model.options["attend"]).startswith("exact")
+
+
+def mean_field_only(model: Model) -> str | None:
+    """Give the reason why a mean-field result does not hold with exact positions."""
+    return "the positions of the sequence are kept, and it is derived for the mean field." if is_exact(model) else None
+
+
+def fixed_beta_2_only(model: Model) -> str | None:
+    """Give the reason why a result with frozen attention to labels does not hold."""
+    return "beta_2 is a free state and moves the attention from the start." if "beta_2" in model.state else None
+
+
+def at_the_saddle(model: Model) -> str | None:
+    """Give the reason why the origin is no saddle."""
+    if math.isclose(excess(model), 0, abs_tol=1e-12):
+        return None
+    v = model.values
+    return f"L = {v['L']:g} exceeds N/B = {v['N'] / v['B']:g}, so that the origin is not a critical point."
+
+
+def above_the_saddle(model: Model) -> str | None:
+    """Give the reason why there is no slow phase."""
+    if at_the_saddle(model):
+        return None
+    return "L = N/B: every label is in the context, the origin is a saddle and there is no slow phase."
+
+
+def first(*reasons: str | None) -> str | None:
+    """Return the first reason that is one."""
+    return next((reason for reason in reasons if reason), None)
