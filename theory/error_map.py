@@ -62,15 +62,14 @@ def transition_error_map(
         if form not in ("labels", "all"):
             raise InputError(f"`attend` must be 'labels' or 'all' here; got {form!r}.")
         n, b, q, i = (g.ravel() for g in np.meshgrid(N, B, ratio, range(len(rates)), indexing="ij"))
-        labels = n / b * q
+        use = np.flatnonzero((b < n) & (n / b * q > 2))
+        n, b, labels, i = n[use], b[use], (n / b * q)[use], i[use]
         values = {"N": n, "L": labels, "B": b, "M": n}
         eta = {s: np.array([_rate(rates[j][s], size) for j, size in zip(i, labels, strict=True)]) for s in STATES}
-        use = np.flatnonzero((b < n) & (labels > 2))
-        for j in use:
-            point, speed = ({s: v[j] for s, v in d.items()} for d in (values, eta))
+        for place, j in enumerate(use):
+            point, speed = ({s: v[place] for s, v in d.items()} for d in (values, eta))
             measured[k].flat[j] = measured_time(form, point, speed)
-        chosen = {s: v[use] for s, v in values.items()}, {s: v[use] for s, v in eta.items()}
-        made = np.concatenate([closed_forms(form, *chosen), transition_times(form, *chosen, {}, order=2)])
+        made = [*closed_forms(form, values, eta), *transition_times(form, values, eta, {}, order=2)]
         for row, times in zip(predicted, made, strict=True):
             row[k].flat[use] = times
     dims = ("attend", "N", "B", "ratio", "rates")

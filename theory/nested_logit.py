@@ -1,4 +1,4 @@
-"""Theory of the nested-logit model: origin, slow phase, drives, invariant; see also `saddle`, `transition`."""
+"""Theory of the nested-logit model: origin, slow phase, drives; see also `saddle`, `symmetry`, `transition`."""
 
 from functools import lru_cache
 
@@ -9,7 +9,7 @@ from scipy.special import wrightomega
 from minimodels.errors import unknown
 from minimodels.model import Model
 from minimodels.models import model as build
-from theory import saddle, transition
+from theory import saddle, symmetry, transition
 from theory.checks import identity
 from theory.derivation import Derivation, Init, Regime, Result, Step, expand, number
 from theory.setting import (
@@ -69,12 +69,13 @@ def _derive(attend: str, beta_2: str) -> Derivation:
         plateaus(st),
         half_time(st),
         plateau_drives(st),
-        invariant(st),
+        symmetry.invariant(st),
+        symmetry.second_invariant(st),
         transition.leading(st),
         transition.crossover(st),
         transition.reduced(st),
-        saddle.sufficient_parameters(st),
-        saddle.sign_symmetry(st),
+        symmetry.sufficient_parameters(st),
+        symmetry.sign_symmetry(st),
         saddle.anti_induction(st),
     ]
     return Derivation("nested_logit", {"attend": attend, "beta_2": beta_2}, tuple(results))
@@ -339,43 +340,4 @@ def plateau_drives(st: Setting) -> Result:
         regime=Regime("uniform attention q_c = q_o, any xi and beta_1; mean field", obstacle),
         reference=HERE,
         evaluate=values(st.where, drive_xi=delta_0, drive_alpha_per_xi=kappa_0, f=f),
-    )
-
-
-def invariant(st: Setting) -> Result:
-    """A conserved quantity of the flow."""
-    s = st.s
-    conserved = s["alpha"] ** 2 / (2 * eta_alpha) - (s["beta_1"] + sp.exp(s["beta_1"]) / s["M"]) / eta_beta_1
-    ratio = s["alpha"] * sp.exp(-s["beta_1"]) * s["M"] / (1 + sp.exp(-s["beta_1"]) * s["M"])
-    rates = {"alpha": eta_alpha, "beta_1": eta_beta_1}
-    change = sum(sp.diff(conserved, s[k]) * eta * st.drift[k] for k, eta in rates.items())
-    steps = (
-        Step(
-            "The attention logits enter the loss only through $\\alpha p(\\beta_1)$, so their drives are proportional.",
-            equal(label(r"\partial_{\beta_1}\mathcal{L}/\partial_\alpha\mathcal{L}"), ratio),
-            identity(sp.diff(s["alpha"] * st.p, s["beta_1"]) / st.p, ratio, draw),
-        ),
-        Step(
-            "Hence the change of the invariant along the flow is zero.",
-            equal(label(r"\frac{d}{dt}I"), sp.S(0)),
-            identity(change, sp.S(0), draw),
-        ),
-    )
-
-    def obstacle(model: Model, init: Init) -> str | None:
-        return mean_field_only(model)
-
-    def evaluate(model: Model, init: Init) -> dict[str, float]:
-        start = {s[k]: sp.Float(v) for k, v in init.items() if k in s}
-        return {"invariant": number(model, conserved.xreplace(start), st.where)}
-
-    return Result(
-        name="invariant",
-        title="Invariant of the flow",
-        statement=equal(label("I"), conserved),
-        where=st.where,
-        steps=steps,
-        regime=Regime("mean field, any N, L, B, M, rates; also with beta_2 free", obstacle),
-        reference=HERE,
-        evaluate=evaluate,
     )

@@ -61,6 +61,12 @@ def reduced_flow(attend: str) -> ReducedFlow:
     return ReducedFlow(*made)
 
 
+def previous_token_logit(start: Any, gain: Any, competing: Any) -> Any:
+    """Return beta_1 where beta_1 + e^beta_1/M has grown by ``gain`` = eta_beta_1 (alpha^2 - alpha_0^2) / 2 eta_alpha."""
+    level = start + np.exp(start) / competing + gain
+    return level - np.real(wrightomega(level - np.log(competing)))  # e^beta_1/M = W(e^level/M)
+
+
 def transition_times(
     attend: str,
     values: Mapping[str, Any],
@@ -120,10 +126,9 @@ def _solve(
     distance = extent * z**STRETCH
     weight = extent * STRETCH * z ** (STRETCH - 1) / nodes
     alpha = alpha_0 + sign * distance
-    competing = parameters[3]
+    competing = parameters[3]  # M
     gain = eta_beta * distance * (distance + 2 * abs(alpha_0)) / (2 * eta_alpha)
-    invariant = beta_0 + np.exp(beta_0) / competing + gain
-    beta = invariant - np.real(wrightomega(invariant - np.log(competing)))  # e^beta / M = W(e^(invariant) / M)
+    beta = previous_token_logit(beta_0, gain, competing)
 
     def at(f: Function, xi: Any) -> np.ndarray:
         value: np.ndarray = f(beta, alpha, xi, *parameters)

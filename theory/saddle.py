@@ -1,4 +1,4 @@
-"""The saddle of the nested-logit model at L = N/B, its symmetries, and the anti-induction branch."""
+"""The saddle of the nested-logit model at L = N/B and the anti-induction branch."""
 
 import math
 from collections.abc import Mapping
@@ -201,77 +201,6 @@ def escape(st: Setting) -> Result:
         reference=HERE,
         evaluate=evaluate,
         error=error,
-    )
-
-
-def sufficient_parameters(st: Setting) -> Result:
-    """The loss depends on N, B and the attended tokens only through A_0 and N_c."""
-    attention = 1 / (1 + (1 / A_0 - 1) * sp.exp(-st.s["alpha"] * label("p")))
-    without = {st.s["beta_2"]: 0} if "beta_2" in st.model.state else {}
-    steps = (
-        Step(
-            "Number of pairs, burstiness and attended tokens enter the attention only through $A_0$.",
-            equal(label("q_c"), attention),
-            identity(st.q_c.subs(without), expand(attention.subs(label("p"), st.p), st.where), draw, symbolic=False),
-        ),
-        Step(
-            "The attention to another context label is smaller by the factor of the match.",
-            equal(label("q_o"), label("q_c") * sp.exp(-st.s["alpha"] * label("p"))),
-            identity(st.q_o, st.q_c * sp.exp(-st.s["alpha"] * st.p), draw, symbolic=False),
-        ),
-    )
-    return Result(
-        name="sufficient_parameters",
-        title="The flow depends on A_0, N/B, L and M only",
-        statement=equal(label("q_c"), attention),
-        where=st.where,
-        steps=steps,
-        regime=Regime("mean field, beta_2 fixed", lambda m, init: first(mean_field_only(m), fixed_beta_2_only(m))),
-        reference=HERE,
-        evaluate=values(st.where, A_0=A_0, N_c=N_c),
-    )
-
-
-def sign_symmetry(st: Setting) -> Result:
-    """Flipping the signs of alpha and xi leaves the loss unchanged for two labels."""
-    m = nested_logit(attend="labels")
-    s = m.symbols
-    two = elementary(m.loss).subs({s["L"]: 2, s["N"]: 2 * s["B"]})
-    flipped = two.subs({s["alpha"]: -s["alpha"], s["xi"]: -s["xi"]}, simultaneous=True)
-    gap = sp.tanh(s["alpha"] * label("p") / 2)
-    steps = (
-        Step(
-            "With two labels and no other tokens the difference of attention is odd in $\\alpha$.",
-            equal(label("q_c-q_o"), gap),
-            identity(
-                2 * elementary(m.observables["TILA"]).subs(s["N"], 2 * s["B"]) - 1,
-                gap.subs(label("p"), elementary(m.observables["ILA"])),
-                draw,
-                symbolic=False,
-            ),
-        ),
-        Step(
-            "The loss depends on $\\xi(q_c-q_o)$ alone, which is even.",
-            equal(label(r"\mathcal{L}(\beta_1,-\alpha,-\xi)"), label(r"\mathcal{L}(\beta_1,\alpha,\xi)")),
-            identity(flipped, two, draw, symbolic=False),
-        ),
-    )
-
-    def obstacle(model: Model, init: Init) -> str | None:
-        v = model.values
-        if model.options["attend"] == "labels" and v["L"] == 2 and v["N"] == 2 * v["B"]:
-            return None
-        return "it needs attend='labels' and L = N/B = 2; otherwise it holds to second order at the saddle only."
-
-    return Result(
-        name="sign_symmetry",
-        title="Sign symmetry of two labels",
-        statement=equal(label(r"\mathcal{L}(\beta_1,-\alpha,-\xi)"), label(r"\mathcal{L}(\beta_1,\alpha,\xi)")),
-        where=st.where,
-        steps=steps,
-        regime=Regime("labels only, L = N/B = 2; elsewhere only to second order at the saddle", obstacle),
-        reference=HERE,
-        evaluate=values(st.where, N_c=N_c),
     )
 
 

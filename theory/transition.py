@@ -270,7 +270,7 @@ def reduced(st: Setting) -> Result:
 
     steps = (
         Step(
-            "The invariant, solved for $\\beta_1$; $I=\\beta_1+e^{\\beta_1}/M$ grows as $\\eta_{\\beta_1}\\alpha^2/2\\eta_\\alpha$.",
+            "The invariant, solved for $\\beta_1$; $I=\\beta_1+e^{\\beta_1}/M$ grows with $\\alpha^2$.",
             equal(s["beta_1"], beta_1),
             identity(beta_1 + sp.exp(beta_1) / s["M"], level, point, symbolic=False),
         ),

@@ -1,0 +1,193 @@
+"""Symmetries and conserved quantities of the nested-logit flow."""
+
+import sympy as sp
+from scipy.integrate import quad
+
+from minimodels.model import Model
+from minimodels.primitives import elementary
+from theory.checks import identity
+from theory.derivation import Init, Regime, Result, Step, expand, number
+from theory.numeric import nested_logit
+from theory.reduced_flow import previous_token_logit, reduced_flow
+from theory.setting import (
+    A_0,
+    HERE,
+    N_c,
+    Setting,
+    at_the_saddle,
+    draw,
+    equal,
+    eta_alpha,
+    eta_beta_1,
+    eta_xi,
+    first,
+    fixed_beta_2_only,
+    label,
+    mean_field_only,
+    values,
+)
+
+
+def invariant(st: Setting) -> Result:
+    """A conserved quantity of the flow."""
+    s = st.s
+    conserved = s["alpha"] ** 2 / (2 * eta_alpha) - (s["beta_1"] + sp.exp(s["beta_1"]) / s["M"]) / eta_beta_1
+    ratio = s["alpha"] * sp.exp(-s["beta_1"]) * s["M"] / (1 + sp.exp(-s["beta_1"]) * s["M"])
+    rates = {"alpha": eta_alpha, "beta_1": eta_beta_1}
+    change = sum(sp.diff(conserved, s[k]) * eta * st.drift[k] for k, eta in rates.items())
+    steps = (
+        Step(
+            "The attention logits enter the loss only through $\\alpha p(\\beta_1)$, so their drives are proportional.",
+            equal(label(r"\partial_{\beta_1}\mathcal{L}/\partial_\alpha\mathcal{L}"), ratio),
+            identity(sp.diff(s["alpha"] * st.p, s["beta_1"]) / st.p, ratio, draw),
+        ),
+        Step(
+            "Hence the change of the invariant along the flow is zero.",
+            equal(label(r"\frac{d}{dt}I"), sp.S(0)),
+            identity(change, sp.S(0), draw),
+        ),
+    )
+
+    def obstacle(model: Model, init: Init) -> str | None:
+        return mean_field_only(model)
+
+    def evaluate(model: Model, init: Init) -> dict[str, float]:
+        start = {s[k]: sp.Float(v) for k, v in init.items() if k in s}
+        return {"invariant": number(model, conserved.xreplace(start), st.where)}
+
+    return Result(
+        name="invariant",
+        title="Invariant of the flow",
+        statement=equal(label("I"), conserved),
+        where=st.where,
+        steps=steps,
+        regime=Regime("mean field, any N, L, B, M, rates; also with beta_2 free", obstacle),
+        reference=HERE,
+        evaluate=evaluate,
+    )
+
+
+def second_invariant(st: Setting) -> Result:
+    """A second conserved quantity at L = N/B, which makes the flow integrable."""
+    s = st.s
+    p = label("p")
+    match = s["alpha"] * p
+    slope = (A_0 * (sp.exp(match) - 1) + (1 - A_0) * (1 - sp.exp(-match))) / p
+    conserved = s["xi"] ** 2 / (2 * eta_xi) - sp.Integral(slope, (s["alpha"], 0, s["alpha"])) / eta_alpha
+    at_saddle = {s["L"]: s["N"] / s["B"], **({s["beta_2"]: 0} if "beta_2" in st.model.state else {})}
+    ratio = (s["xi"] * st.drift["xi"] / st.drift["alpha"]).subs(at_saddle)
+    plain = expand(slope.subs(p, st.p), st.where)
+    steps = (
+        Step(
+            "With $r_C=1-r$ the factor $1-r$ is common to both drives and cancels in their ratio.",
+            equal(label(r"\xi\dot\xi\,\eta_\alpha/(\dot\alpha\,\eta_\xi)"), slope),
+            identity(ratio, plain, draw, symbolic=False),
+        ),
+        Step(
+            "$p$ is a function of $\\alpha$ by the first invariant, so the ratio integrates to a second one.",
+            equal(label(r"\frac{d}{dt}J"), sp.S(0)),
+            identity(
+                st.drift["xi"].subs(at_saddle) * s["xi"],
+                plain * st.drift["alpha"].subs(at_saddle),
+                draw,
+                symbolic=False,
+            ),
+        ),
+    )
+
+    def obstacle(model: Model, init: Init) -> str | None:
+        return first(mean_field_only(model), fixed_beta_2_only(model), at_the_saddle(model))
+
+    def evaluate(model: Model, init: Init) -> dict[str, float]:
+        flow, v, eta = reduced_flow(str(model.options["attend"])), model.values, model.rate_values()
+        parameters = (v["N"], v["L"], v["B"], v["M"], v.get("beta_2", 0.0))
+
+        def integrand(alpha: float) -> float:
+            gain = eta["beta_1"] * (alpha**2 - init["alpha"] ** 2) / (2 * eta["alpha"])
+            beta = previous_token_logit(init["beta_1"], gain, v["M"])
+            return float(flow.slope_at_zero(beta, alpha, 0.0, *parameters))
+
+        area, _ = quad(integrand, 0, init["alpha"])
+        return {"invariant": init["xi"] ** 2 / (2 * eta["xi"]) - area / eta["alpha"]}
+
+    return Result(
+        name="second_invariant",
+        title="At L = N/B the flow is integrable: a second invariant",
+        statement=equal(label("J"), conserved),
+        where=st.where,
+        steps=steps,
+        regime=Regime("L = N/B, mean field, beta_2 fixed; order 0 of the transition time is then exact", obstacle),
+        reference=HERE,
+        evaluate=evaluate,
+    )
+
+
+def sufficient_parameters(st: Setting) -> Result:
+    """The loss depends on N, B and the attended tokens only through A_0 and N_c."""
+    attention = 1 / (1 + (1 / A_0 - 1) * sp.exp(-st.s["alpha"] * label("p")))
+    without = {st.s["beta_2"]: 0} if "beta_2" in st.model.state else {}
+    steps = (
+        Step(
+            "Number of pairs, burstiness and attended tokens enter the attention only through $A_0$.",
+            equal(label("q_c"), attention),
+            identity(st.q_c.subs(without), expand(attention.subs(label("p"), st.p), st.where), draw, symbolic=False),
+        ),
+        Step(
+            "The attention to another context label is smaller by the factor of the match.",
+            equal(label("q_o"), label("q_c") * sp.exp(-st.s["alpha"] * label("p"))),
+            identity(st.q_o, st.q_c * sp.exp(-st.s["alpha"] * st.p), draw, symbolic=False),
+        ),
+    )
+    return Result(
+        name="sufficient_parameters",
+        title="The flow depends on A_0, N/B, L and M only",
+        statement=equal(label("q_c"), attention),
+        where=st.where,
+        steps=steps,
+        regime=Regime("mean field, beta_2 fixed", lambda m, init: first(mean_field_only(m), fixed_beta_2_only(m))),
+        reference=HERE,
+        evaluate=values(st.where, A_0=A_0, N_c=N_c),
+    )
+
+
+def sign_symmetry(st: Setting) -> Result:
+    """Flipping the signs of alpha and xi leaves the loss unchanged for two labels."""
+    m = nested_logit(attend="labels")
+    s = m.symbols
+    two = elementary(m.loss).subs({s["L"]: 2, s["N"]: 2 * s["B"]})
+    flipped = two.subs({s["alpha"]: -s["alpha"], s["xi"]: -s["xi"]}, simultaneous=True)
+    gap = sp.tanh(s["alpha"] * label("p") / 2)
+    steps = (
+        Step(
+            "With two labels and no other tokens the difference of attention is odd in $\\alpha$.",
+            equal(label("q_c-q_o"), gap),
+            identity(
+                2 * elementary(m.observables["TILA"]).subs(s["N"], 2 * s["B"]) - 1,
+                gap.subs(label("p"), elementary(m.observables["ILA"])),
+                draw,
+                symbolic=False,
+            ),
+        ),
+        Step(
+            "The loss depends on $\\xi(q_c-q_o)$ alone, which is even.",
+            equal(label(r"\mathcal{L}(\beta_1,-\alpha,-\xi)"), label(r"\mathcal{L}(\beta_1,\alpha,\xi)")),
+            identity(flipped, two, draw, symbolic=False),
+        ),
+    )
+
+    def obstacle(model: Model, init: Init) -> str | None:
+        v = model.values
+        if model.options["attend"] == "labels" and v["L"] == 2 and v["N"] == 2 * v["B"]:
+            return None
+        return "it needs attend='labels' and L = N/B = 2; otherwise it holds to second order at the saddle only."
+
+    return Result(
+        name="sign_symmetry",
+        title="Sign symmetry of two labels",
+        statement=equal(label(r"\mathcal{L}(\beta_1,-\alpha,-\xi)"), label(r"\mathcal{L}(\beta_1,\alpha,\xi)")),
+        where=st.where,
+        steps=steps,
+        regime=Regime("labels only, L = N/B = 2; elsewhere only to second order at the saddle", obstacle),
+        reference=HERE,
+        evaluate=values(st.where, N_c=N_c),
+    )
