@@ -62,7 +62,7 @@ def reduced_flow(attend: str) -> ReducedFlow:
 
 
 def previous_token_logit(start: Any, gain: Any, competing: Any) -> Any:
-    """Return beta_1 where beta_1 + e^beta_1/M has grown by ``gain`` = eta_beta_1 (alpha^2 - alpha_0^2) / 2 eta_alpha."""
+    """Return beta_1 where beta_1 + e^beta_1/M has grown by ``gain``: eta_beta_1 (alpha^2 - alpha_0^2) / 2 eta_alpha"""
     level = start + np.exp(start) / competing + gain
     return level - np.real(wrightomega(level - np.log(competing)))  # e^beta_1/M = W(e^level/M)
 

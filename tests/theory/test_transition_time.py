@@ -1,0 +1,121 @@
+"""The transition time: the table, random points of the phase diagram, the error map."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import theory
+from minimodels.models import model
+from theory.error_map import NETWORK, UNIT_RATES
+from theory.numeric import measured_time
+from theory.reduced_flow import transition_times
+
+ZERO = {"beta_1": 0.0, "alpha": 0.0, "xi": 0.0}
+UNIT = {"beta_1": 1.0, "alpha": 1.0, "xi": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("n", "size", "b", "labels", "every"),
+    [
+        (8, 32, 1, 49.53, 98.67),
+        (8, 16, 1, 60.61, 121.32),
+        (4, 32, 1, 20.06, 38.81),
+        (2, 32, 1, 10.22, 18.77),
+        (8, 32, 2, 25.86, 48.54),
+        (4, 16, 1, 21.58, 42.14),
+    ],
+)
+def test_table(n: float, size: float, b: float, labels: float, every: float) -> None:
+    for attend, expected in (("labels", labels), ("all", every)):
+        m = model("nested_logit", attend=attend, N=n, L=size, B=b)
+        time, error = theory.transition_time(m, init=ZERO)
+        assert time == pytest.approx(expected, abs=6e-3)
+        assert error < 1e-3
+        assert measured_time(attend, m.values, UNIT) == pytest.approx(expected, abs=6e-3)
+
+
+@pytest.mark.parametrize(("attend", "slow"), [("labels", 91.02), ("all", 180.64)])
+def test_slow_attention(attend: str, slow: float) -> None:
+    m = model("nested_logit", attend=attend).with_rates(alpha=0.3, beta_1=0.3)
+    assert theory.transition_time(m, init=ZERO)[0] == pytest.approx(slow, abs=6e-3)
+
+
+points = st.fixed_dictionaries(
+    {
+        "N": st.floats(2, 16),
+        "ratio": st.floats(1.02, 16),
+        "B": st.floats(1, 1.9),
+        "attend": st.sampled_from(["labels", "all"]),
+        "M": st.floats(1, 20),
+        "rates": st.tuples(*[st.floats(0.1, 10)] * 3),
+        "start": st.tuples(*[st.sampled_from([0.0, 1e-6, 0.01, 0.2])] * 3),
+    }
+)
+
+
+@settings(deadline=None, max_examples=25, derandomize=True)
+@given(points)
+def test_quadratures_agree_with_the_flow(point: dict[str, object]) -> None:
+    n, b = float(point["N"]), float(point["B"])  # type: ignore[arg-type]
+    size = max(n / b * float(point["ratio"]), 2.5)  # type: ignore[arg-type]
+    rates = dict(zip(UNIT, point["rates"], strict=True))  # type: ignore[call-overload]
+    init = dict(zip(UNIT, point["start"], strict=True))  # type: ignore[call-overload]
+    attend = str(point["attend"])
+    m = model("nested_logit", attend=attend, N=n, L=size, B=b, M=point["M"]).with_rates(**rates)
+    time, error = theory.transition_time(m, init=init)
+    measured = measured_time(attend, m.values, rates, init)
+    assert time == pytest.approx(measured, rel=1e-2)
+    assert abs(time / measured - 1) < 3 * error + 2e-4
+
+
+@settings(deadline=None, max_examples=10, derandomize=True)
+@given(st.floats(2.5, 16), st.sampled_from(["labels", "all"]), st.floats(1e-8, 0.1), st.floats(0.3, 3), st.booleans())
+def test_order_0_is_exact_at_the_saddle(n: float, attend: str, start: float, rate: float, down: bool) -> None:
+    init = {"beta_1": 0.0, "alpha": -start if down else start, "xi": 0.0}
+    values, rates = {"N": n, "L": n, "B": 1.0, "M": n}, {"beta_1": 1.0, "alpha": rate, "xi": 1.0}
+    orders = transition_times(attend, values, rates, init)
+    assert orders == pytest.approx(np.full(3, measured_time(attend, values, rates, init)), rel=1e-3)
+
+
+def test_orders_improve() -> None:
+    errors = theory.transition_error_map(N=(3, 8), ratio=(1.1, 4), B=(1,), rates=(*UNIT_RATES, {**UNIT, "xi": NETWORK}))
+    worst = theory.summarise(errors)["max"]
+    leading, crossover, *orders = (float(v) for v in worst)
+    assert orders[0] > 10 * orders[1] > 10 * orders[2]
+    assert orders[2] < 1e-3
+    assert orders[0] < min(leading, crossover)
+    assert int(theory.summarise(errors)["points"][0]) == 16
+
+
+def test_where_the_leading_order_fails_and_the_crossover_helps() -> None:
+    near = theory.transition_error_map(N=(8, 16), ratio=(1.02,), B=(1,), rates=UNIT_RATES)
+    size = abs(near["error"]).max(["attend", "N", "B", "ratio", "rates"])
+    assert float(size.sel(predictor="leading")) > 0.25
+    assert float(size.sel(predictor="crossover")) < 0.05
+    far = theory.transition_error_map(N=(16,), ratio=(4,), B=(1,), rates=UNIT_RATES)
+    assert float(abs(far["error"].sel(predictor="leading")).max()) < 0.01
+
+
+def test_map_leaves_out_what_does_not_exist() -> None:
+    made = theory.transition_error_map(N=(2, 4), ratio=(1.5,), B=(1, 2), attend=("labels",), rates=UNIT_RATES)
+    measured = made["measured"].isel(attend=0, ratio=0, rates=0)
+    assert np.isfinite(measured.sel(N=2, B=1))
+    assert np.isnan(measured.sel(N=2, B=2))  # B = N
+    assert np.isfinite(measured.sel(N=4, B=2))
+    assert made["predicted"].notnull().sum() == 5 * made["measured"].notnull().sum()
+
+
+def test_scaling_with_the_context() -> None:
+    n = np.array([256.0, 1024.0])
+    labels, every = (
+        transition_times(attend, {"N": n, "L": 4 * n, "B": 1, "M": n}, UNIT, ZERO)[-1] for attend in ("labels", "all")
+    )
+    assert np.diff(np.log(labels)) / np.diff(np.log(n)) == pytest.approx(1.5, abs=0.005)
+    assert every / labels == pytest.approx(2, abs=0.005)
+
+
+def test_rates_rescale_time() -> None:
+    values = {"N": 8, "L": 32, "B": 1, "M": 8}
+    slow = transition_times("all", values, dict.fromkeys(UNIT, 0.01), ZERO)
+    assert slow == pytest.approx(100 * transition_times("all", values, UNIT, ZERO), rel=1e-9)
