@@ -8,15 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from minimodels.sequences import ItemLabelTask
+    from validation.compare import compare, fit_clock
+    from validation.ledger import Outcome
     from validation.network import AttentionOnly
     from validation.optimisers import SGD, Adam
     from validation.training import train
+    from validation.verdicts import claims
 
 _HOMES = {
     "minimodels.sequences": ("ItemLabelTask",),
+    "validation.compare": ("compare", "fit_clock"),
+    "validation.ledger": ("Outcome",),
     "validation.network": ("AttentionOnly",),
     "validation.optimisers": ("SGD", "Adam"),
     "validation.training": ("train",),
+    "validation.verdicts": ("claims",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -1,0 +1,112 @@
+r"""A minimal model beside a trained network.
+
+A model runs in time, a network in steps: time = clock x step. Without a fit the clock is the learning rate (gradient
+flow: time is learning rate x steps), and the model must bring the effective rates of its parameters, such as
+:math:`\eta_\xi = 1/(L-1)`. A fitted clock is the one that makes the escape times of one configuration coincide; it is
+then carried to others as a number.
+"""
+
+import json
+
+import numpy as np
+import xarray as xr
+
+from minimodels.errors import InputError
+from validation.curves import crossing, half_rise, plateau
+
+# Progress measures: name in the model -> name in the network.
+PAIRS = {"loss": "loss", "correct": "correct", "CLA": "CLA", "ILA": "ILA1", "TILA": "TILA2", "TLA": "TLA2"}
+
+
+def fit_clock(run: xr.Dataset, curve: xr.Dataset) -> float:
+    """Model time per step that makes the escape times coincide (median over the seeds that escape)."""
+    model, steps = escape(run, "time"), escape_steps(curve)
+    network = float(np.median(steps[np.isfinite(steps)])) if np.isfinite(steps).any() else float("inf")
+    for name, value in (("model", model), ("network", network)):
+        if not np.isfinite(value):
+            raise InputError(f"the {name} never exceeds correct = 1/2, so no clock can be fitted: run it for longer.")
+    return model / network
+
+
+def escape(run: xr.Dataset, axis: str) -> float:
+    """First time or step with correct probability above one half; inf if there is none."""
+    return crossing(run[axis], run["correct"], 0.5)
+
+
+def escape_steps(curve: xr.Dataset) -> np.ndarray:
+    """Escape step of every seed, inf where the network did not escape."""
+    return np.array([escape(one, "step") for one in _seeds(curve)])
+
+
+def _seeds(curve: xr.Dataset) -> list[xr.Dataset]:
+    return [curve.isel(seed=i) for i in range(curve.sizes["seed"])] if "seed" in curve.dims else [curve]
+
+
+def compare(run: xr.Dataset, curve: xr.Dataset, *, clock: float | str = "fit") -> xr.Dataset:
+    r"""Translate a model's time to steps and report where model and network differ.
+
+    Parameters
+    ----------
+    run : xarray.Dataset
+        From `minimodels.simulate`: dimension `time`, with `loss` and `correct` at least.
+    curve : xarray.Dataset
+        From `validation.train`: dimension `step`, and `seed` if several were trained.
+    clock : float or "fit" or "learning rate"
+        Model time per step: a number (a clock fitted elsewhere), fitted here, or the learning rate of the run.
+
+    Returns
+    -------
+    xarray.Dataset
+        On `step`: `<measure>_network`, `<measure>_model` (at time clock x step; nan beyond the model's end) and
+        `<measure>_residual` = network - model, for every progress measure both have. Per seed: `escape_step`,
+        `escape_ratio` = network / model, `plateau_network`, `half_rise_network` (by `measure`, in steps).
+        Of the model, in steps: `escape_step_model`, `plateau_model`, `half_rise_model`. Scalar: `clock`.
+
+    Raises
+    ------
+    InputError
+        If either lacks a transition to fit a clock on, or the clock is not positive.
+    """
+    for name, data, axis in (("run", run, "time"), ("curve", curve, "step")):
+        if axis not in data.dims or "correct" not in data:
+            raise InputError(f"`{name}` must have the dimension {axis!r} and the variable 'correct'.")
+    if clock == "fit":
+        rate = fit_clock(run, curve)
+    elif clock == "learning rate":
+        rate = float(json.loads(curve.attrs["optimiser"])["lr"])
+    elif isinstance(clock, str) or not (np.isfinite(clock) and clock > 0):
+        raise InputError(f"`clock` must be a positive number, 'fit' or 'learning rate'; got {clock!r}.")
+    else:
+        rate = float(clock)
+
+    out = xr.Dataset(attrs={"clock": "model time per step", "clock_from": str(clock)})
+    pairs = {m: n for m, n in PAIRS.items() if m in run and n in curve}
+    time = run["time"].values / rate
+    for model_name, name in pairs.items():
+        at_steps = np.interp(curve["step"], time, run[model_name].values, right=np.nan)
+        out[f"{name}_network"] = curve[name]
+        out[f"{name}_model"] = ("step", at_steps)
+        out[f"{name}_residual"] = curve[name] - out[f"{name}_model"]
+    seeds = _seeds(curve)
+    steps = curve["step"].values
+    per_seed = ("seed",) if "seed" in curve.dims else ()
+    model_escape = escape(run, "time") / rate
+
+    def by_seed(values: list[float]) -> tuple[tuple[str, ...], np.ndarray]:
+        return per_seed, np.array(values if per_seed else values[0])
+
+    escapes = escape_steps(curve)
+    out["clock"] = rate
+    out["escape_step"] = by_seed(list(escapes))
+    out["escape_step_model"] = model_escape
+    out["escape_ratio"] = out["escape_step"] / model_escape
+    if "CLA" in pairs:
+        levels = [plateau(steps, s["loss"], half_rise(steps, s["CLA"]), t)[1] for s, t in zip(seeds, escapes, strict=True)]
+        out["plateau_network"] = by_seed(levels)
+        out["plateau_model"] = plateau(time, run["loss"], half_rise(time, run["CLA"]), model_escape)[1]
+    rising = [n for n in pairs.values() if n != "loss"]
+    out = out.assign_coords(measure=rising)
+    halves = np.array([[half_rise(steps, s[n]) for n in rising] for s in seeds])
+    out["half_rise_network"] = (*per_seed, "measure"), halves if per_seed else halves[0]
+    out["half_rise_model"] = "measure", np.array([half_rise(time, run[m]) for m in pairs if m != "loss"])
+    return out

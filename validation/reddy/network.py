@@ -1,0 +1,245 @@
+"""Claims about trained networks."""
+
+import math
+
+import numpy as np
+import xarray as xr
+
+from validation.compare import compare, escape_steps, fit_clock
+from validation.curves import crossing, half_rise, jump, plateau
+from validation.jobs import Job
+from validation.ledger import Check, Claim, Context, Finding, between, near, ordered
+from validation.reddy import settings
+from validation.reddy.flow import EFFECTIVE, flow
+from validation.reddy.settings import FULL, GRID_B, GRID_L, GRID_N, QUICK, REFERENCE
+
+
+def _setting(quick: str, full: str) -> dict[str, str]:
+    return {"quick": f"{quick}; {QUICK}", "full": f"{full}; {FULL}"}
+
+
+_REFERENCE = _setting("N = 4, L = 16, B = 1", "N = 8, L = 32, B = 1")
+
+
+def _run(context: Context, job: Job) -> xr.Dataset:
+    return context.runs[job.name]
+
+
+def _reference(context: Context) -> tuple[xr.Dataset, int]:
+    job = settings.reference(context.full)[0]
+    return _run(context, job), job.task.N_c
+
+
+def _each_seed(run: xr.Dataset) -> list[xr.Dataset]:
+    return [run.isel(seed=i) for i in range(run.sizes["seed"])]
+
+
+def _slow_phase(run: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Step and loss of every seed where the loss falls most slowly, after the half-rise of CLA and before T*."""
+    found = [plateau(s.step, s["loss"], half_rise(s.step, s["CLA"]), crossing(s.step, s["correct"], 0.5)) for s in _each_seed(run)]
+    return np.array(found).T[0], np.array(found).T[1]
+
+
+def abrupt(context: Context) -> Finding:
+    """R1, the jump."""
+    run, N_c = _reference(context)
+    times, widths = np.array([jump(s.step, s["correct"], 1 / N_c) for s in _each_seed(run)]).T
+    final = run["IC_accuracy"].isel(step=-1).values
+    ratio = np.where(np.isfinite(widths), widths / times, 1.0)  # a seed that has not jumped is as slow as can be
+    return Finding(
+        [
+            between("largest jump width / jump time over seeds", float(ratio.max()), -math.inf, 0.2, "much below 1"),
+            between("share of seeds with IC accuracy > 0.9", float((final > 0.9).mean()), 1.0, 1.0, "all"),
+        ],
+        run,
+    )
+
+
+def plateau_level(context: Context) -> Finding:
+    """R1, the plateau."""
+    run, N_c = _reference(context)
+    return Finding([near("loss where it falls most slowly", _slow_phase(run)[1], math.log(N_c), rel=0.15)], run)
+
+
+def order(context: Context) -> Finding:
+    """R10."""
+    run, _ = _reference(context)
+    names = ("CLA", "TLA2", "ILA1", "TILA2", "IC_accuracy")
+    halves = np.array([[half_rise(s.step, s[name]) for name in names] for s in _each_seed(run)])
+    total = halves[:, 2:].mean(axis=1)  # the time of the jump
+    lead = (halves[:, 2:].min(axis=1) - halves[:, :2].max(axis=1)) / total
+    spread = np.ptp(halves[:, 2:], axis=1) / total
+    each = [
+        Check(f"half-rise step of {name}", float(halves[:, i].mean()), 0.0, 0.0, float(run.step[-1]), "by the end")
+        for i, name in enumerate(names)
+    ]
+    return Finding(
+        [
+            *each,
+            ordered("lead of CLA and TLA2 over the jump / its time", lead, "before the jump"),
+            between("spread of ILA1, TILA2, IC / their time", spread, 0.0, 0.2, "together"),
+        ],
+        run,
+    )
+
+
+def random_choice(context: Context) -> Finding:
+    """R11, the slow phase: a random label of the context."""
+    run, N_c = _reference(context)
+    L = settings.reference(context.full)[0].task.L
+    ratios = []
+    for seed in _each_seed(run):
+        middle = (N_c / L + 1) / 2  # halfway from its value at the start to 1
+        rising = (seed["CLA"] <= middle) & (seed.step <= crossing(seed.step, seed["CLA"], middle))
+        late = seed.where(rising, drop=True).isel(step=-1)
+        ratios.append(float(N_c * late["correct"] / late["CLA"]))
+    return Finding([near("N_c x correct / CLA at the half-rise of CLA", ratios, 1.0, rel=0.15)], run)
+
+
+def slow_phase_completes(context: Context) -> Finding:
+    """R11, how far the slow phase goes before the jump."""
+    run, N_c = _reference(context)
+    steps = _slow_phase(run)[0]
+    at = [s.interp(step=t) for s, t in zip(_each_seed(run), steps, strict=True)]
+    return Finding(
+        [
+            near("CLA where the loss falls most slowly", [float(s["CLA"]) for s in at], 1.0, rel=0.15),
+            near("IC probability there", [float(s["IC_correct"]) for s in at], 1 / N_c, rel=0.15),
+        ],
+        run,
+    )
+
+
+def saturation(context: Context) -> Finding:
+    """R15."""
+    checks, data = [], []
+    for above, equal in settings.saturated(context.full):
+        N = above.task.N
+        shares = []
+        for job in (above, equal):
+            run = _run(context, job)
+            learned = run["IC_accuracy"].isel(step=-1).values > 0.9
+            shares.append(float(learned.mean()))
+            data.append(run[["loss", "IC_accuracy"]].expand_dims(configuration=[f"N = {N}, L = {job.task.L}"]))
+        checks.append(between(f"share of seeds that learn, N = {N}, L = {4 * N}", shares[0], 1.0, 1.0, "all"))
+        few = 0.0 if N == 8 else 0.5
+        checks.append(between(f"share of seeds that learn, L = N = {N}", shares[1], 0.0, few, "none" if N == 8 else "few"))
+    return Finding(checks, xr.concat(data, "configuration", join="outer"))
+
+
+def _escapes(context: Context, jobs: list[Job]) -> np.ndarray:
+    return np.array([escape_steps(_run(context, job)) for job in jobs])
+
+
+def _along(what: str, values: tuple[int, ...], steps: np.ndarray, *, falls: bool = False) -> list[Check]:
+    """T* for each value of a parameter, and the difference of the last and the first."""
+    checks = [
+        between(f"T* at {what} = {value}", each, 0.0, 1e12, "a transition") for value, each in zip(values, steps, strict=True)
+    ]
+    first, last = (steps[-1], steps[0]) if falls else (steps[0], steps[-1])
+    both = np.isfinite(first).all() and np.isfinite(last).all()
+    difference = float(last.mean() - first.mean()) if both else math.nan
+    error = math.hypot(*(x.std(ddof=1) / math.sqrt(x.size) for x in (first, last))) if both else 0.0
+    names = f"T*({what} = {values[0]}) - T*({what} = {values[-1]})", f"T*({what} = {values[-1]}) - T*({what} = {values[0]})"
+    return [*checks, Check(names[0] if falls else names[1], difference, error, 0.0, math.inf, "positive")]
+
+
+def with_burstiness(context: Context) -> Finding:
+    """R3, by times."""
+    steps = _escapes(context, settings.along_B(context.full))
+    return Finding(_along("B", GRID_B[context.full], steps, falls=True), transitions(context))
+
+
+def with_pairs(context: Context) -> Finding:
+    """6.4, by times."""
+    steps = _escapes(context, settings.along_N(context.full))
+    return Finding(_along("N", GRID_N[context.full], steps), transitions(context))
+
+
+def with_labels(context: Context) -> Finding:
+    """R27."""
+    steps = _escapes(context, settings.along_L(context.full))
+    return Finding(_along("L", GRID_L[context.full], steps), transitions(context))
+
+
+def _model_run(job: Job, *, effective: bool, full: bool) -> xr.Dataset:
+    """The model from exactly 0; exact positions for the small networks, the mean field for the paper's."""
+    task = job.task
+    attend, options = ("all", ()) if full else ("exact", (("eps", task.eps),))
+    rates = EFFECTIVE if effective else ()
+    return flow(task.N, task.L, task.B, attend, rates=rates, t_end=200.0 * task.N * (4 if effective else 1), options=options)
+
+
+def transitions(context: Context) -> xr.Dataset:
+    """T* of every network beside the two predictions; the clock of the unit-rate model is fitted on the reference."""
+    jobs = settings.shifts(context.full)
+    fixed = settings.reference(context.full)[0]
+    clock = fit_clock(_model_run(fixed, effective=False, full=context.full), _run(context, fixed))
+    rows = []
+    for job in jobs:
+        curve = _run(context, job)
+        free = compare(_model_run(job, effective=True, full=context.full), curve, clock="learning rate")
+        fitted = compare(_model_run(job, effective=False, full=context.full), curve, clock=clock)
+        rows.append(
+            xr.Dataset(
+                {
+                    "network": free["escape_step"],
+                    "no_clock": free["escape_step_model"],
+                    "fitted_clock": fitted["escape_step_model"],
+                },
+                coords={name: getattr(job.task, name) for name in ("N", "L", "B")},
+            )
+        )
+    return xr.concat(rows, "configuration").assign_attrs(clock=clock)
+
+
+def _ratios(context: Context, prediction: str) -> Finding:
+    data = transitions(context)
+    names = [f"N = {n}, L = {labels}, B = {b}" for n, labels, b in zip(*(data[k].values for k in "NLB"), strict=True)]
+    ratios = (data["network"] / data[prediction]).values
+    reference = "N = {}, L = {}, B = {}".format(*REFERENCE[context.full])
+    checks = [
+        between(f"network / prediction, {name}", ratio, 0.5, 2.0, 1.0)
+        for name, ratio in zip(names, ratios, strict=True)
+        if prediction == "no_clock" or name != reference
+    ]
+    return Finding(checks, data)
+
+
+def no_clock(context: Context) -> Finding:
+    """R28."""
+    return _ratios(context, "no_clock")
+
+
+def fitted_clock(context: Context) -> Finding:
+    """One clock for all."""
+    return _ratios(context, "fitted_clock")
+
+
+_SHIFTS = _setting("N = 4, L = 8, 16, 64; B = 2; N = 3, L = 12", "N = 4, 8 at L = 4N; N = 8, L = 16..128; B = 2, 4")
+
+CLAIMS = (
+    Claim("R1a", "A slow phase is followed by an abrupt jump to low loss", "network", _REFERENCE, abrupt,
+          settings.reference, "course"),
+    Claim("R1b", "Before the jump the loss has a plateau near log N_c", "network", _REFERENCE, plateau_level,
+          settings.reference, "course"),
+    Claim("R3t", "More bursty contexts shift the transition to earlier steps", "network",
+          _setting("N = 4, L = 16, B = 1, 2", "N = 8, L = 32, B = 1, 2, 4"), with_burstiness, settings.shifts, "shifts"),
+    Claim("R10", "CLA and TLA2 rise first; ILA1, TILA2 and IC accuracy jump together", "network", _REFERENCE, order,
+          settings.reference, "course"),
+    Claim("R11a", "In the slow phase the network picks a random label of the context", "network", _REFERENCE,
+          random_choice, settings.reference, "course"),
+    Claim("R11b", "At the end of the slow phase CLA is near 1 and the IC probability near 1/N_c", "network", _REFERENCE,
+          slow_phase_completes, settings.reference, "course"),
+    Claim("R15", "L = N, B = 1: few seeds learn within the budget; L > N: all do", "network",
+          _setting("N = 3, 4; L = N, 4N; 4 500 steps", "N = 2, 4, 8; L = N, 4N"), saturation,
+          lambda full: [job for pair in settings.saturated(full) for job in pair], "saturation"),
+    Claim("R27n", "At fixed N the transition comes later with more labels", "network",
+          _setting("N = 4, L = 8, 16, 64", "N = 8, L = 16, 32, 64, 128"), with_labels, settings.shifts, "shifts"),
+    Claim("R27p", "At L = 4N the transition comes later with more pairs", "network",
+          _setting("N = 3, 4", "N = 4, 8"), with_pairs, settings.shifts, "shifts"),
+    Claim("R28n", "With the rate 1/(L-1) of xi the transition step is predicted within a factor 2, nothing fitted",
+          "network", _SHIFTS, no_clock, settings.shifts, "shifts"),
+    Claim("R28c", "With unit rates and a clock fitted on the reference, the others are predicted within a factor 2",
+          "network", _SHIFTS, fitted_clock, settings.shifts, "shifts"),
+)  # fmt: skip

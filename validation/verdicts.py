@@ -1,0 +1,89 @@
+"""Run a ledger: its trainings first, side by side, then every claim."""
+
+import os
+import time
+from collections.abc import Sequence
+from datetime import date
+from importlib import import_module
+
+from tqdm import tqdm
+
+from minimodels.errors import InputError, unknown
+from validation.jobs import Job, execute
+from validation.ledger import Claim, Context, Finding, Outcome, verdict_of
+
+LEDGERS = ("reddy",)
+
+
+def claims(
+    ledger: str = "reddy",
+    *,
+    full: bool = False,
+    only: Sequence[str] | None = None,
+    out: str | os.PathLike[str] | None = None,
+    workers: int | None = None,
+    progress: bool | None = None,
+) -> list[Outcome]:
+    """Run the claims of a ledger and return what was found, in the ledger's order.
+
+    Parameters
+    ----------
+    ledger : {"reddy"}
+        Which ledger.
+    full : bool
+        The full settings (days on a CPU, resumable) in place of the quick ones (minutes).
+    only : sequence of str, optional
+        Ids of the claims to run; all by default.
+    out : path, optional
+        Folder that keeps the trainings; a call with the same folder resumes them.
+    workers : int, optional
+        Trainings side by side, one thread each; by default one for every processor.
+    progress : bool, optional
+        Whether to show a bar; by default on a terminal only.
+
+    Raises
+    ------
+    InputError
+        For an unknown ledger or claim.
+    """
+    if ledger not in LEDGERS:
+        raise unknown("ledger", ledger, LEDGERS)
+    every: tuple[Claim, ...] = import_module(f"validation.{ledger}").CLAIMS
+    for id in only or ():
+        if id not in [claim.id for claim in every]:
+            raise unknown("claim", id, [claim.id for claim in every])
+    if workers is not None and workers < 1:
+        raise InputError(f"`workers` must be at least 1; got {workers}.")
+    chosen = [claim for claim in every if only is None or claim.id in only]
+    jobs: dict[str, Job] = {job.name: job for c in chosen if c.measure for job in c.trainings(full)}
+    runs, failures = execute(list(jobs.values()), out=out, workers=workers or os.cpu_count() or 1, progress=progress)
+    context = Context(full, runs)
+    shown = tqdm(chosen, desc="claims", disable=None if progress is None else not progress)
+    return [_settle(claim, context, failures) for claim in shown]
+
+
+def _settle(claim: Claim, context: Context, failures: dict[str, str]) -> Outcome:
+    """Measure one claim; what cannot be measured is not run, with the reason."""
+    start = time.perf_counter()
+    reason = claim.missing
+    for job in claim.trainings(context.full):
+        if job.name in failures:
+            reason = f"the training {job.name} failed: {failures[job.name]}"
+    finding = None if reason or claim.measure is None else claim.measure(context)
+    checks = list(finding.checks) if finding else []
+    return Outcome(
+        id=claim.id,
+        statement=claim.statement,
+        level=claim.level,
+        setting=claim.setting["full" if context.full else "quick"],
+        measured={c.what: c.value for c in checks},
+        expected={c.what: c.expected for c in checks},
+        tolerance={c.what: c.tolerance for c in checks},
+        verdict=verdict_of(checks) if finding else "not run",
+        recorded=date.today().isoformat() if finding else None,
+        seconds=time.perf_counter() - start,
+        checks=checks,
+        reason=reason,
+        figure=claim.figure if finding else None,
+        data=finding.data if isinstance(finding, Finding) else None,
+    )
