@@ -1,0 +1,167 @@
+"""From SymPy expressions to a short list of assignments: derivatives, safe forms, constants, shared terms."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import sympy as sp
+
+from minimodels.primitives import LogSumExp, SoftMax, sigmoid, softplus
+
+Assignment = tuple[sp.Symbol, sp.Expr]
+
+
+class Select(sp.Function):
+    """Select(x, a, b): a where x >= 0, else b."""
+
+    nargs = 3
+
+
+class Positive(sp.Function):
+    """Positive(w, a, b): a where w > 0, else b."""
+
+    nargs = 3
+
+
+class Log1p(sp.Function):
+    """log(1 + x)."""
+
+    nargs = 1
+
+
+class LogSum(sp.Function):
+    """log(t_1 + t_2 + ...) with t_1 - 1 formed first, exact when t_1 = 1 dominates."""
+
+
+class Largest(sp.Function):
+    """The largest argument, evaluated in order."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """Straight-line code: constants from the parameters alone, then body, then one output an expression."""
+
+    constants: list[Assignment]
+    body: list[Assignment]
+    outputs: list[sp.Expr]
+
+
+def tangents(
+    lets: Sequence[Assignment], outputs: Sequence[sp.Expr], states: Sequence[sp.Symbol]
+) -> tuple[list[Assignment], list[list[sp.Expr]]]:
+    """Differentiate outputs with respect to every state, forward through the shared terms.
+
+    The work grows with the number of shared terms, not with the size of the expanded expression.
+    """
+    derivative: list[Assignment] = []
+    slope: dict[sp.Symbol, list[sp.Expr]] = {
+        x: [sp.Integer(int(i == j)) for j in range(len(states))] for i, x in enumerate(states)
+    }
+
+    def total(expr: sp.Expr, j: int) -> sp.Expr:
+        inputs = sorted((s for s in expr.free_symbols if s in slope and slope[s][j] != 0), key=str)
+        return sp.Add(*(sp.diff(expr, s) * slope[s][j] for s in inputs))
+
+    for symbol, expr in lets:
+        slope[symbol] = []
+        row = [total(expr, j) for j in range(len(states))]
+        for j, value in enumerate(row):
+            if not value.is_Atom:
+                name = sp.Symbol(f"{symbol.name}_d{j}", real=True)
+                derivative.append((name, value))
+                value = name
+            slope[symbol].append(value)
+    return derivative, [[total(expr, j) for j in range(len(states))] for expr in outputs]
+
+
+def share(expressions: Iterable[sp.Expr], prefix: str) -> tuple[list[Assignment], list[sp.Expr]]:
+    """Name the common subexpressions."""
+    names = (sp.Symbol(f"{prefix}{i}", real=True) for i in range(10**9))
+    lets, outputs = sp.cse(list(expressions), symbols=names, order="none")
+    return lets, outputs
+
+
+def stable(expr: sp.Expr) -> sp.Expr:
+    """Write the safe primitives in shifted form, so that no exponential overflows."""
+    if expr.is_Atom:
+        return expr
+    args = [stable(a) for a in expr.args]
+    if isinstance(expr, sigmoid):
+        (x,) = args
+        decay = sp.exp(-sp.Abs(x))
+        return Select(x, 1 / (1 + decay), decay / (1 + decay))
+    if isinstance(expr, softplus):
+        (x,) = args
+        return Select(x, x, sp.Integer(0)) + Log1p(sp.exp(-sp.Abs(x)))
+    if isinstance(expr, LogSumExp):
+        top, terms = shifted(args)
+        return top + LogSum(*terms)
+    if isinstance(expr, SoftMax):
+        _, terms = shifted(args[1:])
+        return terms[int(args[0])] / sp.Add(*terms)
+    return expr.func(*args)
+
+
+def shifted(args: Sequence[sp.Expr]) -> tuple[sp.Expr, list[sp.Expr]]:
+    """Return the largest exponent of positive weight, and every term divided by its exponential."""
+    pairs = list(zip(args[::2], args[1::2], strict=True))
+    top = Largest(*(a if w.is_positive else Positive(w, a, -sp.oo) for w, a in pairs))
+    return top, [
+        w * sp.exp(a - top) if w.is_positive else Positive(w, w * sp.exp(a - top), sp.Integer(0)) for w, a in pairs
+    ]
+
+
+def program(
+    lets: Sequence[Assignment], outputs: Sequence[sp.Expr], parameters: Iterable[sp.Symbol]
+) -> Program:
+    """Lower to straight-line code; what depends on parameters alone is computed once a trajectory."""
+    fixed = set(parameters)
+    constants: dict[sp.Expr, sp.Symbol] = {}
+
+    def hoist(expr: sp.Expr) -> sp.Expr:
+        if expr.is_Atom:
+            return expr
+        if expr.free_symbols and expr.free_symbols <= fixed:
+            return constants.setdefault(expr, sp.Symbol(f"c{len(constants)}", real=True))
+        args = list(expr.args)
+        if expr.is_Add or expr.is_Mul:
+            known = [a for a in args if a.free_symbols <= fixed]
+            if sum(1 for a in known if a.free_symbols) and len(known) > 1:
+                args = [expr.func(*known), *(a for a in args if a not in known)]
+        return expr.func(*(hoist(a) for a in args))
+
+    lowered: list[Assignment] = []
+    aliases: dict[sp.Symbol, sp.Expr] = {}
+    for symbol, expr in lets:
+        new = hoist(stable(expr).xreplace(aliases))
+        if new.free_symbols <= set(constants.values()) and new.is_Atom:
+            aliases[symbol] = new
+            fixed.add(new)
+        else:
+            lowered.append((symbol, new))
+    results = [hoist(stable(e).xreplace(aliases)) for e in outputs]
+    shared, rewritten = share([e for _, e in lowered] + results, "s")
+    body = [*shared, *zip((s for s, _ in lowered), rewritten, strict=False)]
+    outs = rewritten[len(lowered) :]
+    constant_shared, constant_values = share(constants, "k")
+    constant_lets = [*constant_shared, *zip(constants.values(), constant_values, strict=True)]
+    constant_names = set(constants.values())
+    body = ordered(body, outs)
+    used = set().union(*(e.free_symbols for _, e in body), *(e.free_symbols for e in outs))
+    return Program(ordered(constant_lets, sorted(used & constant_names, key=str)), body, outs)
+
+
+def ordered(lets: Sequence[Assignment], outputs: Sequence[sp.Expr]) -> list[Assignment]:
+    """Sort assignments by dependence and drop those that no output needs."""
+    table = dict(lets)
+    done: dict[sp.Symbol, sp.Expr] = {}
+    stack = [(s, False) for e in reversed(outputs) for s in sorted(e.free_symbols, key=str, reverse=True)]
+    while stack:
+        symbol, ready = stack.pop()
+        if symbol in done or symbol not in table:
+            continue
+        if ready:
+            done[symbol] = table[symbol]
+        else:
+            stack.append((symbol, True))
+            stack += [(s, False) for s in sorted(table[symbol].free_symbols, key=str, reverse=True)]
+    return list(done.items())
