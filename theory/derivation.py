@@ -11,6 +11,7 @@ from minimodels.errors import InputError, unknown
 from minimodels.model import Model
 
 MODELS = {"nested_logit": "theory.nested_logit"}
+NOTATION = {"eta_beta_1": r"\eta_{\beta_1}", "eps": r"\varepsilon", "CLA": r"\mathrm{CLA}"}
 Init = Mapping[str, float]
 
 
@@ -102,12 +103,12 @@ class Result:
 
     def markdown(self) -> str:
         """Return the result as Markdown with LaTeX formulas."""
-        lines = [f"### {self.title}", "", f"$${sp.latex(self.statement)}$$", ""]
+        lines = [f"### {self.title}", "", f"$${latex(self.statement)}$$", ""]
         if self.definitions():
-            lines += ["where " + ", ".join(f"${sp.latex(d)}$" for d in self.definitions()) + ".", ""]
+            lines += ["where " + ", ".join(f"${latex(d)}$" for d in self.definitions()) + ".", ""]
         lines += [f"*Regime:* {self.regime.sentence}", ""]
         for k, step in enumerate(self.steps, 1):
-            lines += [f"{k}. {step.sentence}", "", f"   $${sp.latex(step.equation)}$$", "", f"   *check:* {step.check}"]
+            lines += [f"{k}. {step.sentence}", "", f"   $${latex(step.equation)}$$", "", f"   *check:* {step.check}"]
             lines += [""]
         return "\n".join([*lines, f"*Reference:* {self.reference}", ""])
 
@@ -115,7 +116,7 @@ class Result:
         """Return the result as a LaTeX fragment: a subsection with numbered equations."""
         lines = [rf"\subsection*{{{_text(self.title)}}}", *_equation(self.statement)]
         if self.definitions():
-            lines += ["where " + ", ".join(f"${sp.latex(d)}$" for d in self.definitions()) + "."]
+            lines += ["where " + ", ".join(f"${latex(d)}$" for d in self.definitions()) + "."]
         lines += [rf"\emph{{Regime:}} {_text(self.regime.sentence)}", r"\begin{enumerate}"]
         for step in self.steps:
             lines += [rf"\item {_text(step.sentence)}", *_equation(step.equation)]
@@ -215,8 +216,17 @@ def number(model: Model, expr: sp.Basic, where: Mapping[sp.Symbol, sp.Expr]) -> 
     return model.evaluate(explicit.xreplace({s: rates[s.name] for s in explicit.free_symbols if s.name in rates}))
 
 
+def latex(expr: sp.Basic) -> str:
+    """Return an expression as LaTeX, in the notation of the field."""
+    numbers = {h: sp.Symbol(f"H_{{{sp.latex(h.args[0])}}}") for h in expr.atoms(sp.harmonic)}
+    expr = expr.xreplace(numbers)
+    names = {s: NOTATION[s.name] for s in expr.free_symbols if s.name in NOTATION}
+    text: str = sp.latex(expr, symbol_names=names, order="none")
+    return text
+
+
 def _equation(expr: sp.Basic) -> list[str]:
-    return [r"\begin{equation}", sp.latex(expr), r"\end{equation}"]
+    return [r"\begin{equation}", latex(expr), r"\end{equation}"]
 
 
 def _text(text: str) -> str:

@@ -241,7 +241,9 @@ def plateaus(st: Setting) -> Result:
     return Result(
         name="plateaus",
         title="Plateaus of the slow phase",
-        statement=sp.Tuple(sp.log(L), sp.log(N_c)),
+        statement=sp.Tuple(
+            equal(label(r"\mathcal{L}(0)"), sp.log(L)), equal(label(r"\mathcal{L}(\infty)"), sp.log(N_c))
+        ),
         where=st.where,
         steps=steps,
         regime=Regime(

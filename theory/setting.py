@@ -103,7 +103,7 @@ def values(where: Mapping[sp.Symbol, sp.Expr], **named: sp.Expr) -> Callable[[Mo
 
 def label(text: str) -> sp.Symbol:
     """Return a symbol that prints as the given LaTeX."""
-    return sp.Symbol(text)
+    return sp.Symbol(text if "{" in text else f"{{{text}}}")  # SymPy prints names with braces as they are
 
 
 def equal(left: sp.Expr, right: sp.Expr) -> sp.Eq:

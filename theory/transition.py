@@ -323,7 +323,11 @@ def reduced(st: Setting) -> Result:
     return Result(
         name="transition_time",
         title="Transition time by nested quadratures",
-        statement=equal(T_STAR, time),
+        statement=sp.Tuple(
+            equal(T_STAR, time),
+            equal(label(r"\frac{dy}{d\alpha}"), label(r"F(\alpha,{y})")),
+            equal(label(r"r(\alpha^*,\xi(\alpha^*))"), sp.Rational(1, 2)),
+        ),
         where=st.where,
         steps=steps,
         regime=Regime("any N, L >= N/B, B, M, rates and any start with alpha, xi of one sign; mean field", obstacle),
