@@ -3,24 +3,70 @@
 The public names below load on first use, so that ``import minimodels`` is immediate.
 """
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from minimodels.descend import descend
+    from minimodels.engine.status import Status
     from minimodels.errors import InputError, RunFailed
+    from minimodels.fixed_points import FixedPoint, fixed_points
     from minimodels.model import Constraint, Event, Flow, GradientFlow, Map, Parameter, State
     from minimodels.models import describe, model, models
+    from minimodels.results import load, save
+    from minimodels.simulate import simulate
+    from minimodels.sweep import sweep
 
 _HOMES = {
-    "minimodels.errors": ("InputError", "RunFailed"),
-    "minimodels.model": ("Constraint", "Event", "Flow", "GradientFlow", "Map", "Parameter", "State"),
-    "minimodels.models": ("describe", "model", "models"),
+    "descend": ("descend",),
+    "engine.status": ("Status",),
+    "errors": ("InputError", "RunFailed"),
+    "fixed_points": ("FixedPoint", "fixed_points"),
+    "model": ("Constraint", "Event", "Flow", "GradientFlow", "Map", "Parameter", "State"),
+    "models": ("describe", "model", "models"),
+    "results": ("load", "save"),
+    "simulate": ("simulate",),
+    "sweep": ("sweep",),
 }
-_HOME = {name: module for module, names in _HOMES.items() for name in names}
+_HOME = {name: f"minimodels.{module}" for module, names in _HOMES.items() for name in names}
 
-__all__ = sorted([*_HOME, "__version__"])
+__all__ = [
+    "Constraint",
+    "Event",
+    "FixedPoint",
+    "Flow",
+    "GradientFlow",
+    "InputError",
+    "Map",
+    "Parameter",
+    "RunFailed",
+    "State",
+    "Status",
+    "descend",
+    "describe",
+    "fixed_points",
+    "load",
+    "model",
+    "models",
+    "save",
+    "simulate",
+    "sweep",
+]
+
+
+class _Package(ModuleType):
+    """Keeps ``minimodels.simulate`` the function when its home, the file of the same name, is imported."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _HOME and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:

@@ -163,14 +163,11 @@ class ItemLabelTask:
         """Sequences `start`, ..., `start + count - 1` of a stream of this seed."""
         _whole("start", start, 0)
         _whole("count", count, 1)
-        blocks = [
-            self._block(seed, stream, block, start - block * BLOCK, start + count - block * BLOCK)
-            for block in range(start // BLOCK, (start + count - 1) // BLOCK + 1)
-        ]
-        if len(blocks) == 1:
-            return blocks[0]
-        names = Sequences.__dataclass_fields__
-        return Sequences(**{name: np.concatenate([getattr(b, name) for b in blocks]) for name in names})
+        first, last = start // BLOCK, (start + count - 1) // BLOCK
+        blocks = [_block(self, seed, stream, block) for block in range(first, last + 1)]
+        part = slice(start - first * BLOCK, start - first * BLOCK + count)
+        arrays = {name: [getattr(b, name) for b in blocks] for name in Sequences.__dataclass_fields__}
+        return Sequences(**{k: (v[0] if len(v) == 1 else np.concatenate(v))[part] for k, v in arrays.items()})
 
     def batches(self, seed: int, size: int, *, first: int = 0, stream: int = TRAINING) -> Iterator[Sequences]:
         """Minibatches without end, beginning with number `first`; batch b holds sequences b*size, ..."""
@@ -179,8 +176,8 @@ class ItemLabelTask:
             yield self.sample(seed, index * size, size, stream=stream)
             index += 1
 
-    def _block(self, seed: int, stream: int, block: int, low: int, high: int) -> Sequences:
-        """Draw a whole block, the same whatever part of it is asked for, and return rows low:high of it."""
+    def _draw(self, seed: int, stream: int, block: int) -> Sequences:
+        """Draw a whole block, the same whatever part of it is asked for."""
         emb = _embeddings(self, seed)
         rng = _stream(seed, stream, block)
         rows, N, N_c = np.arange(BLOCK), self.N, self.N_c
@@ -212,15 +209,10 @@ class ItemLabelTask:
         content = np.empty((BLOCK, self.length, self.D), np.float32)
         content[:, 0::2] = noise
         content[:, 1::2] = emb.labels[labels]
-        part = slice(max(low, 0), min(high, BLOCK))
-        return Sequences(
-            content[part],
-            shift[part],
-            labels[part],
-            (target % self.L)[part],
-            (classes == target[:, None])[part],
-            novel[part],
-        )
+        drawn = Sequences(content, shift, labels, target % self.L, classes == target[:, None], novel)
+        for array in vars(drawn).values():
+            array.flags.writeable = False  # shared by everyone who asks for this block
+        return drawn
 
     def _distinct(self, rng: np.random.Generator, number: int) -> IntArray:
         """The N_c classes of each bursty context, out of `number`: (BLOCK, N_c)."""
@@ -245,6 +237,12 @@ class ItemLabelTask:
 @lru_cache(maxsize=32)
 def _embeddings(task: ItemLabelTask, seed: int) -> Embeddings:
     return task.embeddings(seed)
+
+
+@lru_cache(maxsize=16)
+def _block(task: ItemLabelTask, seed: int, stream: int, block: int) -> Sequences:
+    """A block, kept for the next minibatch when a minibatch is a part of it."""
+    return task._draw(seed, stream, block)
 
 
 def _stream(seed: int, stream: int, block: int) -> np.random.Generator:

@@ -195,11 +195,12 @@ def control(layout: Layout, method: Method, error: list[str], directions: list[i
         lines += [
             f"err = math.sqrt(({scaled})/{float(n)})",
             "ok = 1.0 if err <= 1.0 else 0.0",
-            "size = log_(max_(err, 1e-4))",
-            f"grow = 0.9*exp_(-{method.exponent!r}*size + {method.beta!r}*{row('ERR_LOG')})",
-            f"grow = min_(grow, 1.0 if {row('HELD')} > 0.0 else 10.0)",
-            f"cut = max_(0.9*exp_(-{method.order_power!r}*log_(err)), 0.1) if err < 1e30 else 0.1",
-            f"{row('H')} = h*(max_(grow, 0.2) if ok > 0.0 else cut)",
+            "size = log_(min_(max_(err, 1e-4), 1e30))",
+            f"power = -{method.exponent!r}*size + {method.beta!r}*{row('ERR_LOG')}",
+            f"change = 0.9*exp_(power if ok > 0.0 else -{method.order_power!r}*size)",
+            f"change = min_(change, 1.0 if {row('HELD')} > 0.0 else 10.0)",
+            "change = change if err < 1e30 else 0.1",
+            f"{row('H')} = h*max_(change, 0.2 if ok > 0.0 else 0.1)",
             f"{row('ERR_LOG')} = size if ok > 0.0 else {row('ERR_LOG')}",
         ]
     else:

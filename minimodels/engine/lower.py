@@ -84,6 +84,9 @@ def stable(expr: sp.Expr) -> sp.Expr:
     """Write the safe primitives in shifted form, so that no exponential overflows."""
     if expr.is_Atom:
         return expr
+    if isinstance(expr, sp.exp) and isinstance(-expr.args[0], LogSumExp):
+        top, terms = shifted([stable(a) for a in (-expr.args[0]).args])
+        return sp.exp(-top) / sp.Add(*terms)
     args = [stable(a) for a in expr.args]
     if isinstance(expr, sigmoid):
         (x,) = args

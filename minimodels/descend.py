@@ -1,0 +1,75 @@
+"""Gradient descent, and the iteration of maps."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from minimodels.errors import InputError
+from minimodels.model import Event, Map, Model, Statement, check_number
+from minimodels.problem import Clamp, problem
+from minimodels.simulate import single
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def descend(
+    model: Model,
+    *,
+    lr: float = 1.0,
+    steps: int,
+    init: Mapping[str, float] | None = None,
+    rates: Mapping[str, Statement] | None = None,
+    clamp: Mapping[str, Clamp] | None = None,
+    save: ArrayLike | None = None,
+    events: Mapping[str, Event] | None = None,
+    stop_at: str | None = None,
+    on_failure: Literal["raise", "keep"] = "raise",
+) -> "xr.Dataset":
+    r"""Iterate :math:`x_i \leftarrow x_i + \mathrm{lr}\,\eta_i f_i(x)`: gradient descent where f is minus a gradient.
+
+    A `Map` is iterated as it is (``lr=1``). Clamps with a window are in steps.
+
+    Parameters
+    ----------
+    lr : float
+        Learning rate; ``rates`` scale it by parameter.
+    steps : int
+        Number of iterations.
+    save : array of int
+        Steps to keep; 0 and a logarithmic grid unless given.
+
+    Returns
+    -------
+    xarray.Dataset
+        As from `simulate`, over the integer coordinate ``step``; an event's time is the first step at which it
+        has happened. See `simulate` for the other arguments and the errors.
+
+    Examples
+    --------
+    >>> import minimodels as mm, sympy as sp
+    >>> x = sp.Symbol("x")
+    >>> bowl = mm.GradientFlow(name="bowl", state={"x": 1.0}, loss=x**2 / 2)
+    >>> float(mm.descend(bowl, lr=0.5, steps=2).x[-1])
+    0.25
+    """
+    if steps != int(steps) or steps < 1:
+        raise InputError(f"`steps` must be a positive whole number; got {steps!r}.")
+    if check_number(lr, "`lr`") <= 0:
+        raise InputError(f"`lr` must be positive; got {lr:g}.")
+    if isinstance(model, Map) and lr != 1:
+        raise InputError(f"{model.name!r} is a map and has no learning rate; leave `lr` at 1.")
+    grid = np.unique(np.round(np.geomspace(1, steps, 400))) if save is None else np.asarray(save, dtype=np.float64)
+    if save is None:
+        grid = np.concatenate([[0.0], grid])
+    if (grid != np.round(grid)).any():
+        raise InputError("`save` must be whole numbers of steps.")
+    scaled = model.with_rates(**(rates or {}))
+    scaled = scaled.with_rates(**{k: lr * e for k, e in scaled.rates.items()})
+    stated = problem(
+        scaled, end=steps, init=init, clamp=clamp, method="map", save=grid, events=events, stop_at=stop_at,
+        max_steps=int(steps) + 1, what="steps",
+    )  # fmt: skip
+    return single(stated, "step", grid.astype(np.int64), on_failure, lr=float(lr))

@@ -1,0 +1,145 @@
+"""Run many trajectories: segments of constant rates in one chunk, chunks on threads, stop on request."""
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minimodels.engine.status import PENDING, Status
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Control:
+    """Tolerances and limits of an integration; ``step`` is for methods of fixed step."""
+
+    rtol: float = 1e-6
+    atol: float = 1e-9
+    step: float = 1.0
+    max_steps: int = 1_000_000
+    steady: float = 0.0
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of time in which some states are held: state index -> value."""
+
+    start: float
+    end: float
+    held: dict[int, float]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Trajectories that ended: final state (P, n), time (P,), event times (P, e), saved states (P, T, n)."""
+
+    state: Floats
+    time: Floats
+    events: Floats
+    status: NDArray[np.int8]
+    steps: NDArray[np.int64]
+    saved: Floats
+
+
+def integrate(
+    module: ModuleType,
+    y0: Floats,
+    par: Floats,
+    status: NDArray[np.int8],
+    *,
+    segments: Sequence[Segment],
+    control: Control,
+    save: Floats,
+    stops: NDArray[np.uint8],
+    interrupt: NDArray[np.uint8],
+) -> Batch:
+    """Integrate points in one thread; the last columns of ``par`` are the rates.
+
+    Points whose status is not PENDING are left alone. What does not depend on the other points of the call is
+    bitwise independent of them.
+    """
+    count, n = y0.shape
+    state = np.array(y0, dtype=np.float64, order="C")
+    time = np.full(count, np.nan)
+    events = np.full((count, len(stops)), np.nan)
+    status = status.copy()
+    steps = np.zeros(count, dtype=np.int64)
+    saved = np.full((count, len(save), n), np.nan)
+    state[status != PENDING] = np.nan
+    for number, segment in enumerate(segments):
+        rates = np.array(par, dtype=np.float64, order="C")
+        start = state.copy()
+        for index, value in segment.held.items():
+            start[:, index] = value
+            rates[:, par.shape[1] - n + index] = 0.0
+        if number:
+            status[(status == Status.SUCCESS) | (status == Status.CENSORED)] = PENDING
+        lower = -np.inf if number == 0 else segment.start
+        here = (save > lower) & (save <= segment.end)
+        part = np.full((count, int(here.sum()), n), np.nan)
+        used = np.zeros(count, dtype=np.int64)
+        module.integrate(
+            start, rates, segment.start, segment.end, control.rtol, control.atol, control.step, control.steady,
+            control.max_steps, np.ascontiguousarray(save[here]), stops, interrupt,
+            state, time, events, status, used, part,
+        )  # fmt: skip
+        saved[:, here] = part
+        steps += used
+    status[status == PENDING] = Status.INTERRUPTED
+    return Batch(state, time, events, status, steps, saved)
+
+
+def evaluate(module: ModuleType, y: Floats, par: Floats, width: int) -> Floats:
+    """Evaluate a kernel's outputs, shape (P, width), at states (P, n) and parameters (P, m)."""
+    out = np.empty((len(y), width))
+    module.evaluate(np.ascontiguousarray(y), np.ascontiguousarray(par), out)
+    return out
+
+
+def available_threads() -> int:
+    """Return the number of processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def run_chunks(
+    work: Callable[[slice], Any],
+    chunks: Iterable[slice],
+    *,
+    threads: int | None = None,
+    executor: Executor | None = None,
+    interrupt: NDArray[np.uint8],
+    on_done: Callable[[slice, Any], None],
+) -> bool:
+    """Run ``work`` on every chunk on threads; return False if Ctrl-C stopped it.
+
+    ``on_done`` is called in this thread. On Ctrl-C the interrupt flag makes running kernels return at once,
+    what finished is handed over, and the rest is dropped.
+    """
+    pool = executor or ThreadPoolExecutor(threads or available_threads(), thread_name_prefix="minimodels")
+    futures: dict[Future[Any], slice] = {}
+    try:
+        futures = {pool.submit(work, chunk): chunk for chunk in chunks}
+        pending = set(futures)
+        while pending:
+            done, pending = wait(pending, return_when="FIRST_COMPLETED")
+            for future in done:
+                on_done(futures[future], future.result())
+    except KeyboardInterrupt:
+        interrupt[0] = 1
+        for future in futures:
+            future.cancel()
+        for future, chunk in futures.items():
+            if not future.cancelled():
+                on_done(chunk, future.result())
+        return False
+    finally:
+        interrupt[0] = 1
+        if executor is None:
+            pool.shutdown(wait=True, cancel_futures=True)
+    return True

@@ -1,0 +1,241 @@
+"""From a model and a user's options to arrays the engine integrates, and back to named results."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from numpy.typing import ArrayLike, NDArray
+
+from minimodels.engine import cache
+from minimodels.engine.ensemble import Batch, Control, Floats, Segment, evaluate, integrate
+from minimodels.engine.kernel import Field
+from minimodels.engine.status import PENDING, Status
+from minimodels.errors import InputError, unknown
+from minimodels.model import Event, GradientFlow, Map, Model, Statement, check_number
+
+Clamp = float | tuple[float, float, float]
+FLOW_METHODS = ("tsit5", "rodas4", "rk4")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """A model together with everything that is the same for all points of an ensemble."""
+
+    model: Model
+    end: float
+    init: Mapping[str, float]
+    clamp: Mapping[str, Clamp]
+    method: str
+    control: Control
+    save: Floats
+    events: Mapping[str, Event]
+    stop_at: str | None
+
+    @cached_property
+    def field(self) -> Field:
+        """Return the expressions the kernels are made of."""
+        m = self.model
+        gradient = isinstance(m, GradientFlow)
+        events = tuple((sp.sympify(e.expr) - sp.sympify(e.level), e.direction) for e in self.events.values())
+        return Field(
+            states=tuple(m.symbols[k] for k in m.state),
+            parameters=tuple(m.symbols[k] for k in m.parameters),
+            rates=tuple(sp.Symbol(f"rate_{k}", real=True) for k in m.state),
+            potential=m.loss if isinstance(m, GradientFlow) else None,
+            drift=() if gradient else tuple(m.drift[k] for k in m.state),  # type: ignore[attr-defined]
+            observables=((m.loss,) if isinstance(m, GradientFlow) else ()) + tuple(m.observables.values()),
+            events=events,
+        )
+
+    @property
+    def observables(self) -> list[str]:
+        """Names of what can be evaluated besides the states."""
+        return [*(["loss"] if isinstance(self.model, GradientFlow) else []), *self.model.observables]
+
+    @property
+    def axes(self) -> list[str]:
+        """Names that may vary between points: parameters, initial values, rates."""
+        m = self.model
+        return [*m.parameters, *(f"{k}_0" for k in m.state), *(f"rate_{k}" for k in m.state)]
+
+    def kernel(self, kind: str | None = None) -> ModuleType:
+        """Return the compiled module that integrates (or the one of another kind)."""
+        # events and observables do not enter the other kernels: leave them out of their hash
+        field = self.field
+        if kind is None:
+            trimmed = Field(**{**vars(field), "observables": ()})
+            return cache.load(trimmed, self.method)
+        trimmed = Field(**{**vars(field), "events": (), "observables": field.observables if kind == "observe" else ()})
+        return cache.load(trimmed, kind)
+
+    def points(self, given: Mapping[str, ArrayLike], count: int) -> tuple[Floats, Floats, NDArray[np.int8]]:
+        """Return initial states (P, n), parameters and rates (P, m), and statuses, for ``count`` points."""
+        m = self.model
+        columns: dict[str, Floats] = {}
+        for key, default in m.defaults.items():
+            if key in given:
+                columns[key] = np.asarray(given[key], dtype=np.float64)
+            elif key in m.given:
+                columns[key] = np.array(m.given[key])
+            else:
+                columns[key] = self._column(default, columns)
+        inside = np.ones(count, dtype=bool)
+        for key, parameter in m.parameters.items():
+            inside &= np.isfinite(columns[key]) & (columns[key] >= parameter.low) & (columns[key] <= parameter.high)
+        for constraint in m.constraints:
+            inside &= self._column(sp.sympify(constraint.expr), columns) >= -1e-9
+        rates = {
+            k: np.asarray(given[f"rate_{k}"], dtype=np.float64) if f"rate_{k}" in given else self._column(e, columns)
+            for k, e in m.rates.items()
+        }
+        start = {k: given.get(f"{k}_0", self.init[k]) for k in m.state}
+        y0, par = np.empty((count, len(m.state))), np.empty((count, len(m.parameters) + len(m.state)))
+        for i, key in enumerate(m.state):
+            y0[:, i] = start[key]
+            par[:, len(m.parameters) + i] = rates[key]
+        for i, key in enumerate(m.parameters):
+            par[:, i] = columns[key]
+        status = np.where(inside, PENDING, Status.OUT_OF_DOMAIN).astype(np.int8)
+        return y0, par, status
+
+    def _column(self, expr: sp.Expr, columns: Mapping[str, Floats]) -> Floats:
+        names = sorted(s.name for s in expr.free_symbols)
+        if not names:
+            return np.array(float(expr))
+        with np.errstate(all="ignore"):
+            values = sp.lambdify([self.model.symbols[k] for k in names], expr, "numpy")(*(columns[k] for k in names))
+        return np.asarray(values, dtype=np.float64)
+
+    @cached_property
+    def segments(self) -> list[Segment]:
+        """Return the stretches of time between the edges of the clamps."""
+        windows = {k: (c if isinstance(c, tuple) else (c, 0.0, np.inf)) for k, c in self.clamp.items()}
+        edges = {0.0, self.end}
+        edges |= {t for _, *times in windows.values() for t in times if 0 < t < self.end}
+        grid = sorted(edges)
+        index = {k: i for i, k in enumerate(self.model.state)}
+        return [
+            Segment(a, b, {index[k]: v for k, (v, on, off) in windows.items() if on <= a and b <= off})
+            for a, b in zip(grid[:-1], grid[1:], strict=True)
+        ]
+
+    def run(self, y0: Floats, par: Floats, status: NDArray[np.int8], interrupt: NDArray[np.uint8]) -> Batch:
+        """Integrate some points in this thread."""
+        stops = np.array([name == self.stop_at for name in self.events], dtype=np.uint8)
+        return integrate(
+            self.kernel(), y0, par, status,
+            segments=self.segments, control=self.control, save=self.save, stops=stops, interrupt=interrupt,
+        )  # fmt: skip
+
+    def named(self, batch: Batch, par: Floats, keep: Sequence[str]) -> dict[str, NDArray[Any]]:
+        """Return results by name: (P,) at the end, or (P, T) at the saved times."""
+        series = len(self.save) > 0
+        states = batch.saved if series else batch.state[:, None, :]
+        count, times, n = states.shape
+        out: dict[str, NDArray[Any]] = {}
+        values = None
+        for name in keep:
+            if name in self.model.state:
+                out[name] = states[:, :, self.model.state.index(name)]
+            elif name in self.observables:
+                if values is None:
+                    flat = evaluate(
+                        self.kernel("observe"),
+                        states.reshape(-1, n),
+                        np.repeat(par, times, axis=0),
+                        len(self.observables) + n,
+                    )
+                    values = flat.reshape(count, times, -1)
+                out[name] = values[:, :, self.observables.index(name)]
+            elif name in self.events:
+                j = list(self.events).index(name)
+                out[name] = batch.events[:, j]
+                ended = (batch.status == Status.SUCCESS) | (batch.status == Status.CENSORED)
+                out[f"{name}_censored"] = np.isnan(batch.events[:, j]) & (ended | (batch.status == Status.STEADY))
+            else:
+                out[name] = {"stop_time": batch.time, "steps": batch.steps}[name]
+        for name, array in out.items():
+            if array.ndim == 2 and not series:
+                out[name] = np.ascontiguousarray(array[:, 0])
+        return out | {"status": batch.status}
+
+    @property
+    def results(self) -> list[str]:
+        """Names a caller may keep."""
+        return [*self.model.state, *self.observables, *self.events, "stop_time", "steps"]
+
+
+def state_values(model: Model, given: Mapping[str, float] | None, what: str) -> dict[str, float]:
+    """Check a mapping of state -> number."""
+    for key in given or {}:
+        if key not in model.state:
+            raise unknown(f"state in {what}", key, model.state)
+    return {k: check_number(v, f"{what}[{k!r}]") for k, v in (given or {}).items()}
+
+
+def problem(
+    model: Model,
+    *,
+    end: float,
+    init: Mapping[str, float] | None = None,
+    rates: Mapping[str, Statement] | None = None,
+    clamp: Mapping[str, Clamp] | None = None,
+    method: str = "tsit5",
+    rtol: float = 1e-6,
+    atol: float = 1e-9,
+    step: float | None = None,
+    save: ArrayLike | None = None,
+    events: Mapping[str, Event] | None = None,
+    stop_at: str | None = None,
+    max_steps: int = 1_000_000,
+    steady: float = 0.0,
+    what: str = "t_end",
+) -> Problem:
+    """Check a user's options and return the problem they state."""
+    if not isinstance(model, Model):
+        raise InputError(f"give a model, as from mm.model('nested_logit'); got {type(model).__name__}.")
+    if check_number(end, f"`{what}`") <= 0:
+        raise InputError(f"`{what}` must be positive; got {end:g}.")
+    discrete = method == "map"
+    if isinstance(model, Map) and not discrete:
+        raise InputError(f"{model.name!r} is a map: iterate it with descend instead.")
+    if not discrete and method not in FLOW_METHODS:
+        raise unknown("method", method, FLOW_METHODS)
+    if method == "rk4" and step is None:
+        raise InputError("method='rk4' has a fixed step: give `step`.")
+    if step is not None and method != "rk4":
+        raise InputError("`step` is for method='rk4'; the others choose it themselves from `rtol` and `atol`.")
+    for name, value in (("rtol", rtol), ("atol", atol), ("step", 1.0 if step is None else step)):
+        if check_number(value, f"`{name}`") <= 0:
+            raise InputError(f"`{name}` must be positive; got {value:g}.")
+    if max_steps < 1:
+        raise InputError(f"`max_steps` must be at least 1; got {max_steps}.")
+    held: dict[str, Clamp] = {}
+    for key, value in (clamp or {}).items():
+        triple = value if isinstance(value, tuple) else (value, 0.0, np.inf)
+        if len(triple) != 3 or not 0 <= triple[1] < triple[2]:
+            raise InputError(f"clamp[{key!r}] must be a value or (value, start, end) with start < end; got {value!r}.")
+        held |= {k: (v, float(triple[1]), float(triple[2])) for k, v in state_values(model, {key: triple[0]}, "clamp").items()}
+    found = dict(model.events)
+    for key, event in (events or {}).items():
+        found[key] = Event(model.expression(event.expr, f"event {key!r}"), event.level, event.direction)
+    if stop_at is not None and stop_at not in found:
+        raise unknown("event in `stop_at`", stop_at, found)
+    times = np.array([], dtype=np.float64) if save is None else np.asarray(save, dtype=np.float64).ravel()
+    if len(times) and (not np.isfinite(times).all() or (np.diff(times) <= 0).any() or times[0] < 0 or times[-1] > end):
+        raise InputError(f"`save` must be increasing times within [0, {end:g}].")
+    return Problem(
+        model=model.with_rates(**(rates or {})),
+        end=float(end),
+        init=dict(model.init) | state_values(model, init, "init"),
+        clamp=held,
+        method=method,
+        control=Control(rtol, atol, 1.0 if step is None else step, max_steps, steady),
+        save=times,
+        events=found,
+        stop_at=stop_at,
+    )

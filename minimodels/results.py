@@ -1,0 +1,118 @@
+"""Results as xarray datasets: how they are built, saved whole or not at all, and read back."""
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minimodels import __version__
+from minimodels.engine.status import Status
+from minimodels.errors import InputError
+from minimodels.model import Model
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+FORMAT = "minimodels 1"
+
+
+def versions() -> str:
+    """Return the versions a result depends on, as JSON."""
+    from importlib.metadata import version
+
+    names = ("numpy", "numba", "sympy", "xarray")
+    return json.dumps({"minimodels": __version__} | {name: version(name) for name in names})
+
+
+def dataset(model: Model, coords: Mapping[str, Any], data: Mapping[str, tuple[tuple[str, ...], Any]], **attrs: Any) -> "xr.Dataset":
+    """Build a result: variables with their dimensions, the model's statement and the settings as attributes."""
+    import xarray as xr
+
+    ds = xr.Dataset({k: (dims, values) for k, (dims, values) in data.items()}, coords=dict(coords))
+    for name in ds.variables:
+        meaning = model.state_info.get(str(name)) or model.parameters.get(str(name))
+        if meaning is not None and meaning.meaning:
+            ds[name].attrs["long_name"] = meaning.meaning
+    if "time" in ds.coords:
+        ds["time"].attrs |= {"long_name": "time", "units": "learning rate x steps"}
+    if "status" in ds:
+        ds["status"].attrs |= {
+            "flag_values": np.array([int(s) for s in Status], dtype=np.int8),
+            "flag_meanings": " ".join(s.name for s in Status),
+        }
+    ds.attrs = {
+        "format": FORMAT,
+        "model": model.name,
+        "options": json.dumps(dict(model.options)),
+        "parameters": json.dumps(model.values),
+        "rates": json.dumps({k: str(v) for k, v in model.rates.items()}),
+        "source": model.source,
+        "versions": versions(),
+        **attrs,
+    }
+    return ds
+
+
+def check_target(path: str | Path, *, overwrite: bool = False) -> Path:
+    """Return a path that a result can be written to, before any work is done for it."""
+    target = Path(path)
+    if target.suffix != ".nc":
+        raise InputError(f"a result is saved as NetCDF: give a name that ends in .nc, not {target.name!r}.")
+    if not target.parent.is_dir():
+        raise InputError(f"the folder {str(target.parent)!r} does not exist; make it or choose another `out`.")
+    if target.exists() and not overwrite:
+        raise InputError(f"{str(target)!r} exists and is left as it is; choose another `out` or allow overwriting.")
+    if target.is_dir() or not os.access(target.parent, os.W_OK):
+        raise InputError(f"cannot write {str(target)!r}; choose another `out`.")
+    try:
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    except OSError as error:
+        raise InputError(f"cannot write in {str(target.parent)!r} ({error.strerror}); choose another `out`.") from error
+    os.close(handle)
+    os.unlink(temporary)
+    return target
+
+
+def save(ds: "xr.Dataset", path: str | Path, *, overwrite: bool = False) -> None:
+    """Save a dataset as one NetCDF file, by temporary name and rename.
+
+    Raises
+    ------
+    InputError
+        If the file exists and may not be overwritten, or cannot be written.
+    """
+    target = check_target(path, overwrite=overwrite)
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    os.close(handle)
+    try:
+        ds.to_netcdf(temporary, engine="h5netcdf")
+        os.replace(temporary, target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def load(path: str | Path) -> "xr.Dataset":
+    """Read a dataset that `save` wrote.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged or not a result of this library.
+    """
+    import xarray as xr
+
+    if not Path(path).is_file():
+        raise InputError(f"there is no file {str(path)!r}.")
+    try:
+        with xr.open_dataset(path, engine="h5netcdf") as file:
+            ds = file.load()
+    except Exception as error:
+        raise InputError(f"{str(path)!r} is damaged or not a NetCDF file; it is left as it is.") from error
+    if not str(ds.attrs.get("format", "")).startswith("minimodels"):
+        raise InputError(f"{str(path)!r} was not written by minimodels; it is left as it is.")
+    return ds

@@ -1,0 +1,116 @@
+"""One trajectory of a flow."""
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from minimodels.engine.status import SENTENCES, Status
+from minimodels.errors import RunFailed
+from minimodels.model import Event, Model, Statement
+from minimodels.problem import Clamp, Problem, problem
+from minimodels.results import dataset
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def simulate(
+    model: Model,
+    *,
+    t_end: float,
+    init: Mapping[str, float] | None = None,
+    rates: Mapping[str, Statement] | None = None,
+    clamp: Mapping[str, Clamp] | None = None,
+    method: str = "tsit5",
+    rtol: float = 1e-6,
+    atol: float = 1e-9,
+    step: float | None = None,
+    save: ArrayLike | None = None,
+    events: Mapping[str, Event] | None = None,
+    stop_at: str | None = None,
+    max_steps: int = 1_000_000,
+    steady: float = 0.0,
+    on_failure: Literal["raise", "keep"] = "raise",
+) -> "xr.Dataset":
+    r"""Integrate :math:`\dot x_i = \eta_i f_i(x)` from 0 to ``t_end`` (units: learning rate x steps).
+
+    Parameters
+    ----------
+    model : GradientFlow or Flow
+        With its parameters set.
+    init : mapping of str to float
+        Initial values; the model's own where not given.
+    rates : mapping of str to number or expression
+        Rate of a state, e.g. ``{"xi": "1/(L-1)"}``.
+    clamp : mapping of str to float or (value, start, end)
+        States held at a value, for all times or between two.
+    method : {"tsit5", "rodas4", "rk4"}
+        ``tsit5`` unless the flow is stiff (``rodas4``); ``rk4`` takes a fixed ``step``.
+    rtol, atol : float
+        Local error is kept below ``atol + rtol*|x|`` in root mean square over the states.
+    save : array of times
+        Increasing, within [0, t_end]; 0 and a logarithmic grid of 400 unless given. Dense output: steps are not
+        shortened.
+    events : mapping of str to Event
+        Crossings to locate besides the model's own.
+    stop_at : str
+        Event that ends the run.
+    steady : float
+        End the run when every rate of change is below this.
+    on_failure : {"raise", "keep"}
+        Whether a run that fails raises `RunFailed` or is returned with its status.
+
+    Returns
+    -------
+    xarray.Dataset
+        States, loss and observables over ``time``; each event's first time (nan if it did not happen, then
+        ``..._censored`` tells whether the run got to its end); ``status`` and ``steps``.
+
+    Raises
+    ------
+    InputError, RunFailed
+
+    Examples
+    --------
+    >>> import minimodels as mm
+    >>> run = mm.simulate(mm.model("nested_logit", N=8, L=32, attend="labels"), t_end=200.0, init=dict(beta_1=0, alpha=0, xi=0))
+    >>> round(float(run.escape_time), 2)
+    49.53
+    """
+    times = np.concatenate([[0.0], np.geomspace(1e-4 * t_end, t_end, 400)]) if save is None and t_end > 0 else save
+    if save is None and times is not None:
+        times = np.minimum(times, t_end)
+    stated = problem(
+        model, end=t_end, init=init, rates=rates, clamp=clamp, method=method, rtol=rtol, atol=atol, step=step,
+        save=times, events=events, stop_at=stop_at, max_steps=max_steps, steady=steady,
+    )  # fmt: skip
+    return single(stated, "time", stated.save, on_failure, t_end=float(t_end))
+
+
+def single(
+    stated: Problem, dim: str, coordinate: ArrayLike, on_failure: str, **attrs: float | str
+) -> "xr.Dataset":
+    """Run one point of a problem and return it as a dataset over ``dim``."""
+    y0, par, status = stated.points({}, 1)
+    batch = stated.run(y0, par, status, np.zeros(1, dtype=np.uint8))
+    code = Status(int(batch.status[0]))
+    if code.failed and on_failure == "raise":
+        raise RunFailed(f"the run of {stated.model.name!r} {SENTENCES[code]}"[:-1] + f" (it got to {dim} {batch.time[0]:g}).")
+    data = {
+        name: ((dim,) if values.ndim == 2 else (), values[0])
+        for name, values in stated.named(batch, par, stated.results).items()
+    }
+    return dataset(
+        stated.model,
+        {dim: np.asarray(coordinate)},
+        data,
+        method=stated.method,
+        rtol=stated.control.rtol,
+        atol=stated.control.atol,
+        init=json.dumps(dict(stated.init)),
+        clamp=json.dumps({k: list(v) if isinstance(v, tuple) else v for k, v in stated.clamp.items()}),
+        **attrs,
+    )
