@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
+from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -70,6 +71,8 @@ class Result:
         (bound model, init, values) -> expected relative error of the first value, nan where unknown.
     curve : callable or None
         (bound model, times) -> dict of arrays, for results that are functions of time.
+    measure : callable or None
+        (bound model, simulated run) -> the main value as the run shows it, for a comparison.
     """
 
     name: str
@@ -82,6 +85,7 @@ class Result:
     evaluate: Callable[[Model, Init], dict[str, float]]
     error: Callable[[Model, Init, Mapping[str, float]], float] = lambda model, init, values: 0.0
     curve: Callable[[Model, np.ndarray], dict[str, np.ndarray]] | None = None
+    measure: Callable[[Model, Any], float] | None = None
 
     @property
     def verified(self) -> bool:

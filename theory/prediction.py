@@ -90,6 +90,28 @@ class Predictions:
         """Names of the predictions, in order."""
         return [p.name for p in self.predictions]
 
+    def beside(self, run: Any) -> Any:
+        """Return predicted and simulated values side by side.
+
+        Parameters
+        ----------
+        run : xarray.Dataset
+            A simulated run of the same model from the same start: states and ``escape_time``.
+
+        Returns
+        -------
+        xarray.Dataset
+            Variables predicted, measured and deviation (relative) over the dimension ``result``: the results that
+            apply and that a run can show.
+        """
+        import xarray as xr
+
+        shown = [(p, p.result.measure) for p in self.predictions if p.applies and p.result.measure is not None]
+        predicted = np.array([p.value for p, _ in shown])
+        measured = np.array([measure(self.model, run) for _, measure in shown])
+        columns = {"predicted": predicted, "measured": measured, "deviation": predicted / measured - 1}
+        return xr.Dataset({k: ("result", v) for k, v in columns.items()}, coords={"result": [p.name for p, _ in shown]})
+
     def _title(self) -> str:
         values = {**self.model.options, **self.model.values}
         start = ", ".join(f"{k} = {v:g}" for k, v in self.init.items())

@@ -29,6 +29,7 @@ from theory.setting import (
     label,
     lam,
     mean_field_only,
+    measured_escape,
     p_0,
     t,
     values,
@@ -201,6 +202,7 @@ def escape(st: Setting) -> Result:
         reference=HERE,
         evaluate=evaluate,
         error=error,
+        measure=measured_escape,
     )
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -109,6 +110,11 @@ def label(text: str) -> sp.Symbol:
 def equal(left: sp.Expr, right: sp.Expr) -> sp.Eq:
     """Return an equation that SymPy leaves as it is."""
     return sp.Eq(left, right, evaluate=False)
+
+
+def measured_escape(model: Model, run: Any) -> float:
+    """Return the located escape time of a simulated run (nan where it was not reached)."""
+    return float(run["escape_time"])
 
 
 def excess(model: Model) -> float:

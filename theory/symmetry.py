@@ -1,5 +1,7 @@
 """Symmetries and conserved quantities of the nested-logit flow."""
 
+from typing import Any
+
 import sympy as sp
 from scipy.integrate import quad
 
@@ -64,6 +66,7 @@ def invariant(st: Setting) -> Result:
         regime=Regime("mean field, any N, L, B, M, rates; also with beta_2 free", obstacle),
         reference=HERE,
         evaluate=evaluate,
+        measure=lambda model, run: evaluate(model, _last_state(model, run))["invariant"],
     )
 
 
@@ -119,6 +122,7 @@ def second_invariant(st: Setting) -> Result:
         regime=Regime("L = N/B, mean field, beta_2 fixed; order 0 of the transition time is then exact", obstacle),
         reference=HERE,
         evaluate=evaluate,
+        measure=lambda model, run: evaluate(model, _last_state(model, run))["invariant"],
     )
 
 
@@ -191,3 +195,7 @@ def sign_symmetry(st: Setting) -> Result:
         reference=HERE,
         evaluate=values(st.where, N_c=N_c),
     )
+
+
+def _last_state(model: Model, run: Any) -> dict[str, float]:
+    return {k: float(run[k].values[-1]) for k in model.state}

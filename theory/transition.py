@@ -33,6 +33,7 @@ from theory.setting import (
     label,
     lam,
     mean_field_only,
+    measured_escape,
     p_0,
     setting,
     t,
@@ -159,6 +160,7 @@ def leading(st: Setting) -> Result:
         reference=HERE,
         evaluate=evaluate,
         error=_against_reduced,
+        measure=measured_escape,
     )
 
 
@@ -238,6 +240,7 @@ def crossover(st: Setting) -> Result:
         reference=HERE,
         evaluate=evaluate,
         error=_against_reduced,
+        measure=measured_escape,
     )
 
 
@@ -334,6 +337,7 @@ def reduced(st: Setting) -> Result:
         reference=HERE,
         evaluate=evaluate,
         error=lambda model, init, predicted: transition_time(model, init=init)[1],
+        measure=measured_escape,
     )
 
 

@@ -93,9 +93,8 @@ def test_explicit_statement_has_only_model_symbols() -> None:
     derivation = theory.derive("nested_logit", attend="labels")
     right = derivation["origin_gradient"].explicit.rhs
     assert {str(s) for s in right.free_symbols} == {"N", "L", "B"}
-    assert (
-        float(right.subs({s: v for s in right.free_symbols for v in [{"N": 8, "L": 32, "B": 1}[s.name]]})) == -0.09375
-    )
+    point = {"N": 8, "L": 32, "B": 1}
+    assert float(right.subs({s: point[s.name] for s in right.free_symbols})) == -0.09375
 
 
 def test_index_by_name_and_position() -> None:

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import sympy as sp
+import xarray as xr
 from scipy.integrate import solve_ivp
 
 import theory
@@ -107,6 +108,52 @@ def test_escape_with_rates_and_unequal_start() -> None:
     assert theory.predict(m, init=small)["escape_from_saddle"].value == pytest.approx(times[0], abs=1 / rate)
 
 
+def test_escape_with_exact_positions() -> None:
+    m = model("nested_logit", attend="exact", N=3, L=3)
+    assert isinstance(m, GradientFlow)
+    symbols = [m.symbols[k] for k in m.state]
+    at = {m.symbols[k]: v for k, v in m.values.items()}
+    drift = function(symbols, [m.drift[k].subs(at) for k in m.state])
+    correct = function(symbols, m.observables["correct"].subs(at))
+
+    def half(t: float, x: np.ndarray) -> float:
+        return float(correct(*x)) - 0.5
+
+    half.terminal = True  # type: ignore[attr-defined]
+    times, rates = [], []
+    for start in (1e-3, 1e-4):
+        run = solve_ivp(
+            lambda t, x: drift(*x), (0, 1e4), [0, start, start], method="LSODA", events=half, rtol=1e-8, atol=1e-11
+        )
+        made = theory.predict(m, init={"beta_1": 0, "alpha": start, "xi": start})["escape_from_saddle"]
+        times.append(run.t_events[0][0])
+        rates.append(made.values["growth_rate"])
+        assert made.value == pytest.approx(times[-1], abs=1 / rates[-1])
+    assert times[1] - times[0] == pytest.approx(math.log(10) / rates[0], rel=1e-3)
+
+
+def test_run_beside_its_predictions() -> None:
+    init = {"beta_1": 0.01, "alpha": 0.02, "xi": 0.03}
+    m = model("nested_logit", attend="labels", N=6, L=6)
+    drift, correct = _flow("labels")
+    values = [m.values[k] for k in ("N", "L", "B", "M")]
+
+    def half(t: float, x: np.ndarray) -> float:
+        return float(correct(*x, *values)) - 0.5
+
+    run = solve_ivp(lambda t, x: drift(*x, *values), (0, 400), list(init.values()), events=half, rtol=1e-10, atol=1e-12)
+    data = xr.Dataset({k: ("time", v) for k, v in zip(init, run.y, strict=True)}, coords={"time": run.t})
+    table = theory.predict(m, init=init).beside(data.assign(escape_time=run.t_events[0][0]))
+    assert set(table["result"].values) == {"invariant", "second_invariant", "escape_from_saddle", "transition_time"}
+    size = abs(table["deviation"])
+    assert float(size.sel(result="transition_time")) < 1e-4
+    assert float(size.sel(result="escape_from_saddle")) == pytest.approx(
+        theory.predict(m, init=init)["escape_from_saddle"].error, abs=1e-4
+    )
+    for name in ("invariant", "second_invariant"):
+        assert float(size.sel(result=name)) < 1e-3
+
+
 def test_slow_phase_numbers() -> None:
     made = nested(attend="labels")
     curve = made["slow_phase"].curve([0, 40, 300])
@@ -148,28 +195,26 @@ def test_leading_order_numbers() -> None:
     assert labels["transition_time"].error < 1e-3
 
 
-def test_invariants_are_conserved() -> None:
-    for size, names in ((32, ["invariant"]), (8, ["invariant", "second_invariant"])):
-        m = model("nested_logit", attend="all", N=8, L=size).with_rates(xi=0.5, alpha=2.0, beta_1=0.3)
-        drift, _ = _flow("all")
-        eta = [0.3, 2.0, 0.5]
-        values = [m.values[k] for k in ("N", "L", "B", "M")]
-        start = [0.2, 0.3, 0.4]
-        run = solve_ivp(
-            lambda t, x, v=values: [e * d for e, d in zip(eta, drift(*x, *v), strict=True)],
-            (0, 300),
-            start,
-            rtol=1e-11,
-            atol=1e-12,
+@pytest.mark.parametrize(("size", "names"), [(32, ["invariant"]), (8, ["invariant", "second_invariant"])])
+def test_invariants_are_conserved(size: float, names: list[str]) -> None:
+    rates = {"beta_1": 0.3, "alpha": 2.0, "xi": 0.5}
+    m = model("nested_logit", attend="all", N=8, L=size).with_rates(**rates)
+    drift, _ = _flow("all")
+    values = [m.values[k] for k in ("N", "L", "B", "M")]
+    start = [0.2, 0.3, 0.4]
+
+    def flow(t: float, x: np.ndarray) -> list[float]:
+        return [rate * slope for rate, slope in zip(rates.values(), drift(*x, *values), strict=True)]
+
+    end = solve_ivp(flow, (0, 300), start, rtol=1e-11, atol=1e-12).y[:, -1]
+    assert np.linalg.norm(end - start) > 1
+    for name in names:
+        before, after = (
+            theory.predict(m, init=dict(zip(rates, map(float, state), strict=True)))[name].value
+            for state in (start, end)
         )
-        end = run.y[:, -1]
-        assert np.linalg.norm(end - start) > 1
-        for name in names:
-            before, after = (
-                theory.predict(m, init=dict(zip(("beta_1", "alpha", "xi"), map(float, state), strict=True)))[name].value
-                for state in (start, end)
-            )
-            assert after == pytest.approx(before, abs=1e-7)
+        assert after == pytest.approx(before, abs=1e-7)
+    assert theory.predict(m)["second_invariant"].applies == (size == 8)
 
 
 def test_drives_on_the_plateau() -> None:

@@ -74,8 +74,11 @@ def test_quadratures_agree_with_the_flow(point: dict[str, object]) -> None:
 def test_order_0_is_exact_at_the_saddle(n: float, attend: str, start: float, rate: float, down: bool) -> None:
     init = {"beta_1": 0.0, "alpha": -start if down else start, "xi": 0.0}
     values, rates = {"N": n, "L": n, "B": 1.0, "M": n}, {"beta_1": 1.0, "alpha": rate, "xi": 1.0}
-    orders = transition_times(attend, values, rates, init)
-    assert orders == pytest.approx(np.full(3, measured_time(attend, values, rates, init)), rel=1e-3)
+    measured = measured_time(attend, values, rates, init)
+    assert transition_times(attend, values, rates, init) == pytest.approx(np.full(3, measured), rel=1e-3)
+    m = model("nested_logit", attend=attend, N=n, L=n).with_rates(**rates)
+    time, error = theory.transition_time(m, init=init)
+    assert abs(time / measured - 1) < error + 1e-6  # here the error is that of the quadrature alone
 
 
 def test_orders_improve() -> None:
@@ -92,6 +95,7 @@ def test_where_the_leading_order_fails_and_the_crossover_helps() -> None:
     near = theory.transition_error_map(N=(8, 16), ratio=(1.02,), B=(1,), rates=UNIT_RATES)
     size = abs(near["error"]).max(["attend", "N", "B", "ratio", "rates"])
     assert float(size.sel(predictor="leading")) > 0.25
+    assert float(near["error"].sel(predictor="leading").min()) > 0  # predicted too late
     assert float(size.sel(predictor="crossover")) < 0.05
     far = theory.transition_error_map(N=(16,), ratio=(4,), B=(1,), rates=UNIT_RATES)
     assert float(abs(far["error"].sel(predictor="leading")).max()) < 0.01
