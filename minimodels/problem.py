@@ -1,8 +1,8 @@
 """From a model and a user's options to arrays the engine integrates, and back to named results."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import ModuleType
 from typing import Any
 
@@ -103,12 +103,9 @@ class Problem:
         return y0, par, status
 
     def _column(self, expr: sp.Expr, columns: Mapping[str, Floats]) -> Floats:
-        names = sorted(s.name for s in expr.free_symbols)
-        if not names:
-            return np.array(float(expr))
         with np.errstate(all="ignore"):
-            values = sp.lambdify([self.model.symbols[k] for k in names], expr, "numpy")(*(columns[k] for k in names))
-        return np.asarray(values, dtype=np.float64)
+            names, function = _numeric(expr)
+            return np.asarray(function(*(columns[k] for k in names)), dtype=np.float64)
 
     @cached_property
     def segments(self) -> list[Segment]:
@@ -167,6 +164,12 @@ class Problem:
     def results(self) -> list[str]:
         """Names a caller may keep."""
         return [*self.model.state, *self.observables, *self.events, "stop_time", "steps"]
+
+
+@lru_cache(maxsize=256)
+def _numeric(expr: sp.Expr) -> tuple[list[str], Callable[..., Any]]:
+    symbols = sorted(expr.free_symbols, key=str)
+    return [s.name for s in symbols], sp.lambdify(symbols, expr, "numpy")
 
 
 def state_values(model: Model, given: Mapping[str, float] | None, what: str) -> dict[str, float]:

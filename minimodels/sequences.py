@@ -167,7 +167,7 @@ class ItemLabelTask:
         blocks = [_block(self, seed, stream, block) for block in range(first, last + 1)]
         part = slice(start - first * BLOCK, start - first * BLOCK + count)
         arrays = {name: [getattr(b, name) for b in blocks] for name in Sequences.__dataclass_fields__}
-        return Sequences(**{k: (v[0] if len(v) == 1 else np.concatenate(v))[part] for k, v in arrays.items()})
+        return Sequences(**{k: np.concatenate(v)[part] for k, v in arrays.items()})  # copies: the blocks are kept
 
     def batches(self, seed: int, size: int, *, first: int = 0, stream: int = TRAINING) -> Iterator[Sequences]:
         """Minibatches without end, beginning with number `first`; batch b holds sequences b*size, ..."""
@@ -209,10 +209,7 @@ class ItemLabelTask:
         content = np.empty((BLOCK, self.length, self.D), np.float32)
         content[:, 0::2] = noise
         content[:, 1::2] = emb.labels[labels]
-        drawn = Sequences(content, shift, labels, target % self.L, classes == target[:, None], novel)
-        for array in vars(drawn).values():
-            array.flags.writeable = False  # shared by everyone who asks for this block
-        return drawn
+        return Sequences(content, shift, labels, target % self.L, classes == target[:, None], novel)
 
     def _distinct(self, rng: np.random.Generator, number: int) -> IntArray:
         """The N_c classes of each bursty context, out of `number`: (BLOCK, N_c)."""

@@ -1,0 +1,269 @@
+"""Many trajectories over a grid of parameters, on threads, resumable."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from tqdm import tqdm
+
+from minimodels.engine.cache import fingerprint
+from minimodels.engine.ensemble import run_chunks
+from minimodels.engine.status import Status
+from minimodels.errors import InputError, unknown
+from minimodels.model import Event, Model, Statement
+from minimodels.problem import Clamp, Problem, problem
+from minimodels.results import check_target, dataset
+from minimodels.results import save as save_dataset
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+CHUNK = 2048
+SHARD = 8192
+
+
+def sweep(
+    model: Model,
+    axes: Mapping[str, ArrayLike],
+    *,
+    t_end: float,
+    keep: Sequence[str] = ("loss", "escape_time"),
+    init: Mapping[str, float] | None = None,
+    rates: Mapping[str, Statement] | None = None,
+    clamp: Mapping[str, Clamp] | None = None,
+    method: str = "tsit5",
+    rtol: float = 1e-6,
+    atol: float = 1e-9,
+    step: float | None = None,
+    save: ArrayLike | None = None,
+    events: Mapping[str, Event] | None = None,
+    stop_at: str | None = None,
+    max_steps: int = 1_000_000,
+    steady: float = 0.0,
+    threads: int | None = None,
+    executor: Executor | None = None,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    progress: bool | None = None,
+) -> "xr.Dataset":
+    """Integrate the model at every point of the grid spanned by ``axes``.
+
+    Parameters
+    ----------
+    axes : mapping of str to array of numbers
+        Parameter -> values; also ``<state>_0`` (initial value) and ``rate_<state>``.
+    keep : sequence of str
+        States, ``loss``, observables (at the end of the run, or over time if ``save`` is given), events,
+        ``stop_time``, ``steps``.
+    threads : int
+        Kernels release the interpreter lock; all available processors unless given. Results do not depend on it.
+    executor : concurrent.futures.Executor
+        Runs the chunks instead of threads of our own; it must share memory with this process.
+    out : path
+        Save the result there (NetCDF). Finished shards are kept beside it meanwhile, so that the same call
+        resumes after an interruption, bitwise equal to an uninterrupted one.
+    overwrite : bool
+        Whether an existing ``out`` may be replaced.
+    progress : bool
+        Show a progress bar; on terminals unless given.
+
+    Returns
+    -------
+    xarray.Dataset
+        Dimensions are the axes, then ``time`` if ``save`` is given. No point raises: see ``status``. After
+        Ctrl-C the points that are missing have the status INTERRUPTED. The other arguments are those of
+        `simulate`.
+
+    Raises
+    ------
+    InputError
+        For a bad axis or option, an unwritable ``out``, or shards of another sweep beside it.
+
+    Examples
+    --------
+    >>> import minimodels as mm
+    >>> m = mm.model("nested_logit", attend="labels")
+    >>> grid = mm.sweep(m, {"N": [2, 4], "L": [16, 32, 64]}, t_end=300.0)
+    >>> grid.escape_time.dims, grid.escape_time.shape
+    (('N', 'L'), (2, 3))
+    """
+    stated = problem(
+        model, end=t_end, init=init, rates=rates, clamp=clamp, method=method, rtol=rtol, atol=atol, step=step,
+        save=save, events=events, stop_at=stop_at, max_steps=max_steps, steady=steady,
+    )  # fmt: skip
+    grid = {name: _axis(name, values, stated) for name, values in axes.items()}
+    if not grid:
+        raise InputError("a sweep needs at least one axis, e.g. {'N': [4, 8, 16]}.")
+    keep = list(dict.fromkeys(keep))
+    for name in keep:
+        if name not in stated.results:
+            raise unknown("result to keep", name, stated.results)
+    if threads is not None and threads < 1:
+        raise InputError(f"`threads` must be at least 1; got {threads}.")
+    target = None if out is None else check_target(out, overwrite=overwrite)
+    shape = tuple(len(v) for v in grid.values())
+    total = int(np.prod(shape))
+    shards = None if target is None else Shards.open(target, _description(stated, grid, keep))
+    interrupt = np.zeros(1, dtype=np.uint8)
+    results: dict[str, NDArray[Any]] = {}
+
+    def work(part: slice) -> dict[str, NDArray[Any]]:
+        index = np.unravel_index(np.arange(part.start, part.stop), shape)
+        given = {name: values[i] for (name, values), i in zip(grid.items(), index, strict=True)}
+        y0, par, status = stated.points(given, part.stop - part.start)
+        values = stated.named(stated.run(y0, par, status, interrupt), par, keep)
+        if shards is not None and not interrupt[0]:
+            shards.write(part, values)
+        return values
+
+    bar = tqdm(total=total, unit="points", disable=None if progress is None else not progress, leave=False)
+
+    def collect(part: slice, values: Mapping[str, NDArray[Any]]) -> None:
+        for name, array in values.items():
+            if name not in results:
+                results[name] = _blank((total, *array.shape[1:]), name, array.dtype)
+            results[name][part] = array
+        bar.update(part.stop - part.start)
+
+    size = CHUNK if shards is None else SHARD
+    parts = [slice(a, min(a + size, total)) for a in range(0, total, size)]
+    if shards is not None:
+        done = {part.start for part in parts if shards.has(part)}
+        for part in parts:
+            if part.start in done:
+                collect(part, shards.read(part))
+        parts = [part for part in parts if part.start not in done]
+    stated.kernel()
+    stated.kernel("observe")
+    complete = run_chunks(work, parts, threads=threads, executor=executor, interrupt=interrupt, on_done=collect)
+    bar.close()
+    if not results:
+        results = {"status": _blank((total,), "status", np.dtype(np.int8))}
+    dims = tuple(grid)
+    tail = {1: (), 2: ("time",)}
+    ds = dataset(
+        stated.model,
+        dict(grid) | ({"time": stated.save} if len(stated.save) else {}),
+        {k: ((*dims, *tail[v.ndim]), v.reshape(*shape, *v.shape[1:])) for k, v in results.items()},
+        method=method,
+        rtol=rtol,
+        atol=atol,
+        t_end=float(t_end),
+        init=json.dumps(dict(stated.init)),
+        clamp=json.dumps({k: list(c) if isinstance(c, tuple) else c for k, c in stated.clamp.items()}),
+    )
+    if target is not None and complete:
+        save_dataset(ds, target, overwrite=overwrite)
+        assert shards is not None
+        shards.remove()
+    return ds
+
+
+def _axis(name: str, values: ArrayLike, stated: Problem) -> NDArray[np.float64]:
+    if name not in stated.axes:
+        raise unknown("sweep axis", name, stated.axes)
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the axis {name!r} must be numbers; got {values!r}.") from error
+    if array.ndim != 1 or array.size == 0:
+        raise InputError(f"the axis {name!r} must be a non-empty one-dimensional list of numbers.")
+    if not np.isfinite(array).all():
+        raise InputError(f"the axis {name!r} must be finite; it holds nan or infinity.")
+    return array
+
+
+def _blank(shape: tuple[int, ...], name: str, dtype: np.dtype[Any]) -> NDArray[Any]:
+    if name == "status":
+        return np.full(shape, Status.INTERRUPTED, dtype=dtype)
+    return np.full(shape, np.nan if dtype.kind == "f" else 0, dtype=dtype)
+
+
+def _description(stated: Problem, grid: Mapping[str, NDArray[np.float64]], keep: Sequence[str]) -> str:
+    """Return a text that is equal for two sweeps exactly if their shards are interchangeable."""
+    return json.dumps(
+        {
+            "kernel": fingerprint(stated.field, stated.method),
+            "given": stated.model.given,
+            "defaults": {k: str(v) for k, v in stated.model.defaults.items()},
+            "rates": {k: str(v) for k, v in stated.model.rates.items()},
+            "end": stated.end,
+            "init": dict(stated.init),
+            "clamp": {k: repr(v) for k, v in stated.clamp.items()},
+            "control": repr(stated.control),
+            "save": hashlib.sha256(stated.save.tobytes()).hexdigest(),
+            "stop_at": stated.stop_at,
+            "axes": {k: [len(v), hashlib.sha256(v.tobytes()).hexdigest()] for k, v in grid.items()},
+            "keep": list(keep),
+            "shard": SHARD,
+        },
+        sort_keys=True,
+    )
+
+
+@dataclass(frozen=True)
+class Shards:
+    """Finished parts of a sweep, one file each, in a folder beside the result."""
+
+    folder: Path
+
+    @classmethod
+    def open(cls, target: Path, description: str) -> "Shards":
+        """Make the folder, or take up the one that the same sweep left."""
+        folder = target.with_name(target.name + ".shards")
+        stated = folder / "sweep.json"
+        if folder.exists():
+            try:
+                same = stated.read_text(encoding="utf-8") == description
+            except OSError:
+                same = False
+            if not same:
+                raise InputError(
+                    f"{str(folder)!r} holds parts of another sweep; remove that folder or choose another `out`."
+                )
+        else:
+            temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{folder.name}."))
+            (temporary / "sweep.json").write_text(description, encoding="utf-8")
+            os.replace(temporary, folder)
+        return cls(folder)
+
+    def path(self, part: slice) -> Path:
+        """Return the file of a part."""
+        return self.folder / f"{part.start:012d}.npz"
+
+    def has(self, part: slice) -> bool:
+        """Tell whether a part is finished."""
+        return self.path(part).exists()
+
+    def write(self, part: slice, values: Mapping[str, NDArray[Any]]) -> None:
+        """Write a part to disk for good, by temporary name, fsync and rename."""
+        with tempfile.NamedTemporaryFile(dir=self.folder, suffix=".tmp", delete=False) as file:
+            np.savez(file, **dict(values))  # type: ignore[arg-type]
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(file.name, self.path(part))
+
+    def read(self, part: slice) -> dict[str, NDArray[Any]]:
+        """Read a part back; a damaged one is an InputError."""
+        path = self.path(part)
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                values = {name: file[name] for name in file.files}
+            if any(len(v) != part.stop - part.start for v in values.values()):
+                raise ValueError("wrong length")
+        except Exception as error:
+            raise InputError(f"the shard {str(path)!r} is damaged; delete that file and run again.") from error
+        return values
+
+    def remove(self) -> None:
+        """Delete the folder, once the result is saved."""
+        shutil.rmtree(self.folder)
