@@ -73,6 +73,8 @@ class Result:
         (bound model, times) -> dict of arrays, for results that are functions of time.
     measure : callable or None
         (bound model, simulated run) -> the main value as the run shows it, for a comparison.
+    arbitrary_zero : bool
+        Whether the zero of the main value means nothing, so that a relative deviation does not either.
     """
 
     name: str
@@ -86,6 +88,7 @@ class Result:
     error: Callable[[Model, Init, Mapping[str, float]], float] = lambda model, init, values: 0.0
     curve: Callable[[Model, np.ndarray], dict[str, np.ndarray]] | None = None
     measure: Callable[[Model, Any], float] | None = None
+    arbitrary_zero: bool = False
 
     @property
     def verified(self) -> bool:

@@ -32,6 +32,7 @@ from theory.setting import (
     fixed_beta_2_only,
     label,
     mean_field_only,
+    needs_rates,
     p_0,
     setting,
     t,
@@ -151,7 +152,7 @@ def critical_point(st: Setting) -> Result:
 
 
 def _slow_phase_obstacle(model: Model, init: Init) -> str | None:
-    return first(fixed_beta_2_only(model), above_the_saddle(model))
+    return first(fixed_beta_2_only(model), above_the_saddle(model), needs_rates(model, "xi"))
 
 
 def slow_phase(st: Setting) -> Result:

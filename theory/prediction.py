@@ -101,15 +101,18 @@ class Predictions:
         Returns
         -------
         xarray.Dataset
-            Variables predicted, measured and deviation (relative) over the dimension ``result``: the results that
-            apply and that a run can show.
+            Variables predicted, measured, difference and (relative) deviation over the dimension ``result``: the
+            results that apply and that a run can show. An invariant has a difference only, its zero being arbitrary.
         """
         import xarray as xr
 
         shown = [(p, p.result.measure) for p in self.predictions if p.applies and p.result.measure is not None]
         predicted = np.array([p.value for p, _ in shown])
         measured = np.array([measure(self.model, run) for _, measure in shown])
-        columns = {"predicted": predicted, "measured": measured, "deviation": predicted / measured - 1}
+        arbitrary = np.array([p.result.arbitrary_zero for p, _ in shown], dtype=bool)
+        difference = predicted - measured
+        columns = {"predicted": predicted, "measured": measured, "difference": difference}
+        columns["deviation"] = np.where(arbitrary, math.nan, difference / measured)
         return xr.Dataset({k: ("result", v) for k, v in columns.items()}, coords={"result": [p.name for p, _ in shown]})
 
     def _title(self) -> str:

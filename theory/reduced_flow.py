@@ -31,6 +31,7 @@ from theory.numeric import function, nested_logit
 
 STRETCH = 5  # alpha = alpha_0 + A z^5: resolves alpha ~ sqrt(t) and exponential starts near z = 0
 SEARCH_NODES = 160
+FAR = 60.0
 NODES = 1200
 Function = Callable[..., Any]
 
@@ -106,13 +107,19 @@ def transition_times(
     shape = columns[0].shape
     columns = [v.reshape(-1, 1) for v in columns]
     with np.errstate(all="ignore"):  # beyond alpha* the drive underflows to 0; those nodes are not used
-        extent = 60.0 * (1 + columns[3])
+        extent = _furthest(*(columns[k] for k in (3, 5, 6)))
         for _ in range(3):
             _, reach = _solve(attend, columns, init, extent, order, SEARCH_NODES)
             found = np.nanmax(np.where(np.isfinite(reach), reach, 0), axis=0)[:, None] * 1.2
             extent = np.where(found > 0, found, extent)
         times, _ = _solve(attend, columns, init, extent, order, nodes)
     return times.reshape(order + 1, *shape)
+
+
+def _furthest(competing: np.ndarray, eta_beta: np.ndarray, eta_alpha: np.ndarray) -> np.ndarray:
+    """Return an alpha at which alpha p exceeds ``FAR``, beyond any transition: p >= 1/2 once beta_1 >= log M."""
+    open_at = np.sqrt(2 * (np.maximum(np.log(competing), 0) + 1) * eta_alpha / eta_beta)
+    return np.minimum(FAR * (1 + competing), np.maximum(open_at, 2 * FAR))
 
 
 def _solve(

@@ -30,7 +30,9 @@ from theory.setting import (
     lam,
     mean_field_only,
     measured_escape,
+    needs_rates,
     p_0,
+    several_labels_only,
     t,
     values,
     x_0,
@@ -72,7 +74,7 @@ def saddle(st: Setting) -> Result:
     )
 
     def obstacle(model: Model, init: Init) -> str | None:
-        return first(mean_field_only(model), at_the_saddle(model))
+        return first(mean_field_only(model), at_the_saddle(model), needs_rates(model, "alpha", "xi"))
 
     return Result(
         name="saddle",
@@ -130,7 +132,7 @@ def exact_positions(st: Setting) -> Result:
         if not is_exact(model):
             return "the model is the mean field (attend='all' or 'labels'); use attend='exact' or 'exact-labels'."
         burst = "it is derived for B = 1." if model.values["B"] != 1 else None
-        return first(at_the_saddle(model), burst, fixed_beta_2_only(model))
+        return first(at_the_saddle(model), burst, fixed_beta_2_only(model), needs_rates(model, "alpha", "xi"))
 
     return Result(
         name="saddle_exact_positions",
@@ -174,7 +176,13 @@ def escape(st: Setting) -> Result:
 
     def obstacle(model: Model, init: Init) -> str | None:
         burst = "with exact positions it is derived for B = 1." if is_exact(model) and model.values["B"] != 1 else None
-        saddle_only = first(at_the_saddle(model), burst, fixed_beta_2_only(model))
+        saddle_only = first(
+            at_the_saddle(model),
+            several_labels_only(model),
+            burst,
+            fixed_beta_2_only(model),
+            needs_rates(model, "alpha", "xi"),
+        )
         if saddle_only:
             return saddle_only
         size = component(model, init)
@@ -237,6 +245,8 @@ def anti_induction(st: Setting) -> Result:
         return first(
             mean_field_only(model),
             fixed_beta_2_only(model),
+            several_labels_only(model),
+            needs_rates(model, "alpha", "xi"),
             off and f"{off[:-1]}: xi is driven up and the flow returns to alpha, xi > 0.",
         )
 

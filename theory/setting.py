@@ -138,6 +138,20 @@ def fixed_beta_2_only(model: Model) -> str | None:
     return "beta_2 is a free state and moves the attention from the start." if "beta_2" in model.state else None
 
 
+def needs_rates(model: Model, *states: str) -> str | None:
+    """Give the reason why a result that divides by a rate does not hold."""
+    rates = model.rate_values()
+    still = next((k for k in states if rates[k] <= 0), None)
+    return still and f"the rate of {still} is {rates[still]:g}; it needs a positive rate."
+
+
+def several_labels_only(model: Model) -> str | None:
+    """Give the reason why a result about choosing a label does not hold."""
+    if model.values["N"] > model.values["B"]:
+        return None
+    return "N = B: the context holds one label, there is nothing for the match to choose."
+
+
 def at_the_saddle(model: Model) -> str | None:
     """Give the reason why the origin is no saddle."""
     if math.isclose(excess(model), 0, abs_tol=1e-12):

@@ -26,6 +26,7 @@ from theory.setting import (
     fixed_beta_2_only,
     label,
     mean_field_only,
+    needs_rates,
     values,
 )
 
@@ -51,7 +52,7 @@ def invariant(st: Setting) -> Result:
     )
 
     def obstacle(model: Model, init: Init) -> str | None:
-        return mean_field_only(model)
+        return first(mean_field_only(model), needs_rates(model, "alpha", "beta_1"))
 
     def evaluate(model: Model, init: Init) -> dict[str, float]:
         start = {s[k]: sp.Float(v) for k, v in init.items() if k in s}
@@ -67,6 +68,7 @@ def invariant(st: Setting) -> Result:
         reference=HERE,
         evaluate=evaluate,
         measure=lambda model, run: evaluate(model, _last_state(model, run))["invariant"],
+        arbitrary_zero=True,
     )
 
 
@@ -99,7 +101,12 @@ def second_invariant(st: Setting) -> Result:
     )
 
     def obstacle(model: Model, init: Init) -> str | None:
-        return first(mean_field_only(model), fixed_beta_2_only(model), at_the_saddle(model))
+        return first(
+            mean_field_only(model),
+            fixed_beta_2_only(model),
+            at_the_saddle(model),
+            needs_rates(model, "alpha", "xi"),
+        )
 
     def evaluate(model: Model, init: Init) -> dict[str, float]:
         flow, v, eta = reduced_flow(str(model.options["attend"])), model.values, model.rate_values()
@@ -123,6 +130,7 @@ def second_invariant(st: Setting) -> Result:
         reference=HERE,
         evaluate=evaluate,
         measure=lambda model, run: evaluate(model, _last_state(model, run))["invariant"],
+        arbitrary_zero=True,
     )
 
 

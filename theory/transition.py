@@ -34,8 +34,10 @@ from theory.setting import (
     lam,
     mean_field_only,
     measured_escape,
+    needs_rates,
     p_0,
     setting,
+    several_labels_only,
     t,
     u,
 )
@@ -55,6 +57,8 @@ def _from_zero(model: Model, init: Init) -> str | None:
         mean_field_only(model),
         fixed_beta_2_only(model),
         above_the_saddle(model),
+        several_labels_only(model),
+        needs_rates(model, "alpha", "xi", "beta_1"),
         "r starts at 1/L, not below 1/2 (L must exceed 2)." if start_above else None,
     )
 
@@ -305,7 +309,12 @@ def reduced(st: Setting) -> Result:
     )
 
     def obstacle(model: Model, init: Init) -> str | None:
-        common = first(mean_field_only(model), fixed_beta_2_only(model))
+        common = first(
+            mean_field_only(model),
+            fixed_beta_2_only(model),
+            several_labels_only(model),
+            needs_rates(model, "alpha", "xi"),
+        )
         if common:
             return common
         if model.values["L"] <= 2:

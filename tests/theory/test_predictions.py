@@ -8,6 +8,7 @@ import sympy as sp
 import xarray as xr
 from scipy.integrate import solve_ivp
 
+import minimodels as mm
 import theory
 from minimodels.errors import InputError
 from minimodels.model import GradientFlow, Model
@@ -151,7 +152,20 @@ def test_run_beside_its_predictions() -> None:
         theory.predict(m, init=init)["escape_from_saddle"].error, abs=1e-4
     )
     for name in ("invariant", "second_invariant"):
-        assert float(size.sel(result=name)) < 1e-3
+        assert abs(float(table["difference"].sel(result=name))) < 1e-7
+        assert np.isnan(size.sel(result=name))
+
+
+def test_library_runs_agree_with_the_theory() -> None:
+    m = mm.model("nested_logit", attend="labels", N=8, L=32)
+    run = mm.simulate(m, t_end=200.0, rtol=1e-8)
+    assert abs(float(theory.predict(m).beside(run)["deviation"].sel(result="transition_time"))) < 1e-4
+    frozen = mm.simulate(
+        m, t_end=400.0, init={"xi": 0.0}, clamp={"alpha": 0.0, "beta_1": 0.0}, save=[40.0, 300.0], rtol=1e-8
+    )
+    curve = theory.predict(m)["slow_phase"].curve(frozen["time"])
+    for name in ("loss", "CLA", "correct", "xi"):
+        assert curve[name].values == pytest.approx(frozen[name].values, rel=1e-6)
 
 
 def test_slow_phase_numbers() -> None:
@@ -256,6 +270,13 @@ def test_reasons() -> None:
     assert "beta_2" in nested(beta_2="free")["slow_phase"].reason
     assert nested(beta_2="free")["invariant"].applies
     assert "positions" in nested(attend="exact", N=4, L=16)["transition_time"].reason
+    one = model("nested_logit", attend="labels", N=4, B=4, L=16)
+    assert "one label" in theory.predict(one)["transition_time"].reason
+    assert "one label" in nested(N=1, L=1)["escape_from_saddle"].reason
+    held = theory.predict(model("nested_logit").with_rates(alpha=0))
+    for name in ("transition_time", "transition_time_leading", "invariant"):
+        assert held[name].reason == "the rate of alpha is 0; it needs a positive rate."
+    assert held["slow_phase"].applies
     for prediction in slow:
         assert prediction.applies == (prediction.reason == "") == bool(prediction.values)
         assert math.isnan(prediction.value) == (not prediction.applies)

@@ -119,6 +119,19 @@ def test_scaling_with_the_context() -> None:
     assert every / labels == pytest.approx(2, abs=0.005)
 
 
+@pytest.mark.parametrize("competing", [1e-6, 1.0, 1e4, 1e8])
+def test_any_number_of_competing_keys(competing: float) -> None:
+    m = model("nested_logit", attend="labels", M=competing)
+    measured = measured_time("labels", m.values, UNIT)
+    assert theory.transition_time(m, init=ZERO)[0] == pytest.approx(measured, rel=1e-4)
+
+
+def test_frozen_first_layer() -> None:
+    m = model("nested_logit", attend="labels").with_rates(beta_1=0)
+    measured = measured_time("labels", m.values, m.rate_values())
+    assert theory.transition_time(m, init=ZERO)[0] == pytest.approx(measured, rel=1e-4)
+
+
 def test_rates_rescale_time() -> None:
     values = {"N": 8, "L": 32, "B": 1, "M": 8}
     slow = transition_times("all", values, dict.fromkeys(UNIT, 0.01), ZERO)
