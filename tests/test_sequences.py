@@ -23,6 +23,9 @@ def test_a_sequence_is_a_function_of_seed_and_index_alone() -> None:
         part = task.sample(3, start, count)
         for f in fields(part):
             np.testing.assert_array_equal(getattr(part, f.name), getattr(whole, f.name)[start : start + count])
+    whole.content[:] = 0  # what was handed out is not what is kept
+    assert task.sample(3, 0, 4).content.any()
+    whole = task.sample(3, 0, 3 * BLOCK)
     second = next(task.batches(3, 50, first=2))
     np.testing.assert_array_equal(second.content, whole.content[100:150])
 

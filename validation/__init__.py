@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from minimodels.sequences import ItemLabelTask
-    from validation.compare import compare, fit_clock
+    from validation import report
+    from validation.comparison import compare, fit_clock
     from validation.ledger import Outcome
     from validation.network import AttentionOnly
     from validation.optimisers import SGD, Adam
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "minimodels.sequences": ("ItemLabelTask",),
-    "validation.compare": ("compare", "fit_clock"),
+    "validation.comparison": ("compare", "fit_clock"),
     "validation.ledger": ("Outcome",),
     "validation.network": ("AttentionOnly",),
     "validation.optimisers": ("SGD", "Adam"),
@@ -26,10 +27,23 @@ _HOMES = {
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
-__all__ = sorted(_HOME)
+__all__ = [
+    "SGD",
+    "Adam",
+    "AttentionOnly",
+    "ItemLabelTask",
+    "Outcome",
+    "claims",
+    "compare",
+    "fit_clock",
+    "report",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "report":
+        return import_module("validation.report")
     if name not in _HOME:
         raise AttributeError(f"module 'validation' has no attribute {name!r}")
     try:
@@ -45,4 +59,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return sorted(__all__)

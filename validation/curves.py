@@ -1,21 +1,18 @@
 """What is read off a recorded curve: crossings, half-rise times, the width of a jump, the plateau before it."""
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Curve = NDArray[np.float64]
+from minimodels.measure import escape_time
 
 
 def crossing(x: ArrayLike, y: ArrayLike, level: float) -> float:
     """First x at which y passes `level` upwards, by linear interpolation; inf if it never does."""
     x, y = np.asarray(x, float), np.asarray(y, float)
-    above = np.flatnonzero(y > level)
-    if not above.size:
-        return float("inf")
-    i = int(above[0])
-    if i == 0:
+    if y[0] > level:
         return float(x[0])
-    return float(x[i - 1] + (x[i] - x[i - 1]) * (level - y[i - 1]) / (y[i] - y[i - 1]))
+    time = escape_time(x, y, level)
+    return float("inf") if np.isnan(time) else time
 
 
 def half_rise(x: ArrayLike, y: ArrayLike) -> float:

@@ -21,6 +21,7 @@ import xarray as xr
 from tqdm import tqdm
 
 from minimodels.errors import RunFailed
+from minimodels.results import load
 from minimodels.sequences import ItemLabelTask
 
 
@@ -73,7 +74,7 @@ def execute(
                     if process.returncode:
                         failures[name] = errors[-1] if errors else f"exit status {process.returncode}"
                     else:
-                        results[name] = load(folder / name)
+                        results[name] = load(folder / name / "run.nc")
                 time.sleep(0.05)
         finally:
             for process in running.values():
@@ -81,12 +82,6 @@ def execute(
             for process in running.values():
                 process.communicate()
     return results, failures
-
-
-def load(folder: Path) -> xr.Dataset:
-    """The finished run in a folder."""
-    with xr.open_dataset(folder / "run.nc", engine="h5netcdf") as data:
-        return data.load()
 
 
 def _start(job: Job, folder: Path) -> subprocess.Popen[str]:

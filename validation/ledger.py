@@ -82,10 +82,9 @@ def verdict_of(checks: Sequence[Check]) -> Verdict:
     verdicts = {check.verdict for check in checks}
     if not verdicts:
         return "inconclusive"
-    for worst in ("disagrees", "inconclusive"):
-        if worst in verdicts:
-            return worst  # type: ignore[return-value]
-    return "agrees"
+    if "disagrees" in verdicts:
+        return "disagrees"
+    return "inconclusive" if "inconclusive" in verdicts else "agrees"
 
 
 @dataclass(frozen=True)
@@ -109,6 +108,7 @@ class Claim:
     trainings : the trainings needed, quick or full.
     figure : name of the figure that shows it (claims with the same figure share its data).
     missing : why it cannot be run yet.
+    full_only : why it is left out of a quick run.
     """
 
     id: str
@@ -119,6 +119,11 @@ class Claim:
     trainings: Callable[[bool], Sequence[Any]] = field(default=lambda full: ())
     figure: str | None = None
     missing: str = ""
+    full_only: str = ""
+
+    def obstacle(self, full: bool) -> str:
+        """Why it is not run at these settings; empty if it is."""
+        return self.missing or ("" if full else self.full_only)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from minimodels.errors import InputError, RunFailed
+from minimodels.results import FORMAT, save
 from minimodels.sequences import HELD_OUT, IN_CONTEXT, ItemLabelTask, Sequences
 from validation.checkpoint import Folder, write_atomic
 from validation.measures import NAMES, measures, to_tensors
@@ -239,6 +240,7 @@ def _dataset(run: _Run, settings: dict[str, Any], status: str, *, single: bool) 
         {name: (("seed", "step"), values[:, :, i]) for i, name in enumerate(RECORDED)},
         coords={"step": np.array(run.recorded_steps, np.int64), "seed": np.array(run.seeds, np.int64)},
         attrs={
+            "format": FORMAT,
             "title": "training run of an attention-only network",
             "status": status,
             **{k: json.dumps(v) if isinstance(v, dict | list) else v for k, v in settings.items()},
@@ -252,9 +254,7 @@ def _dataset(run: _Run, settings: dict[str, Any], status: str, *, single: bool) 
 
 def write_results(result: xr.Dataset, folder: Path) -> None:
     """Write `run.nc` and `run.csv`, each whole or not at all."""
-    temporary = folder / "run.nc.tmp"
-    result.to_netcdf(temporary, engine="h5netcdf")
-    os.replace(temporary, folder / "run.nc")
+    save(result, folder / "run.nc", overwrite=True)
     write_atomic(folder / "run.csv", result.to_dataframe().to_csv().encode())
 
 

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from datetime import date
 from importlib import import_module
 
+from platformdirs import user_data_path
 from tqdm import tqdm
 
 from minimodels.errors import InputError, unknown
 from validation.jobs import Job, execute
-from validation.ledger import Claim, Context, Finding, Outcome, verdict_of
+from validation.ledger import Claim, Context, Outcome, verdict_of
 
 LEDGERS = ("reddy",)
 
@@ -35,7 +36,8 @@ def claims(
     only : sequence of str, optional
         Ids of the claims to run; all by default.
     out : path, optional
-        Folder that keeps the trainings; a call with the same folder resumes them.
+        Folder that keeps the trainings; a call with the same folder resumes them. By default quick trainings are not
+        kept, and full ones are kept in the user's data folder.
     workers : int, optional
         Trainings side by side, one thread each; by default one for every processor.
     progress : bool, optional
@@ -55,17 +57,18 @@ def claims(
     if workers is not None and workers < 1:
         raise InputError(f"`workers` must be at least 1; got {workers}.")
     chosen = [claim for claim in every if only is None or claim.id in only]
-    jobs: dict[str, Job] = {job.name: job for c in chosen if c.measure for job in c.trainings(full)}
-    runs, failures = execute(list(jobs.values()), out=out, workers=workers or os.cpu_count() or 1, progress=progress)
+    jobs: dict[str, Job] = {job.name: job for c in chosen if not c.obstacle(full) for job in c.trainings(full)}
+    kept = user_data_path("minimodels") / "trainings" if full and out is None else out
+    runs, failures = execute(list(jobs.values()), out=kept, workers=workers or os.cpu_count() or 1, progress=progress)
     context = Context(full, runs)
     shown = tqdm(chosen, desc="claims", disable=None if progress is None else not progress)
-    return [_settle(claim, context, failures) for claim in shown]
+    return [settle(claim, context, failures) for claim in shown]
 
 
-def _settle(claim: Claim, context: Context, failures: dict[str, str]) -> Outcome:
+def settle(claim: Claim, context: Context, failures: dict[str, str]) -> Outcome:
     """Measure one claim; what cannot be measured is not run, with the reason."""
     start = time.perf_counter()
-    reason = claim.missing
+    reason = claim.obstacle(context.full)
     for job in claim.trainings(context.full):
         if job.name in failures:
             reason = f"the training {job.name} failed: {failures[job.name]}"
@@ -85,5 +88,5 @@ def _settle(claim: Claim, context: Context, failures: dict[str, str]) -> Outcome
         checks=checks,
         reason=reason,
         figure=claim.figure if finding else None,
-        data=finding.data if isinstance(finding, Finding) else None,
+        data=finding.data if finding else None,
     )

@@ -1,6 +1,7 @@
 """One training step (forward, backward, update): the network as trained against the plain forward-everywhere one.
 
-Run ``python -m tests.benchmarks.training_step``; both are measured in turns in this run, data drawn beforehand for both.
+Run ``python -m tests.benchmarks.training_step``; both are measured in turns in this run, data drawn
+beforehand.
 """
 
 import argparse

@@ -72,7 +72,10 @@ def test_measures_take_their_exact_values_at_uniform_attention_and_flat_read_out
     parameters = AttentionOnly().stacked(task, (0,))
     for name in ("Q1", "Q2", "K1", "K2", "S"):
         parameters[name].zero_()
-    found = {name: values[0].item() for name, values in measures(AttentionOnly(), parameters, task, [task.sample(0, 0, 64)]).items()}
+    found = {
+        name: values[0].item()
+        for name, values in measures(AttentionOnly(), parameters, task, [task.sample(0, 0, 64)]).items()
+    }
     expected = {
         "ILA1": sum(1 / k for k in range(1, 9)) / 16,
         "TILA2": B / 17,
@@ -86,5 +89,5 @@ def test_measures_take_their_exact_values_at_uniform_attention_and_flat_read_out
 
 
 def test_layers_must_be_a_whole_number() -> None:
-    with pytest.raises(InputError, match="`layers` must be a whole number, 0 or more; got 2.5"):
+    with pytest.raises(InputError, match=r"`layers` must be a whole number, 0 or more; got 2\.5"):
         AttentionOnly(layers=2.5)  # type: ignore[arg-type]

@@ -133,7 +133,7 @@ def test_a_damaged_or_foreign_checkpoint_is_refused_and_left_as_it_is(tmp_path: 
 
 def test_a_folder_with_another_run_or_other_files_is_refused(tmp_path: Path) -> None:
     train(TASK, **QUICK, out=tmp_path / "run")
-    with pytest.raises(InputError, match="holds a run with lr=0.01, not 0.5: choose another folder"):
+    with pytest.raises(InputError, match=r"holds a run with lr=0\.01, not 0\.5: choose another folder"):
         train(TASK, **QUICK, optimiser=SGD(lr=0.5), out=tmp_path / "run")
     with pytest.raises(InputError, match="already has 24 steps; got steps=8: ask for 24 or more"):
         train(TASK, **{**QUICK, "steps": 8}, out=tmp_path / "run")

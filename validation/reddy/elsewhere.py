@@ -8,7 +8,7 @@ _HEAD = "needs the two-parameter induction head"
 _LINES: tuple[tuple[str, str, Level, str, str], ...] = (
     ("R2", "Small K favours in-weights learning, large K in-context learning", "network",
      "K = 128, 256, 512, 2048 by B = 0, 1, 2, 4", _IWL),
-    ("R3", "Burstiness favours in-context learning; B = 0 gives in-weights learning only", "network", "grid of R2", _IWL),
+    ("R3", "Burstiness favours in-context learning; B = 0 gives in-weights learning only", "network", "as R2", _IWL),
     ("R4", "Within-class variation favours in-context learning", "network", "K = 1024, B = 1, eps = 0..6.4", _IWL),
     ("R5", "Skewed class frequencies allow both kinds of learning", "network", "K = 1024, B = 1, zipf = 0..1.75",
      "needs class frequencies that follow a power law"),
@@ -19,7 +19,8 @@ _LINES: tuple[tuple[str, str, Level, str, str], ...] = (
      "needs attention maps at checkpoints before and after the jump"),
     ("R12", "The three-parameter head reproduces dynamics and measures", "model", "as R9", _HEAD),
     ("R13", "The two-parameter head reproduces the data dependences", "model", "R2 to R5 with beta_2 = 0", _HEAD),
-    ("R16", "In-context learning is not transient here", "network", "three times the jump time", "needs long runs of R7, R8"),
+    ("R16", "In-context learning is not transient here", "network", "three times the jump time",
+     "needs long runs of R7, R8"),
     ("R17", "Both kinds of learning are acquired independently", "network", "R2", _IWL),
     ("R18", "Knocking out either head abolishes in-context learning", "network", "p1 or p2 uniform after training",
      "needs clamps of the network's attention"),

@@ -14,6 +14,7 @@ GRID_B: dict[bool, tuple[int, ...]] = {False: (1, 2), True: (1, 2, 4)}
 GRID_N: dict[bool, tuple[int, ...]] = {False: (3, 4), True: (4, 8)}  # at L = 4N; at N = 2 the plateau is r = 1/2
 SATURATED_N: dict[bool, tuple[int, ...]] = {False: (3, 4), True: (2, 4, 8)}
 STEPS: dict[bool, int] = {False: 4500, True: 150_000}
+QUICK_SATURATED = 900  # steps for each of the N pairs: about twice the transition step of the same N at L = 4N
 
 
 def job(key: Key, full: bool) -> Job:
@@ -23,7 +24,8 @@ def job(key: Key, full: bool) -> Job:
         task = ItemLabelTask(N=N, L=L, B=B, K=256, p_C=0.8)
         return Job(f"full-N{N}-L{L}-B{B}", task, 0.01, STEPS[True], tuple(range(6)), 250, 1024, 0.97)
     task = ItemLabelTask(N=N, L=L, B=B, K=L, D=31, N_max=N, p_C=1.0, K_c=None)
-    return Job(f"quick-N{N}-L{L}-B{B}", task, 0.1, STEPS[False], tuple(range(4)), 20)
+    steps = QUICK_SATURATED * N if task.N_c == L else STEPS[False]
+    return Job(f"quick-N{N}-L{L}-B{B}", task, 0.1, steps, tuple(range(4)), 20)
 
 
 def reference(full: bool) -> list[Job]:

@@ -101,7 +101,9 @@ def compare(run: xr.Dataset, curve: xr.Dataset, *, clock: float | str = "fit") -
     out["escape_step_model"] = model_escape
     out["escape_ratio"] = out["escape_step"] / model_escape
     if "CLA" in pairs:
-        levels = [plateau(steps, s["loss"], half_rise(steps, s["CLA"]), t)[1] for s, t in zip(seeds, escapes, strict=True)]
+        levels = [
+            plateau(steps, s["loss"], half_rise(steps, s["CLA"]), t)[1] for s, t in zip(seeds, escapes, strict=True)
+        ]
         out["plateau_network"] = by_seed(levels)
         out["plateau_model"] = plateau(time, run["loss"], half_rise(time, run["CLA"]), model_escape)[1]
     rising = [n for n in pairs.values() if n != "loss"]

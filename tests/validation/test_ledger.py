@@ -1,0 +1,234 @@
+"""Verdicts follow from numbers: every one of the four can come out, and a claim that is false is found to be."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+pytest.importorskip("torch")
+
+from minimodels.errors import InputError
+from validation import claims, report
+from validation.ledger import Check, Claim, Context, Finding, between, near, ordered, verdict_of
+from validation.reddy import CLAIMS
+from validation.verdicts import settle
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "verdict"),
+    [
+        (1.0, 0.0, "agrees"),
+        (1.09, 0.0, "agrees"),
+        (1.11, 0.0, "disagrees"),
+        (1.05, 0.02, "agrees"),
+        (1.05, 0.03, "inconclusive"),
+        (1.15, 0.03, "inconclusive"),
+        (1.15, 0.02, "disagrees"),
+        (math.nan, 0.0, "inconclusive"),
+        (math.inf, 0.0, "disagrees"),
+    ],
+)
+def test_a_check_compares_two_standard_errors_either_side_with_the_interval(
+    value: float, error: float, verdict: str
+) -> None:
+    assert Check("x", value, error, 0.9, 1.1, 1.0).verdict == verdict
+
+
+def test_an_infinity_agrees_only_where_it_is_allowed() -> None:
+    assert between("T*", math.inf, math.inf, math.inf, "never").verdict == "agrees"
+    assert between("T*", 20.0, math.inf, math.inf, "never").verdict == "disagrees"
+    assert between("T*", [3.0, math.inf], 0.0, 1e12, "a transition").verdict == "disagrees"
+
+
+def test_values_over_seeds_give_their_mean_and_standard_error() -> None:
+    check = near("x", [1.0, 2.0, 3.0, 4.0], 2.5, rel=0.1)
+    assert check.value == 2.5
+    assert math.isclose(check.error, np.std([1, 2, 3, 4], ddof=1) / 2)
+    assert (check.low, check.high) == (2.25, 2.75)
+    assert check.verdict == "inconclusive"
+    assert ordered("x", [0.5, 0.6, 0.7], "positive").verdict == "agrees"
+    assert ordered("x", [-0.5, -0.6, -0.7], "positive").verdict == "disagrees"
+    assert ordered("x", [-0.5, 0.6, 0.2], "positive").verdict == "inconclusive"
+
+
+def test_a_claim_agrees_if_all_its_checks_do_and_disagrees_if_one_does() -> None:
+    good, bad, open_ = (Check("x", v, e, 0, 1, 0) for v, e in ((0.5, 0.0), (2.0, 0.0), (1.0, 0.3)))
+    assert verdict_of([good, good]) == "agrees"
+    assert verdict_of([good, open_]) == "inconclusive"
+    assert verdict_of([good, open_, bad]) == "disagrees"
+    assert verdict_of([]) == "inconclusive"
+
+
+def claim(id: str) -> Claim:
+    return next(c for c in CLAIMS if c.id == id)
+
+
+def test_the_ledger_has_every_line_of_the_specification_once() -> None:
+    ids = [c.id for c in CLAIMS]
+    assert len(set(ids)) == len(ids)
+    lines = {int("".join(ch for ch in i[1:] if ch.isdigit())) for i in ids if i.startswith("R")}
+    assert lines == set(range(1, 29))
+    for c in CLAIMS:
+        assert bool(c.measure) != bool(c.missing), c.id
+        assert set(c.setting) == {"quick", "full"}, c.id
+
+
+def test_claims_about_the_model_agree_with_the_specification() -> None:
+    for outcome in claims(only=["R14", "R25", "S6.2", "S6.3", "S6.4", "S6.4p", "S6.1"], progress=False):
+        assert outcome.verdict == "agrees", outcome
+        assert outcome.recorded
+        assert outcome.seconds > 0
+
+
+def test_a_model_with_a_wrong_drift_is_found_to_disagree(monkeypatch: pytest.MonkeyPatch) -> None:
+    from validation.reddy import model
+
+    right = model.flow
+    monkeypatch.setattr(model, "flow", lambda *a, **k: right(*a, **{**k, "rates": (("alpha", 1.1),)}))
+    outcome = settle(claim("S6.4"), Context(False, {}), {})
+    assert outcome.verdict == "disagrees"
+    assert settle(claim("S6.1"), Context(False, {}), {}).verdict == "disagrees"
+
+
+def network(transition: float, *, plateau: float, before: float = 600.0, seeds: int = 4) -> xr.Dataset:
+    """A made-up run, N = 4, L = 16: CLA rises at `before`, the rest at `transition`."""
+    step = np.arange(0, 3001, 20.0)
+    shift = np.arange(seeds)[:, None] * 10.0
+
+    def rise(at: float, width: float) -> np.ndarray:
+        return 1 / (1 + np.exp(-(step - at - shift) / width))
+
+    slow, fast = rise(before, 60.0), rise(transition, 20.0)
+    loss = math.log(16) + (plateau - math.log(16)) * slow - plateau * fast
+    values = {
+        "CLA": 0.25 + 0.75 * slow, "TLA2": 0.45 + 0.5 * slow, "ILA1": 0.25 + 0.6 * fast, "TILA2": 0.1 + 0.8 * fast,
+        "IC_accuracy": 0.06 + 0.9 * fast, "loss": loss,
+    }  # fmt: skip
+    values["correct"] = values["CLA"] / 4 * (1 - fast) + fast
+    values["IC_correct"] = values["correct"]
+    coords = {"seed": np.arange(seeds), "step": step.astype(int)}
+    attrs = {"task": json.dumps({"N": 4, "L": 16, "B": 1}), "optimiser": json.dumps({"lr": 0.1})}
+    return xr.Dataset({k: (("seed", "step"), v) for k, v in values.items()}, coords=coords, attrs=attrs)
+
+
+def verdict(id: str, **runs: xr.Dataset) -> str:
+    return settle(claim(id), Context(False, {f"quick-{k}": v for k, v in runs.items()}), {}).verdict
+
+
+def with_name(run: xr.Dataset, N: int, L: int, B: int) -> dict[str, xr.Dataset]:
+    return {f"N{N}-L{L}-B{B}": run}
+
+
+def test_the_course_of_a_run_decides_the_claims_about_it() -> None:
+    good = network(1800.0, plateau=math.log(4))
+    for id in ("R1a", "R1b", "R10", "R11a", "R11b"):
+        assert verdict(id, **with_name(good, 4, 16, 1)) == "agrees", id
+    high = network(1800.0, plateau=1.9)
+    assert verdict("R1b", **with_name(high, 4, 16, 1)) == "disagrees"
+    late = network(1800.0, plateau=math.log(4), before=2400.0)
+    assert verdict("R10", **with_name(late, 4, 16, 1)) == "disagrees"
+    never = good.sel(step=slice(0, 1500))
+    assert verdict("R1a", **with_name(never, 4, 16, 1)) == "disagrees"
+    informed = good.assign(correct=good["correct"] * 1.5)
+    assert verdict("R11a", **with_name(informed, 4, 16, 1)) == "disagrees"
+
+
+def test_shifts_are_judged_by_their_sign_and_their_spread() -> None:
+    early, late = network(1000.0, plateau=1.4), network(2000.0, plateau=1.4)
+    other = {**with_name(late, 4, 8, 1), **with_name(late, 4, 64, 1), **with_name(early, 3, 12, 1)}
+    assert verdict("R3t", **other, **with_name(late, 4, 16, 1), **with_name(early, 4, 16, 2)) == "agrees"
+    assert verdict("R3t", **other, **with_name(early, 4, 16, 1), **with_name(late, 4, 16, 2)) == "disagrees"
+    assert verdict("R3t", **other, **with_name(late, 4, 16, 1), **with_name(late, 4, 16, 2)) == "inconclusive"
+    assert verdict("R27p", **other, **with_name(late, 4, 16, 1), **with_name(early, 4, 16, 2)) == "agrees"
+
+
+def test_learning_at_l_equal_n_is_counted() -> None:
+    learns, fails = network(1000.0, plateau=1.4), network(9000.0, plateau=1.4)
+    above = {**with_name(learns, 3, 12, 1), **with_name(learns, 4, 16, 1)}
+    assert verdict("R15", **above, **with_name(fails, 3, 3, 1), **with_name(fails, 4, 4, 1)) == "agrees"
+    assert verdict("R15", **above, **with_name(learns, 3, 3, 1), **with_name(fails, 4, 4, 1)) == "disagrees"
+
+
+def test_a_failed_training_leaves_its_claims_not_run_with_the_reason() -> None:
+    outcome = settle(claim("R1a"), Context(False, {}), {"quick-N4-L16-B1": "RunFailed: lower `lr`."})
+    assert outcome.verdict == "not run"
+    assert outcome.reason == "the training quick-N4-L16-B1 failed: RunFailed: lower `lr`."
+    assert outcome.recorded is None
+
+
+def test_trainings_run_in_processes_of_their_own_and_resume(tmp_path: Path) -> None:
+    from validation.jobs import execute
+    from validation.reddy.settings import job
+
+    small = replace(job((2, 4, 1), False), steps=40, held_out=32, seeds=(0,), record_every=10)
+    bad = replace(small, name="bad", lr=1e9, steps=200)
+    runs, failures = execute([small, bad], out=tmp_path, workers=2, progress=False)
+    assert runs[small.name].step.values.tolist() == [0, 10, 20, 30, 40]
+    assert "the loss of every seed is not finite" in failures["bad"]
+    before = (tmp_path / small.name / "checkpoint.json").stat().st_mtime_ns
+    again, _ = execute([small], out=tmp_path, workers=1, progress=False)
+    xr.testing.assert_identical(again[small.name], runs[small.name])
+    assert (tmp_path / small.name / "checkpoint.json").stat().st_mtime_ns == before
+
+
+def test_unknown_names_are_refused() -> None:
+    with pytest.raises(InputError, match="unknown ledger 'redy'; did you mean 'reddy'"):
+        claims("redy")
+    with pytest.raises(InputError, match="unknown claim 'R99'"):
+        claims(only=["R99"])
+    with pytest.raises(InputError, match="`workers` must be at least 1; got 0"):
+        claims(workers=0)
+
+
+def test_a_report_holds_table_figures_data_and_claims(tmp_path: Path) -> None:
+    good = network(1800.0, plateau=1.9)
+    context = Context(False, {"quick-N4-L16-B1": good})
+    outcomes = [settle(claim(id), context, {}) for id in ("R1a", "R1b", "R2", "R11a", "S6.3", "S6.4p")]
+    path = report.write(outcomes, tmp_path / "report")
+    records = json.loads((tmp_path / "report" / "claims.json").read_text())
+    assert [r["id"] for r in records] == ["R1a", "R1b", "R2", "R11a", "S6.3", "S6.4p"]
+    assert [r["verdict"] for r in records][:3] == ["agrees", "disagrees", "not run"]
+    for r in records:
+        keys = {
+            "id",
+            "statement",
+            "level",
+            "setting",
+            "measured",
+            "expected",
+            "tolerance",
+            "verdict",
+            "recorded",
+            "seconds",
+        }
+        assert keys <= set(r)
+        assert (r["recorded"] is None) == (r["verdict"] == "not run")
+        assert set(r["measured"]) == set(r["expected"]) == set(r["tolerance"])
+    text = path.read_text()
+    for name in ("course", "slow_phase", "predictor"):
+        for ending in ("png", "svg"):
+            assert (tmp_path / "report" / "figures" / f"{name}.{ending}").stat().st_size > 1000
+        assert f"figures/{name}.png" in text
+        assert f"data/{name}.nc" in text
+    with xr.open_dataset(tmp_path / "report" / "data" / "course.nc", engine="h5netcdf") as saved:
+        np.testing.assert_array_equal(saved["loss"], good["loss"])
+    table = report.table(outcomes)
+    assert "6 claims: 4 agrees, 1 disagrees, 1 not run." in table
+    assert "1.38629" in table
+
+
+def test_a_report_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="choose another folder for the report"):
+        report.write([], tmp_path / "file")
+
+
+def test_findings_without_data_draw_nothing(tmp_path: Path) -> None:
+    odd = replace(claim("S6.4"), measure=lambda context: Finding([near("x", 2.0, 1.0, rel=0.1)]))
+    report.write([settle(odd, Context(False, {}), {})], tmp_path)
+    assert not list((tmp_path / "figures").iterdir())
+    assert json.loads((tmp_path / "claims.json").read_text())[0]["verdict"] == "disagrees"

@@ -1,0 +1,146 @@
+"""A report of claims: `report.md`, `claims.json`, the figures, and the data behind each."""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from minimodels.errors import InputError
+from validation.ledger import Check, Outcome
+
+
+def table(outcomes: Sequence[Outcome], *, width: int = 140) -> str:
+    """The claims as text: id, level, verdict, and the check that decided with measured and expected number."""
+    rows = [("claim", "level", "verdict", "measured", "expected", "of what")]
+    for outcome in outcomes:
+        check = decisive(outcome)
+        numbers = (
+            (_number(check.value, check.error), _expected(check), check.what) if check else ("", "", outcome.reason)
+        )
+        rows.append((outcome.id, outcome.level, outcome.verdict, *numbers))
+    widths = [max(len(row[i]) for row in rows) for i in range(5)]
+    room = max(20, width - sum(widths) - 10)
+    lines = [
+        "  ".join([*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[5][:room]]).rstrip() for row in rows
+    ]
+    return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:], "", summary(outcomes)])
+
+
+def summary(outcomes: Sequence[Outcome]) -> str:
+    """How many claims have which verdict."""
+    counts = Counter(o.verdict for o in outcomes)
+    words = [f"{counts[v]} {v}" for v in ("agrees", "disagrees", "inconclusive", "not run") if counts[v]]
+    return f"{len(outcomes)} claims: {', '.join(words)}."
+
+
+def decisive(outcome: Outcome) -> Check | None:
+    """The first check with the verdict of its claim."""
+    return next((c for c in outcome.checks if c.verdict == outcome.verdict), None)
+
+
+def write(outcomes: Sequence[Outcome], folder: str | os.PathLike[str], *, title: str = "Claims") -> Path:
+    """Write the report and return the path of `report.md`.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written.
+    """
+    from validation.checkpoint import write_atomic
+
+    root = Path(folder)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        (root / "figures").mkdir(exist_ok=True)
+        (root / "data").mkdir(exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write to {str(root)!r}: choose another folder for the report.") from error
+    captions = _draw(outcomes, root)
+    records = json.dumps([outcome.record() for outcome in outcomes], indent=1, ensure_ascii=False, allow_nan=False)
+    write_atomic(root / "claims.json", (records + "\n").encode())
+    write_atomic(root / "report.md", _markdown(outcomes, captions, title).encode())
+    return root / "report.md"
+
+
+def _draw(outcomes: Sequence[Outcome], root: Path) -> dict[str, str]:
+    """Draw each figure once and save its data; captions by name."""
+    from matplotlib import pyplot as plt
+
+    from minimodels.plot import style
+    from minimodels.results import save
+    from validation.figures import FIGURES
+
+    captions: dict[str, str] = {}
+    for outcome in outcomes:
+        name = outcome.figure
+        if name is None or name in captions or outcome.data is None:
+            continue
+        save(outcome.data, root / "data" / f"{name}.nc", overwrite=True)
+        with style():
+            figure, captions[name] = FIGURES[name](outcome.data)
+            for ending in ("png", "svg"):
+                figure.savefig(root / "figures" / f"{name}.{ending}")
+            plt.close(figure)
+    return captions
+
+
+def _markdown(outcomes: Sequence[Outcome], captions: dict[str, str], title: str) -> str:
+    lines = [
+        f"# {title}",
+        "",
+        summary(outcomes),
+        "",
+        "| claim | statement | level | verdict | measured | expected |",
+        "|---|---|---|---|---|---|",
+    ]
+    for outcome in outcomes:
+        check = decisive(outcome)
+        last = (
+            (f"{_number(check.value, check.error)} ({check.what})", _expected(check)) if check else (outcome.reason, "")
+        )
+        lines.append(
+            f"| {outcome.id} | {outcome.statement} | {outcome.level} | {outcome.verdict} | {last[0]} | {last[1]} |"
+        )
+    lines += [
+        "",
+        "A number is followed by its standard error over seeds, if it has one. A check agrees if the number with two "
+        "standard errors either side lies within the interval allowed, disagrees if all of it lies outside, and is "
+        "inconclusive otherwise; a claim agrees if all its checks do and disagrees if one does.",
+        "",
+        "## Figures",
+        "",
+    ]
+    for name, caption in captions.items():
+        shown = ", ".join(o.id for o in outcomes if o.figure == name)
+        lines += [
+            f"![{caption}](figures/{name}.png)",
+            "",
+            f"**{shown}.** {caption} ([svg](figures/{name}.svg), [data](data/{name}.nc))",
+            "",
+        ]
+    lines += ["## Every check", ""]
+    for outcome in outcomes:
+        if not outcome.checks:
+            continue
+        lines += [
+            f"### {outcome.id}: {outcome.statement}",
+            "",
+            f"{outcome.verdict}; {outcome.level}; {outcome.setting}; {outcome.seconds:.1f} s.",
+            "",
+        ]
+        lines += ["| what | measured | expected | allowed | verdict |", "|---|---|---|---|---|"]
+        lines += [
+            f"| {c.what} | {_number(c.value, c.error)} | {_expected(c)} | {c.tolerance} | {c.verdict} |"
+            for c in outcome.checks
+        ]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _number(value: float, error: float) -> str:
+    return f"{value:.4g} ± {error:.2g}" if error else f"{value:.6g}"
+
+
+def _expected(check: Check) -> str:
+    return check.expected if isinstance(check.expected, str) else f"{check.expected:.6g}"
