@@ -7,8 +7,15 @@ can replace time. With :math:`y=\xi^2/2` what remains is one scalar equation and
 .. math:: \frac{dy}{d\alpha}=F(\alpha,y)=\frac{\xi\,\dot\xi}{\dot\alpha},\qquad
           T^*=\int_{\alpha_0}^{\alpha^*}\frac{d\alpha}{\dot\alpha},\qquad r(\alpha^*,\xi(\alpha^*))=\tfrac12 .
 
-:math:`F` is smooth at :math:`\xi=0`. Order 0 freezes it there, :math:`y_0=\xi_0^2/2+\int F(a,0)\,da`; order k + 1
-solves the equation linearised about order k, which is a quadrature too:
+:math:`F` is smooth at :math:`\xi=0`, where it is the sum of the slow-phase drive :math:`a(\alpha)` and the
+induction drive :math:`b(\alpha)`. Order 0 lets the first saturate as in the closed form of the slow phase and takes
+the second as it is: with :math:`u=\xi A_0` and :math:`c=N_c/(L-N_c)`
+
+.. math:: y_0=\frac{u^2}{2A_0^2}+\int b\,d\alpha,\qquad
+          \frac{u^2}{2}+c\,[e^u(u-1)+1]=A_0^2(1+c)\int a\,d\alpha .
+
+It contains the leading order (b = 0) and is exact at the saddle (a = 0). Order k + 1 solves the equation linearised
+about order k, which is a quadrature too:
 
 .. math:: y_{k+1}(\alpha)=\tfrac{\xi_0^2}{2}e^{-D(\alpha)}
           +\int_{\alpha_0}^{\alpha}e^{D(a)-D(\alpha)}\,[F+\kappa y_k]\,da,
@@ -25,6 +32,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 from scipy.special import wrightomega
+from sympy.codegen.cfunctions import expm1
 
 from minimodels.errors import InputError
 from theory.numeric import function, nested_logit
@@ -32,8 +40,11 @@ from theory.numeric import function, nested_logit
 STRETCH = 5  # alpha = alpha_0 + A z^5: resolves alpha ~ sqrt(t) and exponential starts near z = 0
 SEARCH_NODES = 160
 FAR = 60.0
+ROOT_STEPS = 40
 NODES = 1200
 Function = Callable[..., Any]
+u, c = sp.symbols("u c", positive=True)
+RELATION = u**2 / 2 + c * (sp.exp(u) * (u - 1) + 1)  # u = xi A_0 of the slow phase, as an integral over its growth
 
 
 @dataclass(frozen=True)
@@ -44,8 +55,10 @@ class ReducedFlow:
     xi: Function
     slope: Function
     slope_at_zero: Function
+    slow_share: Function
     curvature: Function
     correct: Function
+    attention: Function
 
 
 @lru_cache
@@ -57,8 +70,14 @@ def reduced_flow(attend: str) -> ReducedFlow:
     alpha, xi = m.drift["alpha"], m.drift["xi"]
     slope = s["xi"] * xi / alpha
     at_zero = xi.xreplace({s["xi"]: sp.S(0)}) / sp.diff(alpha, s["xi"]).xreplace({s["xi"]: sp.S(0)})
+    q_c, tla, on_context = (m.observables[k] for k in ("TILA", "TLA", "CLA"))
+    q_o = (tla - q_c) / (s["N"] / s["B"] - 1)
+    slow = (1 - on_context) * q_o
+    slow_share = (slow / xi).xreplace({s["xi"]: sp.S(0)})
     curvature = sp.diff(slope, s["xi"]) / s["xi"]
-    made = (function(arguments, e) for e in (alpha, xi, slope, at_zero, curvature, m.observables["correct"]))
+    correct = m.observables["correct"]
+    expressions = (alpha, xi, slope, at_zero, slow_share, curvature, correct, q_c)
+    made = (function(arguments, e) for e in expressions)
     return ReducedFlow(*made)
 
 
@@ -66,6 +85,46 @@ def previous_token_logit(start: Any, gain: Any, competing: Any) -> Any:
     """Return beta_1 where beta_1 + e^beta_1/M has grown by ``gain``: eta_beta_1 (alpha^2 - alpha_0^2) / 2 eta_alpha"""
     level = start + np.exp(start) / competing + gain
     return level - np.real(wrightomega(level - np.log(competing)))  # e^beta_1/M = W(e^level/M)
+
+
+@lru_cache
+def _relation() -> Function:
+    """Return `RELATION` as a function that keeps its digits at small u."""
+    return function([u, c], RELATION.replace(sp.exp(u) * (u - 1) + 1, u * sp.exp(u) - expm1(u)))
+
+
+def slow_phase_root(needed: Any, ratio: Any) -> np.ndarray:
+    """Return u > 0 with u^2/2 + c [e^u (u - 1) + 1] = ``needed``, for arrays of ``needed`` and c = ``ratio``."""
+    needed, ratio = (np.asarray(v, dtype=float) for v in np.broadcast_arrays(needed, ratio))
+    relation = _relation()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        root = np.minimum(np.sqrt(2 * needed / (1 + ratio)), np.maximum(2.0, np.log(needed / ratio)))
+        for _ in range(ROOT_STEPS):  # Newton on a convex function from above: monotone
+            step = (relation(root, ratio) - needed) / (root * (1 + ratio * np.exp(root)))
+            root = np.where(step < root, root - step, root)
+            if np.all(~(np.abs(step) > 1e-13 * root)):
+                break
+    return np.where(needed > 0, root, 0.0)
+
+
+def slow_phase_energy(xi_0: float, gain: np.ndarray, ratio: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Return xi^2/2 when the slow-phase drive alone acts.
+
+    Parameters
+    ----------
+    xi_0 : float
+        Start.
+    gain : ndarray
+        Integral of the drive with CLA frozen at xi = 0.
+    ratio : ndarray
+        c = N_c/(L - N_c), infinite at the saddle, where the drive does not saturate.
+    share : ndarray
+        A_0, the attention to one label at the start.
+    """
+    finite = np.where(np.isfinite(ratio), ratio, 1.0)
+    start = _relation()(share * abs(xi_0), finite)
+    root = slow_phase_root(start + share**2 * (1 + finite) * gain, finite)
+    return np.where(np.isfinite(ratio), (root / share) ** 2 / 2, xi_0**2 / 2 + gain)
 
 
 def transition_times(
@@ -147,7 +206,12 @@ def _solve(
         return (cells + np.concatenate([np.zeros_like(cells[:, :1]), cells[:, :-1]], axis=1)) / 2
 
     ratio = sign * eta_xi / eta_alpha
-    y = xi_0**2 / 2 + np.cumsum(half(ratio * at(flow.slope_at_zero, 0.0)), axis=1)
+    frozen = half(ratio * at(flow.slope_at_zero, 0.0))
+    slow = half(ratio * at(flow.slope_at_zero, 0.0) * at(flow.slow_share, 0.0))
+    labels = parameters[0] / parameters[2]
+    share = flow.attention(0.0, 0.0, 0.0, *parameters)
+    y = slow_phase_energy(xi_0, np.cumsum(slow, axis=1), labels / (parameters[1] - labels), share)
+    y = y + np.cumsum(frozen - slow, axis=1)
     orders = [sign * np.sqrt(2 * y)]
     for _ in range(order):
         xi = orders[-1]

@@ -74,7 +74,9 @@ def saddle(st: Setting) -> Result:
     )
 
     def obstacle(model: Model, init: Init) -> str | None:
-        return first(mean_field_only(model), at_the_saddle(model), needs_rates(model, "alpha", "xi"))
+        return first(
+            mean_field_only(model), at_the_saddle(model), several_labels_only(model), needs_rates(model, "alpha", "xi")
+        )
 
     return Result(
         name="saddle",

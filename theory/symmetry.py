@@ -27,6 +27,7 @@ from theory.setting import (
     label,
     mean_field_only,
     needs_rates,
+    several_labels_only,
     values,
 )
 
@@ -105,6 +106,7 @@ def second_invariant(st: Setting) -> Result:
             mean_field_only(model),
             fixed_beta_2_only(model),
             at_the_saddle(model),
+            several_labels_only(model),
             needs_rates(model, "alpha", "xi"),
         )
 

@@ -12,7 +12,7 @@ from minimodels.model import Model
 from theory.checks import converges, identity, vanishes
 from theory.derivation import Init, Regime, Result, Step, expand, number
 from theory.numeric import measured_time
-from theory.reduced_flow import transition_time, transition_times
+from theory.reduced_flow import RELATION, c, slow_phase_root, transition_time, transition_times, u
 from theory.setting import (
     A_0,
     CLA,
@@ -20,7 +20,6 @@ from theory.setting import (
     N_c,
     Setting,
     above_the_saddle,
-    c,
     delta,
     draw,
     equal,
@@ -39,13 +38,11 @@ from theory.setting import (
     setting,
     several_labels_only,
     t,
-    u,
 )
 
 X, y = sp.symbols("X y", positive=True)
 T_STAR = label("T^*")
 NEEDED = sp.sqrt(sp.pi * eta_alpha / (2 * eta_beta_1)) / (p_0 * eta_alpha * A_0 * f)  # integral of xi that is needed
-RELATION = u**2 / 2 + c * (sp.exp(u) * (u - 1) + 1)  # eta_xi A_0^2 times the integral of xi along the slow phase
 ROOT_LEVEL = eta_xi * A_0**3 * NEEDED
 CLOCK = (u + c * (sp.exp(u) - 1)) / (eta_xi * A_0**2)
 CROSSOVER = sp.acosh(1 + lam**2 * X / delta) / lam
@@ -66,20 +63,6 @@ def _from_zero(model: Model, init: Init) -> str | None:
 def _against_reduced(model: Model, init: Init, predicted: Mapping[str, float]) -> float:
     better, _ = transition_time(model, init=dict.fromkeys(model.state, 0.0))
     return abs(next(iter(predicted.values())) / better - 1)
-
-
-def slow_phase_root(needed: Any, ratio: Any) -> np.ndarray:
-    """Return u > 0 with u^2/2 + c [e^u (u - 1) + 1] = ``needed`` for arrays of ``needed`` and c = ``ratio``."""
-    needed, ratio = (np.asarray(v, dtype=float) for v in np.broadcast_arrays(needed, ratio))
-    relation = sp.lambdify([u, c], RELATION, "numpy")
-    low = np.zeros_like(needed)
-    with np.errstate(divide="ignore"):
-        high = np.minimum(np.sqrt(2 * needed), np.maximum(2.0, np.log(needed / ratio)))
-    for _ in range(80):
-        middle = (low + high) / 2
-        above = relation(middle, ratio) > needed
-        low, high = np.where(above, low, middle), np.where(above, middle, high)
-    return (low + high) / 2
 
 
 def leading(st: Setting) -> Result:
@@ -258,8 +241,11 @@ def reduced(st: Setting) -> Result:
     second_drive = (1 - on_context) * st.q_o + (1 - st.r) * (st.q_c - st.q_o)
     p, q_c, q_o, r, r_C = (label(k) for k in ("p", "q_c", "q_o", "r", "r_C"))
     compact = q_c * p * ((1 - r) * (1 - q_c) + r_C * q_o)
-    at_zero = (eta_xi / eta_alpha) * ((1 - 1 / L) * q_c - (N_c - 1) / L * q_o)
-    at_zero /= p * q_c * ((1 - 1 / L) * (1 - q_c) + (N_c - 1) / L * q_o)
+    at_zero = p * q_c * ((1 - 1 / L) * (1 - q_c) + (N_c - 1) / L * q_o) * eta_alpha / eta_xi
+    slow, induction = (1 - N_c / L) * q_o / at_zero, (1 - 1 / L) * (q_c - q_o) / at_zero
+    saturation = (1 + c) / (1 + c * sp.exp(u))
+    frozen = {s["alpha"]: 0, s["xi"]: u / A_0, **({s["beta_2"]: 0} if "beta_2" in st.model.state else {})}
+    missing = expand((1 - on_context).subs(frozen), st.where)
     names = {p: st.p, q_c: st.q_c, q_o: st.q_o}
     slope = sp.diff(st.drift["alpha"], s["xi"]).subs(s["xi"], 0)
     ratio = (eta_xi / eta_alpha) * st.drift["xi"].subs(s["xi"], 0) / slope
@@ -292,9 +278,29 @@ def reduced(st: Setting) -> Result:
             identity(st.drift["xi"], second_drive, draw, symbolic=False),
         ),
         Step(
-            "With $y=\\xi^2/2$ the flow is $dy/d\\alpha=F(\\alpha,y)$; order 0 takes $F$ at $y=0$, where it is finite.",
-            equal(label(r"F(\alpha,0)"), at_zero),
-            identity(ratio, expand(at_zero.subs(names), st.where), draw, symbolic=False),
+            "With $y=\\xi^2/2$, $dy/d\\alpha=F(\\alpha,y)$ is finite at $y=0$: slow-phase part plus induction part.",
+            equal(label(r"F(\alpha,0)"), label("a") + label("b")),
+            identity(ratio, expand((slow + induction).subs(names), st.where), draw, symbolic=False),
+        ),
+        Step(
+            "The slow-phase part,",
+            equal(label("a"), slow),
+            identity(
+                st.at(second_drive, xi=0) - st.at((1 - st.r) * (st.q_c - st.q_o), xi=0),
+                expand((slow * at_zero).subs(names), st.where),
+                draw,
+                symbolic=False,
+            ),
+        ),
+        Step(
+            "saturates as CLA fills up; $u=\\xi A_0$.",
+            equal(label(r"\frac{1-\mathrm{CLA}(u)}{1-\mathrm{CLA}(0)}"), saturation),
+            identity(missing / missing.subs(u, 0), expand(saturation, st.where), draw, symbolic=False),
+        ),
+        Step(
+            "Order 0 lets the slow-phase part saturate like this, in closed form, and adds the other.",
+            equal(label("y_0"), label(r"\frac{u^2}{2A_0^2}") + label(r"\int b\,d\alpha")),
+            identity(u / sp.diff(RELATION, u) * (1 + c), saturation, draw),
         ),
         Step(
             "The next order solves the equation linearised about the last one, with the integrating factor $e^{D}$.",
