@@ -192,7 +192,12 @@ def run(argv: list[str]) -> int:
     if argv and not argv[0].startswith("-") and argv[0] not in COMMANDS:
         raise unknown("command", argv[0], COMMANDS)
     command, rest = tyro.cli(
-        Command, args=argv, prog="minimodels", description=__doc__, return_unknown_args=True, config=(tyro.conf.OmitArgPrefixes,)
+        Command,
+        args=argv,
+        prog="minimodels",
+        description=__doc__,
+        return_unknown_args=True,
+        config=(tyro.conf.OmitArgPrefixes,),
     )
     return ACTIONS[type(command)](command, choices(command, rest))
 
@@ -229,7 +234,11 @@ def build(name: str, chosen: Choices, command: Any) -> "Model":
     for key in chosen:
         if key not in (*known, "eps", "M", "beta_2"):
             flags = [f.name for f in (*dataclasses.fields(command), *dataclasses.fields(Output)) if f.name != "output"]
-            raise unknown(f"parameter of {name!r} or option", key.replace("_", "-"), [*known, *(f.replace("_", "-") for f in flags)])
+            raise unknown(
+                f"parameter of {name!r} or option",
+                key.replace("_", "-"),
+                [*known, *(f.replace("_", "-") for f in flags)],
+            )
     return mm.model(name, **chosen)
 
 
@@ -302,7 +311,11 @@ def deliver(result: "xr.Dataset", output: Output, draw: Callable[["xr.Dataset"],
             say(f"{name!s:<22} {values.item():.6g}")
         elif str(name) != "status" and values.dtype.kind == "f":
             last = values.values[-1] if values.dims in (("time",), ("step",)) else None
-            text = f"{last:.6g} at the end" if last is not None else f"{values.min().item():.6g} to {values.max().item():.6g}"
+            text = (
+                f"{last:.6g} at the end"
+                if last is not None
+                else f"{values.min().item():.6g} to {values.max().item():.6g}"
+            )
             say(f"{name!s:<22} {text}")
     if result["status"].size > 1:
         from minimodels.engine.status import SENTENCES, Status

@@ -61,9 +61,7 @@ def jump_width(time: ArrayLike, values: ArrayLike, low: float = 0.2, high: float
     return escape_time(time, values, high) - escape_time(time, values, low)
 
 
-def plateaus(
-    time: ArrayLike, values: ArrayLike, *, flat: float = 0.05, decades: float = 0.3
-) -> list[Plateau]:
+def plateaus(time: ArrayLike, values: ArrayLike, *, flat: float = 0.05, decades: float = 0.3) -> list[Plateau]:
     r"""Return the stretches where :math:`|dy/d\log_{10} t|` is below ``flat`` times the curve's range.
 
     Stretches shorter than ``decades`` of time are left out; the level is the mean over log time.

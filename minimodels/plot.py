@@ -65,7 +65,13 @@ def plot_run(run: "xr.Dataset") -> "Figure":
             for name in names:
                 ax.plot(t[1:], run[name].values[1:], label=symbol(name))
             ax.set_xscale("log")
-            ax.set_ylabel("loss (nats)" if names == ["loss"] else ", ".join(map(symbol, names)) if len(names) < 4 else "progress measures")
+            ax.set_ylabel(
+                "loss (nats)"
+                if names == ["loss"]
+                else ", ".join(map(symbol, names))
+                if len(names) < 4
+                else "progress measures"
+            )
             if len(names) > 1:
                 ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
             _mark_events(ax, run, label=ax is np.atleast_1d(axes)[0])
@@ -84,7 +90,7 @@ def _settings(run: "xr.Dataset") -> str:
     import json
 
     values = json.loads(run.attrs.get("parameters", "{}"))
-    return ", ".join(f"{symbol(k)}={v:g}" for k, v in values.items() if k not in run.dims)
+    return ", ".join(f"{symbol(k)}={v if isinstance(v, str) else format(v, 'g')}" for k, v in values.items())
 
 
 def _mark_events(ax: "Axes", run: "xr.Dataset", *, label: bool) -> None:
@@ -93,7 +99,9 @@ def _mark_events(ax: "Axes", run: "xr.Dataset", *, label: bool) -> None:
             ax.axvline(run[name].item(), color="0.6", linewidth=0.9, linestyle="--")
             if label:
                 text = f" {str(name).replace('_', ' ')} {run[name].item():.4g}"
-                ax.annotate(text, (run[name].item(), 1.0), xycoords=("data", "axes fraction"), fontsize="small", color="0.35")
+                ax.annotate(
+                    text, (run[name].item(), 1.0), xycoords=("data", "axes fraction"), fontsize="small", color="0.35"
+                )
 
 
 def plot_sweep(grid: "xr.Dataset", name: str | None = None) -> "Figure":
@@ -112,7 +120,9 @@ def plot_sweep(grid: "xr.Dataset", name: str | None = None) -> "Figure":
         raise InputError(f"a figure shows one or two axes; {name!r} has {', '.join(dims)}: select some first.")
     with style():
         figure, ax = new_figure()
-        title = name.replace("_", " ") + (" (learning rate x steps)" if f"{name}_censored" in grid or name == "stop_time" else "")
+        title = name.replace("_", " ") + (
+            " (learning rate x steps)" if f"{name}_censored" in grid or name == "stop_time" else ""
+        )
         if len(dims) == 1:
             ax.plot(grid[dims[0]], values, marker="o" if values.size < 40 else None, markersize=3)
             ax.set_ylabel(title)
@@ -122,13 +132,22 @@ def plot_sweep(grid: "xr.Dataset", name: str | None = None) -> "Figure":
             shown = np.ma.masked_invalid(values.values.T.astype(float))
             spread = shown.count() and shown.min() > 0 and shown.max() > 20 * shown.min()
             mesh = ax.pcolormesh(
-                grid[dims[0]], grid[dims[1]], shown, norm=LogNorm() if spread else None, shading="nearest", rasterized=True
+                grid[dims[0]],
+                grid[dims[1]],
+                shown,
+                norm=LogNorm() if spread else None,
+                shading="nearest",
+                rasterized=True,
             )
             ax.set_facecolor("0.85")
             figure.colorbar(mesh, label=title)
             ax.set_ylabel(symbol(dims[1]))
         for axis, dim in zip((ax.xaxis, ax.yaxis), dims, strict=False):
-            steps = np.diff(np.log(np.abs(grid[dim].values))) if grid[dim].size > 2 and (grid[dim] > 0).all() else np.array([1.0, 2.0])
+            steps = (
+                np.diff(np.log(np.abs(grid[dim].values)))
+                if grid[dim].size > 2 and (grid[dim] > 0).all()
+                else np.array([1.0, 2.0])
+            )
             if np.allclose(steps, steps[0]) and abs(steps[0]) > 1e-9:
                 axis.axes.set(**{f"{'x' if axis is ax.xaxis else 'y'}scale": "log"})
         ax.set_xlabel(symbol(dims[0]))

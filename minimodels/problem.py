@@ -56,6 +56,12 @@ class Problem:
         """Names of what can be evaluated besides the states."""
         return [*(["loss"] if isinstance(self.model, GradientFlow) else []), *self.model.observables]
 
+    def stated_values(self) -> dict[str, float | str]:
+        """Return the parameters, those that follow others as the expression they follow."""
+        m = self.model
+        follows = {k for k, e in m.defaults.items() if e.free_symbols and k not in m.given}
+        return {k: str(m.defaults[k]) if k in follows else v for k, v in m.values.items()}
+
     @property
     def axes(self) -> list[str]:
         """Names that may vary between points: parameters, initial values, rates."""
@@ -222,7 +228,10 @@ def problem(
         triple = value if isinstance(value, tuple) else (value, 0.0, np.inf)
         if len(triple) != 3 or not 0 <= triple[1] < triple[2]:
             raise InputError(f"clamp[{key!r}] must be a value or (value, start, end) with start < end; got {value!r}.")
-        held |= {k: (v, float(triple[1]), float(triple[2])) for k, v in state_values(model, {key: triple[0]}, "clamp").items()}
+        held |= {
+            k: (v, float(triple[1]), float(triple[2]))
+            for k, v in state_values(model, {key: triple[0]}, "clamp").items()
+        }
     found = dict(model.events)
     for key, event in (events or {}).items():
         found[key] = Event(model.expression(event.expr, f"event {key!r}"), event.level, event.direction)

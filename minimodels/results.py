@@ -28,7 +28,9 @@ def versions() -> str:
     return json.dumps({"minimodels": __version__} | {name: version(name) for name in names})
 
 
-def dataset(model: Model, coords: Mapping[str, Any], data: Mapping[str, tuple[tuple[str, ...], Any]], **attrs: Any) -> "xr.Dataset":
+def dataset(
+    model: Model, coords: Mapping[str, Any], data: Mapping[str, tuple[tuple[str, ...], Any]], **attrs: Any
+) -> "xr.Dataset":
     """Build a result: variables with their dimensions, the model's statement and the settings as attributes."""
     import xarray as xr
 

@@ -90,15 +90,15 @@ def simulate(
     return single(stated, "time", stated.save, on_failure, t_end=float(t_end))
 
 
-def single(
-    stated: Problem, dim: str, coordinate: ArrayLike, on_failure: str, **attrs: float | str
-) -> "xr.Dataset":
+def single(stated: Problem, dim: str, coordinate: ArrayLike, on_failure: str, **attrs: float | str) -> "xr.Dataset":
     """Run one point of a problem and return it as a dataset over ``dim``."""
     y0, par, status = stated.points({}, 1)
     batch = stated.run(y0, par, status, np.zeros(1, dtype=np.uint8))
     code = Status(int(batch.status[0]))
     if code.failed and on_failure == "raise":
-        raise RunFailed(f"the run of {stated.model.name!r} {SENTENCES[code]}"[:-1] + f" (it got to {dim} {batch.time[0]:g}).")
+        raise RunFailed(
+            f"the run of {stated.model.name!r} {SENTENCES[code]}"[:-1] + f" (it got to {dim} {batch.time[0]:g})."
+        )
     data = {
         name: ((dim,) if values.ndim == 2 else (), values[0])
         for name, values in stated.named(batch, par, stated.results).items()

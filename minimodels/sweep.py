@@ -158,7 +158,8 @@ def sweep(
         rtol=rtol,
         atol=atol,
         t_end=float(t_end),
-        init=json.dumps(dict(stated.init)),
+        parameters=json.dumps({k: v for k, v in stated.stated_values().items() if k not in grid}),
+        init=json.dumps({k: v for k, v in stated.init.items() if f"{k}_0" not in grid}),
         clamp=json.dumps({k: list(c) if isinstance(c, tuple) else c for k, c in stated.clamp.items()}),
     )
     if target is not None and complete:

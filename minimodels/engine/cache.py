@@ -35,7 +35,9 @@ def folder() -> Path:
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"cannot make the kernel folder {path}; set MINIMODELS_CACHE_DIR to a writable one.") from error
+        raise InputError(
+            f"cannot make the kernel folder {path}; set MINIMODELS_CACHE_DIR to a writable one."
+        ) from error
     if hasattr(os, "getuid") and path.stat().st_uid != os.getuid():
         raise InputError(f"the kernel folder {path} belongs to another user; set MINIMODELS_CACHE_DIR to your own.")
     return path

@@ -35,7 +35,9 @@ def driver(layout: Layout, method: Method, step: list[str], error: list[str], di
     text = function("load", "s, w, i, y0, par, t0, t1, rtol, atol, fixed", load(layout, method, len(directions)))
     if directions and not method.discrete:
         text += function("level", "s, w, j, x", level(layout, len(directions)))
-        text += function("locate", "s, w, j, direction", LOCATE.format(g=layout.base("G"), gn=layout.base("GN"), slope=layout.base("SLOPE")).strip().splitlines())
+        blocks = {"g": "G", "gn": "GN", "slope": "SLOPE", "slope_n": "SLOPE_N", "hs": "HS"}
+        source = LOCATE.format(**{name: layout.base(b) for name, b in blocks.items()})
+        text += function("locate", "s, w, j, direction", source.strip().splitlines())
     text += function("propose", "s, t1", propose(layout, step))
     text += function("control", "s, rtol, atol, steady, max_steps", control(layout, method, error, directions))
     text += function("accept", "s", accept(layout))
@@ -50,7 +52,7 @@ def load(layout: Layout, method: Method, n_events: int) -> list[str]:
     lines = ["prepare(s, w, par, i)"]
     for i in range(n):
         lines += [f"{y[i]} = y0[i, {i}]", f"{layout.rows('YN')[i]} = {y[i]}"]
-    lines += ["advance(s, w, w + 1)"]
+    lines += ["advance_lane(s, w)"]
     lines += [f"{k0[i]} = {layout.rows('KN')[i]}" for i in range(n)]
     for j in range(n_events):
         for old, new in (("G", "GN"), ("SLOPE", "SLOPE_N")):
@@ -72,7 +74,7 @@ def load(layout: Layout, method: Method, n_events: int) -> list[str]:
         "h = 0.01*d0/d1 if d0 > 1e-10 and d1 > 1e-10 else 1e-6*(t1 - t0)",
         "h = min_(h, t1 - t0)",
         *(f"{ys[i]} = {y[i]} + h*{k0[i]}" for i in range(n)),
-        "drift(s, w, w + 1)",
+        "drift_lane(s, w)",
         *(f"{ks[i]} = {ks[i]} - {k0[i]}" for i in range(n)),
         f"d2 = max_(d1, {norm(ks)}/h)",
         f"first = 0.25*(0.01/d2)**{method.order_power!r} if d2 > 1e-15 else max_(1e-6*(t1 - t0), 1e-3*h)",
@@ -84,7 +86,7 @@ def load(layout: Layout, method: Method, n_events: int) -> list[str]:
 
 def level(layout: Layout, n_events: int) -> list[str]:
     """Return source of the value of event ``j`` at ``x`` in [0, 1] of the step in lane ``w``."""
-    return ["interpolate(s, w, x)", "levels(s, w, w + 1)", f"return s[{layout.base('GS')} + j*W + w]"]
+    return ["interpolate(s, w, x)", "levels(s, w)", f"return s[{layout.base('GS')} + j*W + w]"]
 
 
 LOCATE = """
@@ -126,36 +128,44 @@ if (ga < 0.0) == (gb < 0.0):
         a = top
         b = 1.0
         ga = up*gt
-# Illinois: regula falsi that halves the weight of an end kept twice
-side = 0
-for _ in range(60):
-    if b - a < 1e-14 or gb == 0.0:
+# secant steps kept inside a shrinking bracket; the first guess and slope are those of the Hermite cubic
+slope = gb - ga
+x = a + (b - a)*ga/(ga - gb)
+if b - a == 1.0:
+    h = s[{hs} + w]
+    da = h*s[{slope} + j*W + w]
+    db = h*s[{slope_n} + j*W + w]
+    c2 = 3.0*(gb - ga) - 2.0*da - db
+    c3 = 2.0*(ga - gb) + da + db
+    for _ in range(8):
+        slope = da + x*(2.0*c2 + 3.0*x*c3)
+        y = x - (ga + x*(da + x*(c2 + x*c3)))/slope
+        x = y if y > a and y < b else 0.5*(x + (a if y <= a else b))
+    slope = da + x*(2.0*c2 + 3.0*x*c3)
+for _ in range(80):
+    gx = level(s, w, j, x)
+    if (gx < 0.0) == (gb < 0.0):
+        b = x
+    else:
+        a = x
+    y = x - gx/slope
+    if not (y > a and y < b):
+        y = 0.5*(a + b)
+    if gx == 0.0 or abs(y - x) < 1e-12:
         break
-    x = (a*gb - b*ga)/(gb - ga)
+    z = level(s, w, j, y)
+    slope = (z - gx)/(y - x)
+    if (z < 0.0) == (gb < 0.0):
+        b = y
+    else:
+        a = y
+    x = y - z/slope
     if not (x > a and x < b):
         x = 0.5*(a + b)
-    gx = level(s, w, j, x)
-    if gx == 0.0:
-        return x
-    if (gx < 0.0) == (gb < 0.0):
-        if b - x < 1e-13:
-            b = x
-            break
-        b = x
-        gb = gx
-        if side == 1:
-            ga *= 0.5
-        side = 1
-    else:
-        if x - a < 1e-13:
-            a = x
-            break
-        a = x
-        ga = gx
-        if side == 2:
-            gb *= 0.5
-        side = 2
-return b if side != 2 or gb == 0.0 else 0.5*(a + b)
+    if z == 0.0 or abs(x - y) < 1e-12:
+        x = y if z == 0.0 else x
+        break
+return x
 """
 
 
@@ -166,7 +176,7 @@ def propose(layout: Layout, step: list[str]) -> list[str]:
         f"{last} = 1.0 if {t} + 1.0000001*{h} >= t1 else 0.0",
         f"{hs} = t1 - {t} if {last} > 0.0 else {h}",
     ]
-    return [*layout.loop(limit), *step, "advance(s, 0, W)"]
+    return [*layout.loop(limit), *step, "advance(s)"]
 
 
 def crossing(layout: Layout, method: Method, j: int, direction: int) -> str:
@@ -189,9 +199,7 @@ def control(layout: Layout, method: Method, error: list[str], directions: list[i
     y, yn, kn = layout.rows("Y"), layout.rows("YN"), layout.rows("KN")
     lines = [f"h = {row('HS')}"]
     if method.adaptive:
-        scaled = " + ".join(
-            f"(({e})/(atol + rtol*max_(abs({y[i]}), abs({yn[i]}))))**2" for i, e in enumerate(error)
-        )
+        scaled = " + ".join(f"(({e})/(atol + rtol*max_(abs({y[i]}), abs({yn[i]}))))**2" for i, e in enumerate(error))
         lines += [
             f"err = math.sqrt(({scaled})/{float(n)})",
             "ok = 1.0 if err <= 1.0 else 0.0",

@@ -63,16 +63,71 @@ class Field:
 HEADER = "from numpy import isfinite, nan, zeros\n"
 
 
+# Long dependent chains leave the processor waiting: short loops over independent lanes overlap. The limit is in
+# arithmetic operations, an exponential counting as COST.
+SEGMENT = 30
+COST = {"exp_": 20, "log_": 25, "log1p_": 30, "/": 6}
+
+
 def block(field: Field, layout: Layout, prog: Program, source: str, targets: Sequence[str]) -> list[str]:
-    """Return the loop over lanes that evaluates a program from the rows ``source`` into ``targets``."""
-    used: set[sp.Symbol] = set().union(*(e.free_symbols for _, e in prog.body), *(e.free_symbols for e in prog.outputs))
-    loads = [f"{x} = {row}" for x, row in zip(field.states, layout.rows(source), strict=True) if x in used]
-    loads += [f"{p} = {row}" for p, row in zip(inputs(field), layout.rows("P"), strict=True) if p in used]
-    names = [c for c, _ in prog.constants if c in used]
-    loads += [f"{c} = s[{layout.base(f'C_{c}')} + w]" for c in names]
-    body = [f"{name} = {code(e)}" for name, e in prog.body]
-    stores = [f"{row} = {code(e)}" for row, e in zip(targets, prog.outputs, strict=True)]
-    return ["for w in range(w0, w1):", *(f"    {line}" for line in (*loads, *body, *stores))]
+    """Return loops over all lanes that evaluate a program from the rows ``source`` into ``targets``.
+
+    The body is cut into several loops; what a later one needs passes through rows of its own.
+    """
+    home, statements = straight(field, layout, prog, source, targets)
+    segments: list[list[Statement]] = [[]]
+    spent = 0
+    for statement in statements:
+        cost = 1 + statement[1].count("*") + sum(c * statement[1].count(f) for f, c in COST.items())
+        if spent and spent + cost > SEGMENT:
+            segments.append([])
+            spent = 0
+        segments[-1].append(statement)
+        spent += cost
+    lines: list[str] = []
+    free = 0
+    for number, segment in enumerate(segments):
+        made = {target for target, _, _ in segment}
+        later = set().union(*(used for after in segments[number + 1 :] for _, _, used in after))
+        stores = []
+        body = loaded(home, segment)
+        for name in sorted(made & later):
+            home[name] = f"s[{layout.scratch(free)} + w]"
+            free += 1
+            stores.append(f"{home[name]} = {name}")
+        lines += layout.loop([*body, *stores])
+    return lines
+
+
+def lane(field: Field, layout: Layout, prog: Program, source: str, targets: Sequence[str]) -> list[str]:
+    """Return the evaluation of a program in lane ``w`` alone."""
+    return [*loaded(*straight(field, layout, prog, source, targets)), "return"]
+
+
+Statement = tuple[str, str, set[str]]
+
+
+def straight(
+    field: Field, layout: Layout, prog: Program, source: str, targets: Sequence[str]
+) -> tuple[dict[str, str], list[Statement]]:
+    """Return where the inputs of a program live, and its statements: target, expression, names used."""
+    home = {str(x): row for x, row in zip(field.states, layout.rows(source), strict=True)}
+    home |= {str(p): row for p, row in zip(inputs(field), layout.rows("P"), strict=True)}
+    home |= {str(c): layout.row(f"C_{c}") for c, _ in prog.constants if f"C_{c}" in layout.blocks}
+    statements = [(str(name), code(e), names(e)) for name, e in prog.body]
+    return home, statements + [(row, code(e), names(e)) for row, e in zip(targets, prog.outputs, strict=True)]
+
+
+def loaded(home: dict[str, str], statements: Sequence[Statement]) -> list[str]:
+    """Return statements as source, after loading what they use and do not make."""
+    made = {target for target, _, _ in statements}
+    used = sorted(set().union(*(names for _, _, names in statements)) - made)
+    return [*(f"{name} = {home[name]}" for name in used), *(f"{target} = {text}" for target, text, _ in statements)]
+
+
+def names(e: sp.Expr) -> set[str]:
+    """Return the names an expression uses."""
+    return {str(x) for x in e.free_symbols}
 
 
 def inputs(field: Field) -> tuple[sp.Symbol, ...]:
@@ -100,7 +155,9 @@ def tagged(prog: Program, tag: str) -> Program:
     )
 
 
-def compile_program(field: Field, layout: Layout, lets: Sequence[Assignment], outs: Sequence[sp.Expr], tag: str) -> Program:
+def compile_program(
+    field: Field, layout: Layout, lets: Sequence[Assignment], outs: Sequence[sp.Expr], tag: str
+) -> Program:
     """Lower a program and give its constants rows of their own."""
     prog = tagged(program(lets, outs, inputs(field)), tag)
     used: set[sp.Symbol] = set().union(*(e.free_symbols for _, e in prog.body), *(e.free_symbols for e in prog.outputs))
@@ -113,7 +170,12 @@ def compile_program(field: Field, layout: Layout, lets: Sequence[Assignment], ou
 def preamble() -> str:
     """Return the lane arithmetic and the options shared by all functions of a kernel."""
     text = Path(lane_math.__file__).read_text(encoding="utf-8")
-    return text + "\nLANE = {'nogil': True, 'error_model': 'numpy', 'fastmath': {'contract'}}\n" + HEADER + f"W = {LANES}\n"
+    return (
+        text
+        + "\nLANE = {'nogil': True, 'error_model': 'numpy', 'fastmath': {'contract'}}\n"
+        + HEADER
+        + f"W = {LANES}\n"
+    )
 
 
 def observing(field: Field) -> str:
@@ -137,7 +199,7 @@ def evaluating(field: Field, lets: Sequence[Assignment], outputs: Sequence[sp.Ex
     for name, count in (("Y", layout.n), ("P", len(inputs(field))), ("OUT", len(outputs))):
         layout.add(name, count)
     prog = compile_program(field, layout, lets, outputs, "c")
-    text = preamble() + function("lanes", "s, w0, w1", block(field, layout, prog, "Y", layout.rows("OUT")))
+    text = preamble() + function("lanes", "s", block(field, layout, prog, "Y", layout.rows("OUT")))
     text += function("prepare", "s, w, par, i", [*prepare(field, layout, [prog]), "return"])
     lines = [
         f"s = zeros({layout.size * LANES})",
@@ -146,7 +208,7 @@ def evaluating(field: Field, lets: Sequence[Assignment], outputs: Sequence[sp.Ex
         "    for w in range(count):",
         "        prepare(s, w, par, first + w)",
         *(f"        {row} = y[first + w, {i}]" for i, row in enumerate(layout.rows("Y"))),
-        "    lanes(s, 0, W)",
+        "    lanes(s)",
         "    for w in range(count):",
         *(f"        out[first + w, {i}] = {row}" for i, row in enumerate(layout.rows("OUT"))),
     ]
@@ -180,16 +242,17 @@ def integrating(field: Field, method_name: str) -> str:
     ahead = [*lets, *more, *zip(kn, drift, strict=True)]
     programs.append(compile_program(field, layout, ahead, [*kn, *rest, *rate_of_change], "n"))
     text = preamble()
-    text += function("drift", "s, w0, w1", block(field, layout, programs[0], "YS", layout.rows("KS")))
     after = [*layout.rows("KN"), *layout.rows("GN"), *layout.rows("SLOPE_N")]
-    text += function("advance", "s, w0, w1", block(field, layout, programs[1], "YN", after))
+    for name, prog, source, targets in (("drift", 0, "YS", layout.rows("KS")), ("advance", 1, "YN", after)):
+        text += function(name, "s", block(field, layout, programs[prog], source, targets))
+        text += function(f"{name}_lane", "s, w", lane(field, layout, programs[prog], source, targets))
     if events:
         programs.append(compile_program(field, layout, lets, rest, "g"))
-        text += function("levels", "s, w0, w1", block(field, layout, programs[2], "YS", layout.rows("GS")))
+        text += function("levels", "s, w", lane(field, layout, programs[2], "YS", layout.rows("GS")))
     if method.implicit:
         more, slopes = tangents(lets, drift, field.states)
         programs.append(compile_program(field, layout, [*lets, *more], [x for row in slopes for x in row], "j"))
-        text += function("jacobian", "s, w0, w1", block(field, layout, programs[-1], "Y", layout.rows("J")))
+        text += function("jacobian", "s", block(field, layout, programs[-1], "Y", layout.rows("J")))
         text += linear_algebra(layout)
     text += function("prepare", "s, w, par, i", [*prepare(field, layout, programs), "return"])
     text += function("interpolate", "s, w, x", [*dense(method, layout), "return"])

@@ -18,28 +18,26 @@ LN2_LO = 1.90821492927058770002e-10
 
 @njit(**SCALAR)
 def exp_(x):  # type: ignore[no-untyped-def]
-    """Return e**x to 1 ulp or so: 0 below -745.2, inf above 709.8, nan for nan."""
-    x = 720.0 if x > 720.0 else x
-    x = -760.0 if x < -760.0 else x
-    shifted = x * 1.4426950408889634 + MAGIC
+    """Return e**x to 1 ulp or so: 0 below -707.5 (nothing subnormal), inf above 709.78, nan for nan."""
+    bounded = 709.8 if x > 709.8 else x
+    bounded = -707.5 if bounded < -707.5 else bounded
+    shifted = bounded * 1.4426950408889634 + MAGIC
     n = shifted - MAGIC
-    r = (x - n * LN2_HI) - n * LN2_LO
-    p = 1.6059043836821613e-10
-    p = p * r + 2.08767569878681e-09
-    p = p * r + 2.505210838544172e-08
-    p = p * r + 2.755731922398589e-07
-    p = p * r + 2.7557319223985893e-06
-    p = p * r + 2.48015873015873e-05
-    p = p * r + 1.984126984126984e-04
-    p = p * r + 1.388888888888889e-03
-    p = p * r + 8.333333333333333e-03
-    p = p * r + 4.1666666666666664e-02
-    p = p * r + 1.6666666666666666e-01
-    p = p * r + 0.5
-    p = p * r * r + r + 1.0
-    k = np.float64(shifted).view(np.int64) - MAGIC_BITS
-    half = k >> 1
-    return p * np.int64((half + 1023) << 52).view(np.float64) * np.int64((k - half + 1023) << 52).view(np.float64)
+    r = (bounded - n * LN2_HI) - n * LN2_LO
+    # (e**r - 1 - r)/r**2 on |r| <= log(2)/2: Chebyshev interpolation, summed in pairs for short chains
+    r2 = r * r
+    r4 = r2 * r2
+    a = (0.5 + 0.16666666666666669 * r) + (0.04166666666662413 + 0.008333333333330062 * r) * r2
+    b = (0.0013888888917213717 + 0.00019841269863053618 * r) + (
+        2.4801521295954376e-05 + 2.7557268459997064e-06 * r
+    ) * r2
+    q = a + (b + (2.7620088445409746e-07 + 2.510038549551032e-08 * r) * r4) * r4
+    k = np.float64(shifted).view(np.int64) - (MAGIC_BITS + 1)
+    p = 1.0 + (r + r2 * q)
+    y = 2.0 * np.int64(np.float64(p).view(np.int64) + (k << 52)).view(np.float64)
+    y = math.inf if x > 709.782712893384 else y
+    y = 0.0 if x < -707.5 else y
+    return x if x != x else y
 
 
 @njit(**SCALAR)

@@ -23,6 +23,12 @@ class Layout:
         self.blocks[block] = (self.size, count)
         self.size += count
 
+    def scratch(self, number: int) -> int:
+        """Return the offset of a scratch row, allocated when first asked for."""
+        if f"SCRATCH{number}" not in self.blocks:
+            self.add(f"SCRATCH{number}", 1)
+        return self.base(f"SCRATCH{number}")
+
     def base(self, block: str) -> int:
         """Return the offset of a block in the array."""
         return self.blocks[block][0] * LANES

@@ -32,6 +32,12 @@ class LogSum(sp.Function):
     """log(t_1 + t_2 + ...) with t_1 - 1 formed first, exact when t_1 = 1 dominates."""
 
 
+class Inverse(sp.Function):
+    """1/x, kept apart so that every power of it shares one division."""
+
+    nargs = 1
+
+
 class Largest(sp.Function):
     """The largest argument, evaluated in order."""
 
@@ -86,12 +92,12 @@ def stable(expr: sp.Expr) -> sp.Expr:
         return expr
     if isinstance(expr, sp.exp) and isinstance(-expr.args[0], LogSumExp):
         top, terms = shifted([stable(a) for a in (-expr.args[0]).args])
-        return sp.exp(-top) / sp.Add(*terms)
+        return sp.exp(-top) * Inverse(sp.Add(*terms))
     args = [stable(a) for a in expr.args]
     if isinstance(expr, sigmoid):
         (x,) = args
         decay = sp.exp(-sp.Abs(x))
-        return Select(x, 1 / (1 + decay), decay / (1 + decay))
+        return Select(x, Inverse(1 + decay), decay * Inverse(1 + decay))
     if isinstance(expr, softplus):
         (x,) = args
         return Select(x, x, sp.Integer(0)) + Log1p(sp.exp(-sp.Abs(x)))
@@ -100,7 +106,7 @@ def stable(expr: sp.Expr) -> sp.Expr:
         return top + LogSum(*terms)
     if isinstance(expr, SoftMax):
         _, terms = shifted(args[1:])
-        return terms[int(args[0])] / sp.Add(*terms)
+        return terms[int(args[0])] * Inverse(sp.Add(*terms))
     return expr.func(*args)
 
 
@@ -113,9 +119,7 @@ def shifted(args: Sequence[sp.Expr]) -> tuple[sp.Expr, list[sp.Expr]]:
     ]
 
 
-def program(
-    lets: Sequence[Assignment], outputs: Sequence[sp.Expr], parameters: Iterable[sp.Symbol]
-) -> Program:
+def program(lets: Sequence[Assignment], outputs: Sequence[sp.Expr], parameters: Iterable[sp.Symbol]) -> Program:
     """Lower to straight-line code; what depends on parameters alone is computed once a trajectory."""
     fixed = set(parameters)
     constants: dict[sp.Expr, sp.Symbol] = {}

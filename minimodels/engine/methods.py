@@ -83,7 +83,7 @@ class Method:
 
 
 METHODS = {
-    "tsit5": Method("tsit5", slopes=6, adaptive=True, order_power=0.2, exponent=0.14, beta=0.08),
+    "tsit5": Method("tsit5", slopes=6, adaptive=True, order_power=0.2, exponent=0.17, beta=0.04),
     "rodas4": Method("rodas4", slopes=1, adaptive=True, exponent=0.25, implicit=True),
     "rk4": Method("rk4", slopes=4),
     "map": Method("map", slopes=1, discrete=True),
@@ -114,7 +114,7 @@ def step(method: Method, layout: Layout) -> list[str]:
             + [f"{new} = {old} + h*({total})" for new, old, total in zip(target, y, sums, strict=True)]
         )
         if not last:
-            lines.append("drift(s, 0, W)")
+            lines.append("drift(s)")
             lines += layout.loop([f"{a} = {b}" for a, b in zip(layout.rows(f"K{j}"), ks, strict=True)])
     return lines
 
@@ -124,13 +124,13 @@ def rosenbrock(layout: Layout) -> list[str]:
     n = layout.n
     y, yn, ys, ks, k0 = (layout.rows(b) for b in ("Y", "YN", "YS", "KS", "K0"))
     u = [layout.rows(f"U{m}") for m in range(6)]
-    lines = ["jacobian(s, 0, W)", "for w in range(W):", f"    factor(s, w, {1 / RODAS4_GAMMA!r}/{layout.row('HS')})"]
+    lines = ["jacobian(s)", "for w in range(W):", f"    factor(s, w, {1 / RODAS4_GAMMA!r}/{layout.row('HS')})"]
     for stage in range(6):
         right = [f"{a} = {b}" for a, b in zip(u[0], k0, strict=True)]
         if stage:
             past = [[u[m][i] for m in range(stage)] for i in range(n)]
             lines += layout.loop([f"{ys[i]} = {y[i]} + {combination(RODAS4_A[stage], past[i])}" for i in range(n)])
-            lines.append("drift(s, 0, W)")
+            lines.append("drift(s)")
             right = [f"g = 1.0/{layout.row('HS')}"]
             right += [f"{u[stage][i]} = {ks[i]} + g*({combination(RODAS4_C[stage], past[i])})" for i in range(n)]
         lines += layout.loop(right)
@@ -171,7 +171,6 @@ def dense(method: Method, layout: Layout) -> list[str]:
         return lines
     slopes = zip(layout.rows("K0"), layout.rows("KN"), strict=True)
     return lines + [
-        f"{out} = {old} + x*({new} - {old}) + x*(x - 1.0)*((1.0 - 2.0*x)*({new} - {old})"
-        f" + (x - 1.0)*h*{k0} + x*h*{kn})"
+        f"{out} = {old} + x*({new} - {old}) + x*(x - 1.0)*((1.0 - 2.0*x)*({new} - {old}) + (x - 1.0)*h*{k0} + x*h*{kn})"
         for (out, old, new), (k0, kn) in zip(triples, slopes, strict=True)
     ]

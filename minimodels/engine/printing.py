@@ -4,7 +4,7 @@ from functools import reduce
 
 import sympy as sp
 
-from minimodels.engine.lower import Largest, Log1p, LogSum, Positive, Select
+from minimodels.engine.lower import Inverse, Largest, Log1p, LogSum, Positive, Select
 from minimodels.errors import InputError
 
 CALLS = {
@@ -45,6 +45,8 @@ def code(e: sp.Expr) -> str:
     if isinstance(e, Select | Positive):
         x, a, b = e.args
         return f"({code(a)} if {code(x)} {'>=' if isinstance(e, Select) else '>'} 0.0 else {code(b)})"
+    if isinstance(e, Inverse):
+        return f"(1.0/{code(e.args[0])})"
     if isinstance(e, LogSum):
         first, *rest = map(code, e.args)
         return f"log1p_(({first} - 1.0)" + "".join(f" + {t}" for t in rest) + ")"

@@ -113,7 +113,7 @@ def exact_positions(labels_only: bool, N: float, B: float) -> tuple[sp.Expr, dic
     Contents are orthonormal: the buffer of token j overlaps with the target by the layer-1 attention that j
     pays to the items of the target's class, those being reduced by 1/(1+eps^2).
     """
-    if N != int(N) or B != int(B) or N < 2 or not 1 <= B < N or N % B:
+    if int(N) != N or int(B) != B or N < 2 or not 1 <= B < N or N % B:
         raise InputError(f"exact positions need integers N >= 2 and B < N that divides N; got N={N:g}, B={B:g}.")
     n, b = int(N), int(B)
     contexts = factorial(n) // factorial(b) ** (n // b) // factorial(n // b - 1)
