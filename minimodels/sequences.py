@@ -89,6 +89,12 @@ class ItemLabelTask:
     InputError
         If an option cannot be; the sentence says what is allowed.
 
+    Examples
+    --------
+    >>> batch = ItemLabelTask(N=4, L=8, K=16, D=5, N_max=4).sample(0, 0, 3)
+    >>> batch.content.shape, batch.labels.shape, bool(batch.matches.any(axis=1).all())
+    ((3, 9, 5), (3, 4), True)
+
     References
     ----------
     G. Reddy, The mechanistic basis of data dependence and abrupt learning in an in-context classification task,

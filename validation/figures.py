@@ -13,7 +13,7 @@ from validation.comparison import escape_steps
 
 def course(run: xr.Dataset) -> tuple[Figure, str]:
     """Loss of every seed, and the progress measures of the first."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
     seeds = run.sizes["seed"]
     first, N_c = run.isel(seed=0), _context_labels(run)
     L = _task(run)["L"]
@@ -26,7 +26,7 @@ def course(run: xr.Dataset) -> tuple[Figure, str]:
     for name in ("CLA", "TLA2", "ILA1", "TILA2", "IC_accuracy"):
         right.plot(first.step, first[name], label=name.replace("_", " "))
     right.set(xlabel="step", ylabel="progress measure", title=f"seed {int(first.seed)}", ylim=(0, 1.02))
-    right.legend()
+    right.legend(loc="upper left", bbox_to_anchor=(1, 1))
     times = escape_steps(run)
     learned = np.isfinite(times)
     middle = f"median step {np.median(times[learned]):.0f}" if learned.any() else "no transition"
@@ -54,7 +54,8 @@ def shifts(data: xr.Dataset) -> tuple[Figure, str]:
     ]
     axes.plot(both, both, color="0.5", lw=0.8, ls="--")
     axes.set(xscale="log", yscale="log", xlabel="predicted transition (steps)", ylabel="network (steps)")
-    axes.legend()
+    axes.margins(x=0.35)
+    axes.legend(loc="lower right")
     spread = [float(np.exp(np.log(mean / data[k]).std())) for k in ("no_clock", "fitted_clock")]
     return figure, (
         f"Network / prediction scatters by a factor {spread[0]:.2f} over the configurations without a clock and "

@@ -139,7 +139,7 @@ def test_the_course_of_a_run_decides_the_claims_about_it() -> None:
 
 def test_shifts_are_judged_by_their_sign_and_their_spread() -> None:
     early, late = network(1000.0, plateau=1.4), network(2000.0, plateau=1.4)
-    other = {**with_name(late, 4, 8, 1), **with_name(late, 4, 64, 1), **with_name(early, 3, 12, 1)}
+    other = {**with_name(late, 3, 6, 1), **with_name(late, 3, 48, 1), **with_name(early, 3, 12, 1)}
     assert verdict("R3t", **other, **with_name(late, 4, 16, 1), **with_name(early, 4, 16, 2)) == "agrees"
     assert verdict("R3t", **other, **with_name(early, 4, 16, 1), **with_name(late, 4, 16, 2)) == "disagrees"
     assert verdict("R3t", **other, **with_name(late, 4, 16, 1), **with_name(late, 4, 16, 2)) == "inconclusive"
@@ -148,9 +148,10 @@ def test_shifts_are_judged_by_their_sign_and_their_spread() -> None:
 
 def test_learning_at_l_equal_n_is_counted() -> None:
     learns, fails = network(1000.0, plateau=1.4), network(9000.0, plateau=1.4)
-    above = {**with_name(learns, 3, 12, 1), **with_name(learns, 4, 16, 1)}
-    assert verdict("R15", **above, **with_name(fails, 3, 3, 1), **with_name(fails, 4, 4, 1)) == "agrees"
-    assert verdict("R15", **above, **with_name(learns, 3, 3, 1), **with_name(fails, 4, 4, 1)) == "disagrees"
+    above = with_name(learns, 3, 12, 1)
+    assert verdict("R15", **above, **with_name(fails, 3, 3, 1)) == "agrees"
+    assert verdict("R15", **above, **with_name(learns, 3, 3, 1)) == "disagrees"
+    assert verdict("R15", **with_name(fails, 3, 12, 1), **with_name(fails, 3, 3, 1)) == "disagrees"
 
 
 def test_a_failed_training_leaves_its_claims_not_run_with_the_reason() -> None:

@@ -247,7 +247,7 @@ def fitted_clock(context: Context) -> Finding:
     return _ratios(context, "fitted_clock")
 
 
-_SHIFTS = _setting("N = 4, L = 8, 16, 64; B = 2; N = 3, L = 12", "N = 4, 8 at L = 4N; N = 8, L = 16..128; B = 2, 4")
+_SHIFTS = _setting("N = 4, L = 16, B = 1, 2; N = 3, L = 6, 12, 48", "N = 4, 8 at L = 4N; N = 8, L = 16..128; B = 2, 4")
 
 CLAIMS = (
     Claim("R1a", "A slow phase is followed by an abrupt jump to low loss", "network", _REFERENCE, abrupt,
@@ -264,10 +264,10 @@ CLAIMS = (
     Claim("R11b", "At the end of the slow phase CLA is near 1 and the IC probability near 1/N_c", "network", _REFERENCE,
           slow_phase_completes, settings.reference, "course"),
     Claim("R15", "L = N, B = 1: few seeds learn within the budget; L > N: all do", "network",
-          _setting("N = 3, 4; L = 4N with 4 500 steps, L = N with 900 N", "N = 2, 4, 8; L = N, 4N"), saturation,
+          _setting("N = 3; L = 12 with 4 500 steps, L = 3 with 2 700", "N = 2, 4, 8; L = N, 4N"), saturation,
           lambda full: [job for pair in settings.saturated(full) for job in pair], "saturation"),
     Claim("R27n", "At fixed N the transition comes later with more labels", "network",
-          _setting("N = 4, L = 8, 16, 64", "N = 8, L = 16, 32, 64, 128"), with_labels, settings.shifts, "shifts"),
+          _setting("N = 3, L = 6, 12, 48", "N = 8, L = 16, 32, 64, 128"), with_labels, settings.shifts, "shifts"),
     Claim("R27p", "At L = 4N the transition comes later with more pairs", "network",
           _setting("N = 3, 4", "N = 4, 8"), with_pairs, settings.shifts, "shifts"),
     Claim("R28n", "With the rate 1/(L-1) of xi the transition step is predicted within a factor 2, nothing fitted",

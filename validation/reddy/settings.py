@@ -5,14 +5,15 @@ from validation.jobs import Job
 
 Key = tuple[int, int, int]  # N, L, B
 
-QUICK = "d = 2N+32, D = 31, no position shift, a fresh item per label (p_C = 1), SGD 0.1, batch 128, 4 seeds"
+QUICK = "d = 2N+32, D = 31, no position shift, a fresh item per label (p_C = 1), SGD 0.1, batch 128, 3 seeds"
 FULL = "d = 128, D = 63, K = 256, p_B = 1, p_C = 0.8, eps = 0.1, SGD 0.01, batch 128, 150 000 steps, 6 seeds"
 
 REFERENCE: dict[bool, Key] = {False: (4, 16, 1), True: (8, 32, 1)}
-GRID_L: dict[bool, tuple[int, ...]] = {False: (8, 16, 64), True: (16, 32, 64, 128)}
+GRID_L: dict[bool, tuple[int, ...]] = {False: (6, 12, 48), True: (16, 32, 64, 128)}  # at N of N_ALONG_L, B = 1
+N_ALONG_L: dict[bool, int] = {False: 3, True: 8}
 GRID_B: dict[bool, tuple[int, ...]] = {False: (1, 2), True: (1, 2, 4)}
 GRID_N: dict[bool, tuple[int, ...]] = {False: (3, 4), True: (4, 8)}  # at L = 4N; at N = 2 the plateau is r = 1/2
-SATURATED_N: dict[bool, tuple[int, ...]] = {False: (3, 4), True: (2, 4, 8)}
+SATURATED_N: dict[bool, tuple[int, ...]] = {False: (3,), True: (2, 4, 8)}
 STEPS: dict[bool, int] = {False: 4500, True: 150_000}
 QUICK_SATURATED = 900  # steps for each of the N pairs: about twice the transition step of the same N at L = 4N
 
@@ -25,7 +26,7 @@ def job(key: Key, full: bool) -> Job:
         return Job(f"full-N{N}-L{L}-B{B}", task, 0.01, STEPS[True], tuple(range(6)), 250, 1024, 0.97)
     task = ItemLabelTask(N=N, L=L, B=B, K=L, D=31, N_max=N, p_C=1.0, K_c=None)
     steps = QUICK_SATURATED * N if task.N_c == L else STEPS[False]
-    return Job(f"quick-N{N}-L{L}-B{B}", task, 0.1, steps, tuple(range(4)), 20)
+    return Job(f"quick-N{N}-L{L}-B{B}", task, 0.1, steps, tuple(range(3)), 20)
 
 
 def reference(full: bool) -> list[Job]:
@@ -34,9 +35,8 @@ def reference(full: bool) -> list[Job]:
 
 
 def along_L(full: bool) -> list[Job]:
-    """N and B of the reference, several L."""
-    N, _, B = REFERENCE[full]
-    return [job((N, L, B), full) for L in GRID_L[full]]
+    """One N at B = 1, several L."""
+    return [job((N_ALONG_L[full], L, 1), full) for L in GRID_L[full]]
 
 
 def along_B(full: bool) -> list[Job]:
