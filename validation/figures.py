@@ -55,7 +55,7 @@ def shifts(data: xr.Dataset) -> tuple[Figure, str]:
     axes.plot(both, both, color="0.5", lw=0.8, ls="--")
     axes.set(xscale="log", yscale="log", xlabel="predicted transition (steps)", ylabel="network (steps)")
     axes.margins(x=0.35)
-    axes.legend(loc="lower right")
+    figure.legend(loc="outside upper center", ncols=2)
     spread = [float(np.exp(np.log(mean / data[k]).std())) for k in ("no_clock", "fitted_clock")]
     return figure, (
         f"Network / prediction scatters by a factor {spread[0]:.2f} over the configurations without a clock and "

@@ -68,7 +68,7 @@ def _draw(outcomes: Sequence[Outcome], root: Path) -> dict[str, str]:
     from matplotlib import pyplot as plt
 
     from minimodels.plot import style
-    from minimodels.results import save
+    from minimodels.results import FORMAT, save
     from validation.figures import FIGURES
 
     captions: dict[str, str] = {}
@@ -76,7 +76,7 @@ def _draw(outcomes: Sequence[Outcome], root: Path) -> dict[str, str]:
         name = outcome.figure
         if name is None or name in captions or outcome.data is None:
             continue
-        save(outcome.data, root / "data" / f"{name}.nc", overwrite=True)
+        save(outcome.data.assign_attrs(format=FORMAT), root / "data" / f"{name}.nc", overwrite=True)
         with style():
             figure, captions[name] = FIGURES[name](outcome.data)
             for ending in ("png", "svg"):
