@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import tyro
+from tyro.conf import Positional
 
 from minimodels.errors import InputError, RunFailed, unknown
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from minimodels.model import Model
 
 Choices = dict[str, Any]
-Positional = tyro.conf.Positional
 
 
 @dataclass(frozen=True)

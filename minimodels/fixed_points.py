@@ -88,8 +88,8 @@ def fixed_points(
             found.append(solution)
     points = []
     for solution in sorted(found, key=lambda v: v.round(6).tolist()):
-        values = np.linalg.eigvals(linearise(solution)[1])
-        growth = np.abs(1 + values) - 1 if isinstance(model, Map) else values.real
+        values = np.linalg.eigvals(linearise(solution)[1]).astype(np.complex128)
+        growth: NDArray[np.float64] = np.abs(1 + values) - 1 if isinstance(model, Map) else values.real
         observed = evaluate(stated.kernel("observe"), solution[None], par[:1], len(stated.observables) + n)[0]
         points.append(
             FixedPoint(

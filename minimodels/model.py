@@ -1,14 +1,14 @@
-"""How a minimal model is stated: symbols, parameters, one expression, observables, source.
+r"""How a minimal model is stated: symbols, parameters, one expression, observables, source.
 
 Three kinds share one statement:
 
 ===============  ============================================  =======================
-`GradientFlow`   :math:`\\dot x_i = -\\eta_i\\,\\partial\\mathcal L/\\partial x_i`  given by its loss
-`Flow`           :math:`\\dot x_i = \\eta_i f_i(x)`               given by its drift
-`Map`            :math:`x_i \\leftarrow x_i + \\eta_i (F_i(x) - x_i)`  given by its update
+`GradientFlow`   :math:`\dot x_i = -\eta_i\,\partial\mathcal L/\partial x_i`  given by its loss
+`Flow`           :math:`\dot x_i = \eta_i f_i(x)`               given by its drift
+`Map`            :math:`x_i \leftarrow x_i + \eta_i (F_i(x) - x_i)`  given by its update
 ===============  ============================================  =======================
 
-The rates :math:`\\eta_i` are 1 unless stated. Everything else (kernels, Jacobians, fixed points,
+The rates :math:`\eta_i` are 1 unless stated. Everything else (kernels, Jacobians, fixed points,
 derivations, LaTeX) is taken from these expressions.
 """
 
@@ -17,13 +17,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeAlias
 
 import sympy as sp
 
 from minimodels.errors import InputError, unknown
 
-Statement = sp.Expr | str | float
+Statement: TypeAlias = "sp.Expr | str | float"
 
 
 @dataclass(frozen=True)

@@ -24,11 +24,13 @@ class sigmoid(sp.Function):
 
     @classmethod
     def eval(cls, x: sp.Expr) -> sp.Expr | None:
+        """Return 1/2 at zero."""
         if x.is_zero:
             return sp.Rational(1, 2)
         return None
 
     def fdiff(self, argindex: int = 1) -> sp.Expr:
+        """Return the derivative with respect to an argument."""
         x = self.args[0]
         return sigmoid(x) * sigmoid(-x)
 
@@ -39,6 +41,7 @@ class softplus(sp.Function):
     nargs = 1
 
     def fdiff(self, argindex: int = 1) -> sp.Expr:
+        """Return the derivative with respect to an argument."""
         return sigmoid(self.args[0])
 
 
@@ -46,6 +49,7 @@ class LogSumExp(sp.Function):
     """Flat form of `logsumexp`: arguments w_1, a_1, w_2, a_2, ..."""
 
     def fdiff(self, argindex: int = 1) -> sp.Expr:
+        """Return the derivative with respect to an argument."""
         k, is_exponent = divmod(argindex - 1, 2)
         share = SoftMax(sp.Integer(k), *self.args)
         return share if is_exponent else share / self.args[2 * k]
@@ -55,6 +59,7 @@ class SoftMax(sp.Function):
     """Flat form of `softmax`: arguments k, w_1, a_1, w_2, a_2, ... with k counted from 0."""
 
     def fdiff(self, argindex: int = 1) -> sp.Expr:
+        """Return the derivative with respect to an argument."""
         k = int(self.args[0])
         j, is_exponent = divmod(argindex - 2, 2)
         terms = self.args[1:]

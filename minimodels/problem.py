@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import pairwise
 from types import ModuleType
 from typing import Any
 
@@ -123,7 +124,7 @@ class Problem:
         index = {k: i for i, k in enumerate(self.model.state)}
         return [
             Segment(a, b, {index[k]: v for k, (v, on, off) in windows.items() if on <= a and b <= off})
-            for a, b in zip(grid[:-1], grid[1:], strict=True)
+            for a, b in pairwise(grid)
         ]
 
     def run(self, y0: Floats, par: Floats, status: NDArray[np.int8], interrupt: NDArray[np.uint8]) -> Batch:
@@ -224,10 +225,10 @@ def problem(
     if max_steps < 1:
         raise InputError(f"`max_steps` must be at least 1; got {max_steps}.")
     held: dict[str, Clamp] = {}
-    for key, value in (clamp or {}).items():
-        triple = value if isinstance(value, tuple) else (value, 0.0, np.inf)
+    for key, window in (clamp or {}).items():
+        triple = window if isinstance(window, tuple) else (window, 0.0, np.inf)
         if len(triple) != 3 or not 0 <= triple[1] < triple[2]:
-            raise InputError(f"clamp[{key!r}] must be a value or (value, start, end) with start < end; got {value!r}.")
+            raise InputError(f"clamp[{key!r}] must be a value or (value, start, end) with start < end; got {window!r}.")
         held |= {
             k: (v, float(triple[1]), float(triple[2]))
             for k, v in state_values(model, {key: triple[0]}, "clamp").items()

@@ -76,7 +76,8 @@ def simulate(
     Examples
     --------
     >>> import minimodels as mm
-    >>> run = mm.simulate(mm.model("nested_logit", N=8, L=32, attend="labels"), t_end=200.0, init=dict(beta_1=0, alpha=0, xi=0))
+    >>> m = mm.model("nested_logit", N=8, L=32, attend="labels")
+    >>> run = mm.simulate(m, t_end=200.0, init={"beta_1": 0, "alpha": 0, "xi": 0})
     >>> round(float(run.escape_time), 2)
     49.53
     """

@@ -111,7 +111,7 @@ def diffrax_solver() -> Callable[[dict[str, np.ndarray]], np.ndarray]:
 
 def best(functions: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
     """Shortest wall time of each, called in turns."""
-    times = {name: np.inf for name in functions}
+    times = dict.fromkeys(functions, np.inf)
     for _ in range(rounds):
         for name, function in functions.items():
             start = time.perf_counter()
@@ -183,7 +183,9 @@ def main() -> None:
     chosen = np.random.default_rng(1).choice(count, slow, replace=False)
     exact = np.array([scipy_end(given["N"][i], given["L"][i], "DOP853", 1e-10, 1e-12) for i in chosen])
     error = np.abs(final[chosen] - exact).max(axis=1)
-    print(f"\nlargest error of the end state, {slow} points against DOP853 at rtol 1e-10: {error.max():.1e} (asked: 1e-5)")
+    print(
+        f"\nlargest error of the end state, {slow} points against DOP853 at rtol 1e-10: {error.max():.1e} (asked: 1e-5)"
+    )
 
     pin({min(cpus)})
     few = {k: v[:slow] for k, v in given.items()}
