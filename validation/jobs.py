@@ -46,13 +46,14 @@ class Job:
 
 def execute(
     jobs: Sequence[Job], *, out: str | os.PathLike[str] | None, workers: int, progress: bool | None = None
-) -> tuple[dict[str, xr.Dataset], dict[str, str]]:
-    """Run every job, `workers` at a time; results and failures by name.
+) -> tuple[dict[str, xr.Dataset], dict[str, str], dict[str, float]]:
+    """Run every job, `workers` at a time; results, failures and seconds by name.
 
     With `out`, every job keeps its folder below it, and one that is finished there is not run again.
     """
     results: dict[str, xr.Dataset] = {}
     failures: dict[str, str] = {}
+    seconds: dict[str, float] = {}
     with ExitStack() as stack:
         folder = Path(out) if out is not None else Path(stack.enter_context(TemporaryDirectory()))
         waiting = sorted(jobs, key=lambda job: job.cost, reverse=True)
@@ -65,10 +66,12 @@ def execute(
                 while waiting and len(running) < workers:
                     job = waiting.pop(0)
                     running[job.name] = _start(job, folder / job.name)
+                    seconds[job.name] = -time.perf_counter()
                 for name, process in list(running.items()):
                     if process.poll() is None:
                         continue
                     del running[name]
+                    seconds[name] += time.perf_counter()
                     bar.update()
                     errors = process.communicate()[1].strip().splitlines()
                     if process.returncode:
@@ -81,7 +84,7 @@ def execute(
                 process.send_signal(signal.SIGINT)
             for process in running.values():
                 process.communicate()
-    return results, failures
+    return results, failures, seconds
 
 
 def _start(job: Job, folder: Path) -> subprocess.Popen[str]:

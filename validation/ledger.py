@@ -128,15 +128,23 @@ class Claim:
 
 @dataclass(frozen=True)
 class Context:
-    """What a claim may use: whether the full setting is asked for, and the trainings by name."""
+    """What a claim may use: whether the full setting is asked for, and the trainings by name.
+
+    `failures` says why a training is missing, `seconds` how long each took.
+    """
 
     full: bool
-    runs: dict[Any, xr.Dataset]
+    runs: dict[str, xr.Dataset]
+    failures: dict[str, str] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A claim with what was found; `measured`, `expected` and `tolerance` are by check."""
+    """A claim with what was found; `measured`, `expected` and `tolerance` are by check.
+
+    `seconds` counts its trainings too, also those it shares with other claims.
+    """
 
     id: str
     statement: str

@@ -59,19 +59,20 @@ def claims(
     chosen = [claim for claim in every if only is None or claim.id in only]
     jobs: dict[str, Job] = {job.name: job for c in chosen if not c.obstacle(full) for job in c.trainings(full)}
     kept = user_data_path("minimodels") / "trainings" if full and out is None else out
-    runs, failures = execute(list(jobs.values()), out=kept, workers=workers or os.cpu_count() or 1, progress=progress)
-    context = Context(full, runs)
+    found = execute(list(jobs.values()), out=kept, workers=workers or os.cpu_count() or 1, progress=progress)
+    context = Context(full, *found)
     shown = tqdm(chosen, desc="claims", disable=None if progress is None else not progress)
-    return [settle(claim, context, failures) for claim in shown]
+    return [settle(claim, context) for claim in shown]
 
 
-def settle(claim: Claim, context: Context, failures: dict[str, str]) -> Outcome:
+def settle(claim: Claim, context: Context) -> Outcome:
     """Measure one claim; what cannot be measured is not run, with the reason."""
     start = time.perf_counter()
     reason = claim.obstacle(context.full)
-    for job in claim.trainings(context.full):
-        if job.name in failures:
-            reason = f"the training {job.name} failed: {failures[job.name]}"
+    names = [job.name for job in claim.trainings(context.full)]
+    for name in names:
+        if name in context.failures:
+            reason = f"the training {name} failed: {context.failures[name]}"
     finding = None if reason or claim.measure is None else claim.measure(context)
     checks = list(finding.checks) if finding else []
     return Outcome(
@@ -84,7 +85,7 @@ def settle(claim: Claim, context: Context, failures: dict[str, str]) -> Outcome:
         tolerance={c.what: c.tolerance for c in checks},
         verdict=verdict_of(checks) if finding else "not run",
         recorded=date.today().isoformat() if finding else None,
-        seconds=time.perf_counter() - start,
+        seconds=time.perf_counter() - start + sum(context.seconds.get(name, 0.0) for name in names),
         checks=checks,
         reason=reason,
         figure=claim.figure if finding else None,

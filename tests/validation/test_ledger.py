@@ -90,9 +90,9 @@ def test_a_model_with_a_wrong_drift_is_found_to_disagree(monkeypatch: pytest.Mon
 
     right = model.flow
     monkeypatch.setattr(model, "flow", lambda *a, **k: right(*a, **{**k, "rates": (("alpha", 1.1),)}))
-    outcome = settle(claim("S6.4"), Context(False, {}), {})
+    outcome = settle(claim("S6.4"), Context(False, {}))
     assert outcome.verdict == "disagrees"
-    assert settle(claim("S6.1"), Context(False, {}), {}).verdict == "disagrees"
+    assert settle(claim("S6.1"), Context(False, {})).verdict == "disagrees"
 
 
 def network(transition: float, *, plateau: float, before: float = 600.0, seeds: int = 4) -> xr.Dataset:
@@ -117,7 +117,7 @@ def network(transition: float, *, plateau: float, before: float = 600.0, seeds: 
 
 
 def verdict(id: str, **runs: xr.Dataset) -> str:
-    return settle(claim(id), Context(False, {f"quick-{k}": v for k, v in runs.items()}), {}).verdict
+    return settle(claim(id), Context(False, {f"quick-{k}": v for k, v in runs.items()})).verdict
 
 
 def with_name(run: xr.Dataset, N: int, L: int, B: int) -> dict[str, xr.Dataset]:
@@ -156,7 +156,7 @@ def test_learning_at_l_equal_n_is_counted() -> None:
 
 
 def test_a_failed_training_leaves_its_claims_not_run_with_the_reason() -> None:
-    outcome = settle(claim("R1a"), Context(False, {}), {"quick-N4-L16-B1": "RunFailed: lower `lr`."})
+    outcome = settle(claim("R1a"), Context(False, {}, {"quick-N4-L16-B1": "RunFailed: lower `lr`."}))
     assert outcome.verdict == "not run"
     assert outcome.reason == "the training quick-N4-L16-B1 failed: RunFailed: lower `lr`."
     assert outcome.recorded is None
@@ -168,11 +168,12 @@ def test_trainings_run_in_processes_of_their_own_and_resume(tmp_path: Path) -> N
 
     small = replace(job((2, 4, 1), False), steps=40, held_out=32, seeds=(0,), record_every=10)
     bad = replace(small, name="bad", lr=1e9, steps=200)
-    runs, failures = execute([small, bad], out=tmp_path, workers=2, progress=False)
+    runs, failures, seconds = execute([small, bad], out=tmp_path, workers=2, progress=False)
     assert runs[small.name].step.values.tolist() == [0, 10, 20, 30, 40]
     assert "the loss of every seed is not finite" in failures["bad"]
+    assert min(seconds[small.name], seconds["bad"]) > 0.5
     before = (tmp_path / small.name / "checkpoint.json").stat().st_mtime_ns
-    again, _ = execute([small], out=tmp_path, workers=1, progress=False)
+    again, _, _ = execute([small], out=tmp_path, workers=1, progress=False)
     xr.testing.assert_identical(again[small.name], runs[small.name])
     assert (tmp_path / small.name / "checkpoint.json").stat().st_mtime_ns == before
 
@@ -189,7 +190,7 @@ def test_unknown_names_are_refused() -> None:
 def test_a_report_holds_table_figures_data_and_claims(tmp_path: Path) -> None:
     good = network(1800.0, plateau=1.9)
     context = Context(False, {"quick-N4-L16-B1": good})
-    outcomes = [settle(claim(id), context, {}) for id in ("R1a", "R1b", "R2", "R11a", "S6.3", "S6.4p")]
+    outcomes = [settle(claim(id), context) for id in ("R1a", "R1b", "R2", "R11a", "S6.3", "S6.4p")]
     path = report.write(outcomes, tmp_path / "report")
     records = json.loads((tmp_path / "report" / "claims.json").read_text())
     assert [r["id"] for r in records] == ["R1a", "R1b", "R2", "R11a", "S6.3", "S6.4p"]
@@ -230,6 +231,6 @@ def test_a_report_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
 
 def test_findings_without_data_draw_nothing(tmp_path: Path) -> None:
     odd = replace(claim("S6.4"), measure=lambda context: Finding([near("x", 2.0, 1.0, rel=0.1)]))
-    report.write([settle(odd, Context(False, {}), {})], tmp_path)
+    report.write([settle(odd, Context(False, {}))], tmp_path)
     assert not list((tmp_path / "figures").iterdir())
     assert json.loads((tmp_path / "claims.json").read_text())[0]["verdict"] == "disagrees"

@@ -1,6 +1,9 @@
 """A run that transitions, resume, optimisers, and what is refused."""
 
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +91,24 @@ def test_a_run_killed_after_a_checkpoint_goes_on_from_it(tmp_path: Path, monkeyp
     monkeypatch.setattr(_Run, "update", update)
     again = train(TASK, **QUICK, seed=3, out=tmp_path)
     xr.testing.assert_identical(again, whole)
+
+
+def test_a_process_killed_without_warning_leaves_a_checkpoint_to_resume_from(tmp_path: Path) -> None:
+    code = (
+        "import sys; from validation import train, ItemLabelTask; "
+        f"t = {TASK!r}; train(t, steps=100000, record_every=5, held_out=64, batch=16, checkpoint_every=5, "
+        "seed=3, out=sys.argv[1], progress=False)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)])
+    head, deadline = tmp_path / "checkpoint.json", time.monotonic() + 100
+    while not (head.exists() and json.loads(head.read_text())["step"] >= 20) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    step = json.loads(head.read_text())["step"]
+    assert step >= 20
+    options = {"record_every": 5, "held_out": 64, "batch": 16, "seed": 3, "progress": False, "steps": step + 10}
+    xr.testing.assert_identical(train(TASK, **options, out=tmp_path), train(TASK, **options))
 
 
 def test_a_finished_run_is_returned_without_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,9 +200,6 @@ def test_divergence_of_every_seed_is_a_failed_run() -> None:
 
 
 def test_importing_the_package_loads_no_torch() -> None:
-    import subprocess
-    import sys
-
     code = "import sys, validation; dir(validation); assert 'torch' not in sys.modules and 'xarray' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
     assert {"train", "AttentionOnly", "SGD", "Adam", "ItemLabelTask"} <= set(validation.__all__)
