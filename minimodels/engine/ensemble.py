@@ -79,7 +79,7 @@ def integrate(
             start[:, index] = value
             rates[:, par.shape[1] - n + index] = 0.0
         if number:
-            status[(status == Status.SUCCESS) | (status == Status.CENSORED)] = PENDING
+            status[np.isin(status, (Status.SUCCESS, Status.CENSORED, Status.STEADY))] = PENDING
         lower = -np.inf if number == 0 else segment.start
         here = (save > lower) & (save <= segment.end)
         part = np.full((count, int(here.sum()), n), np.nan)
@@ -89,6 +89,8 @@ def integrate(
             control.max_steps, np.ascontiguousarray(save[here]), stops, interrupt,
             state, time, events, status, used, part,
         )  # fmt: skip
+        # what came to rest stays where it is
+        part = np.where(np.isnan(part) & (status == Status.STEADY)[:, None, None], state[:, None, :], part)
         saved[:, here] = part
         steps += used
     status[status == PENDING] = Status.INTERRUPTED

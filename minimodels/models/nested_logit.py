@@ -26,32 +26,33 @@ from math import factorial
 import sympy as sp
 
 from minimodels.errors import InputError
-from minimodels.model import Constraint, Event, GradientFlow, Parameter, State
+from minimodels.model import Constraint, Event, GradientFlow, Parameter, State, check_number
 from minimodels.primitives import logsumexp, sigmoid, softmax
 
 ATTEND = ("all", "labels", "exact", "exact-labels")
 MAX_ARRANGEMENTS = 500
 
 
-def build(attend: str = "all", beta_2: str = "fixed", N: float = 8, B: float = 1) -> GradientFlow:
+def build(attend: str = "all", beta_2: str | float = "fixed", N: float = 8, B: float = 1) -> GradientFlow:
     """Return the nested-logit model.
 
     Parameters
     ----------
     attend : {"all", "labels", "exact", "exact-labels"}
         Keys of layer 2: every token or the labels only, in the mean field or with exact positions.
-    beta_2 : {"fixed", "free"}
-        Whether the logit of attending to labels is a parameter (0 unless set) or a fourth state.
+    beta_2 : {"fixed", "free"} or float
+        Whether the logit of attending to labels is a parameter (of this value, else 0) or a fourth state.
     N, B : float
         Item-label pairs and copies of each class in the context; integers with exact positions.
     """
     if attend not in ATTEND:
         raise InputError(f"`attend` must be one of {', '.join(map(repr, ATTEND))}; got {attend!r}.")
-    if beta_2 not in ("fixed", "free"):
-        raise InputError(f"`beta_2` is 'fixed' (a parameter) or 'free' (a state) here; got {beta_2!r}.")
+    if isinstance(beta_2, str) and beta_2 not in ("fixed", "free"):
+        raise InputError(f"`beta_2` is a number, 'fixed' or 'free' (a state); got {beta_2!r}.")
     labels_only = attend.endswith("labels")
-    if labels_only and beta_2 == "free":
-        raise InputError("`beta_2='free'` needs attend='all' or 'exact': with labels only it has no effect.")
+    if labels_only and beta_2 != "fixed":
+        raise InputError("`beta_2` needs attend='all' or 'exact': with labels only it has no effect.")
+    to_labels, beta_2 = (0.0, beta_2) if isinstance(beta_2, str) else (check_number(beta_2, "`beta_2`"), "fixed")
     exact = attend.startswith("exact")
     loss, observables = exact_positions(labels_only, N, B) if exact else mean_field(labels_only)
     state = {
@@ -71,7 +72,7 @@ def build(attend: str = "all", beta_2: str = "fixed", N: float = 8, B: float = 1
     if beta_2 == "free":
         state["beta_2"] = State(0.01, "layer-2 logit: attend to label tokens")
     elif not labels_only:
-        parameters["beta_2"] = Parameter(0, "layer-2 logit: attend to label tokens")
+        parameters["beta_2"] = Parameter(to_labels, "layer-2 logit: attend to label tokens")
     return GradientFlow(
         name="nested_logit",
         state=state,
