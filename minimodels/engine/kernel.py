@@ -64,8 +64,10 @@ HEADER = "from numpy import isfinite, nan, zeros\n"
 
 
 # Long dependent chains leave the processor waiting: short loops over independent lanes overlap. The limit is in
-# arithmetic operations, an exponential counting as COST.
+# arithmetic operations, an exponential counting as COST; large models get fewer and longer loops, for every loop
+# costs compile time.
 SEGMENT = 30
+MAX_SEGMENTS = 15
 COST = {"exp_": 20, "log_": 25, "log1p_": 30, "/": 6}
 
 
@@ -75,11 +77,12 @@ def block(field: Field, layout: Layout, prog: Program, source: str, targets: Seq
     The body is cut into several loops; what a later one needs passes through rows of its own.
     """
     home, statements = straight(field, layout, prog, source, targets)
+    costs = [1 + text.count("*") + sum(c * text.count(f) for f, c in COST.items()) for _, text, _ in statements]
+    limit = max(SEGMENT, sum(costs) // MAX_SEGMENTS)
     segments: list[list[Statement]] = [[]]
     spent = 0
-    for statement in statements:
-        cost = 1 + statement[1].count("*") + sum(c * statement[1].count(f) for f, c in COST.items())
-        if spent and spent + cost > SEGMENT:
+    for statement, cost in zip(statements, costs, strict=True):
+        if spent and spent + cost > limit:
             segments.append([])
             spent = 0
         segments[-1].append(statement)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
 
 import sympy as sp
 
@@ -86,14 +87,15 @@ def share(expressions: Iterable[sp.Expr], prefix: str) -> tuple[list[Assignment]
     return lets, outputs
 
 
+@lru_cache(maxsize=100_000)
 def stable(expr: sp.Expr) -> sp.Expr:
     """Write the safe primitives in shifted form, so that no exponential overflows."""
     if expr.is_Atom:
         return expr
     if isinstance(expr, sp.exp) and isinstance(-expr.args[0], LogSumExp):
-        top, terms = shifted([stable(a) for a in (-expr.args[0]).args])
+        top, terms = shifted(tuple(stable(a) for a in (-expr.args[0]).args))
         return sp.exp(-top) * Inverse(sp.Add(*terms))
-    args = [stable(a) for a in expr.args]
+    args = tuple(stable(a) for a in expr.args)
     if isinstance(expr, sigmoid):
         (x,) = args
         decay = sp.exp(-sp.Abs(x))
@@ -110,7 +112,8 @@ def stable(expr: sp.Expr) -> sp.Expr:
     return expr.func(*args)
 
 
-def shifted(args: Sequence[sp.Expr]) -> tuple[sp.Expr, list[sp.Expr]]:
+@lru_cache(maxsize=10_000)
+def shifted(args: tuple[sp.Expr, ...]) -> tuple[sp.Expr, list[sp.Expr]]:
     """Return the largest exponent of positive weight, and every term divided by its exponential."""
     pairs = list(zip(args[::2], args[1::2], strict=True))
     top = Largest(*(a if w.is_positive else Positive(w, a, -sp.oo) for w, a in pairs))
@@ -124,15 +127,19 @@ def program(lets: Sequence[Assignment], outputs: Sequence[sp.Expr], parameters: 
     fixed = set(parameters)
     constants: dict[sp.Expr, sp.Symbol] = {}
 
+    # both tables stay valid while symbols are only added to ``fixed`` before they are first met
+    symbols = cache(lambda e: frozenset().union(*map(symbols, e.args)) if e.args else frozenset(e.free_symbols))
+
+    @cache
     def hoist(expr: sp.Expr) -> sp.Expr:
         if expr.is_Atom:
             return expr
-        if expr.free_symbols and expr.free_symbols <= fixed:
+        if symbols(expr) and symbols(expr) <= fixed:
             return constants.setdefault(expr, sp.Symbol(f"c{len(constants)}", real=True))
         args = list(expr.args)
         if expr.is_Add or expr.is_Mul:
-            known = [a for a in args if a.free_symbols <= fixed]
-            if sum(1 for a in known if a.free_symbols) and len(known) > 1:
+            known = [a for a in args if symbols(a) <= fixed]
+            if any(map(symbols, known)) and len(known) > 1:
                 args = [expr.func(*known), *(a for a in args if a not in known)]
         return expr.func(*(hoist(a) for a in args))
 
