@@ -9,7 +9,7 @@ from scipy.optimize import root
 
 from minimodels.engine.ensemble import evaluate
 from minimodels.engine.status import PENDING
-from minimodels.errors import InputError
+from minimodels.errors import InputError, unknown
 from minimodels.model import Map, Model
 from minimodels.problem import problem
 
@@ -65,8 +65,7 @@ def fixed_points(
         raise InputError(f"`starts` must be at least 1; got {starts}.")
     stated = problem(model, end=1.0, method="map" if isinstance(model, Map) else "tsit5")
     n = len(model.state)
-    bounds = [(-box, box) if isinstance(box, float | int) else box[k] for k in model.state]
-    low, high = np.array(bounds, dtype=np.float64).T
+    low, high = _bounds(model, box)
     _, par, status = stated.points({}, starts + 2)
     if (status != PENDING).any():
         raise InputError("the model's parameters lie outside its domain.")
@@ -100,6 +99,21 @@ def fixed_points(
             )
         )
     return points
+
+
+def _bounds(model: Model, box: float | Mapping[str, tuple[float, float]]) -> NDArray[np.float64]:
+    if isinstance(box, Mapping):
+        for name in box:
+            if name not in model.state:
+                raise unknown(f"state of {model.name!r} in the box", name, model.state)
+    try:
+        bounds = [box[k] if isinstance(box, Mapping) else (-box, box) for k in model.state]
+        low, high = np.array(bounds, dtype=np.float64).T
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"`box` is a number or (low, high) for every state; got {box!r}.") from error
+    if not (np.isfinite(low) & np.isfinite(high) & (low < high)).all():
+        raise InputError(f"every interval of `box` must be finite with low < high; got {box!r}.")
+    return np.array([low, high])
 
 
 def _kind(growth: NDArray[np.float64]) -> str:

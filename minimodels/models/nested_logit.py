@@ -54,6 +54,7 @@ def build(attend: str = "all", beta_2: str | float = "fixed", N: float = 8, B: f
         raise InputError("`beta_2` needs attend='all' or 'exact': with labels only it has no effect.")
     to_labels, beta_2 = (0.0, beta_2) if isinstance(beta_2, str) else (check_number(beta_2, "`beta_2`"), "fixed")
     exact = attend.startswith("exact")
+    N, B = check_number(N, "parameter N"), check_number(B, "parameter B")
     loss, observables = exact_positions(labels_only, N, B) if exact else mean_field(labels_only)
     state = {
         "beta_1": State(0.01, "layer-1 logit: attend to the previous token"),
