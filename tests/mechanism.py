@@ -63,9 +63,7 @@ def one_sequence(
         "correct": probability[target],
         "CLA": probability[:classes].sum(),
         "ILA": sum(to_item) / N,
-        "TILA": sum(
-            a for a, j in zip(attention, keys, strict=True) if is_label[j] and tokens[j][classes + target]
-        ),
+        "TILA": sum(a for a, j in zip(attention, keys, strict=True) if is_label[j] and tokens[j][classes + target]),
         "TLA": sum(a for a, j in zip(attention, keys, strict=True) if is_label[j]),
     }
 

@@ -117,7 +117,8 @@ def test_the_exact_oracle_has_the_numbers_of_the_table(
 
 @pytest.mark.parametrize("attend", ["labels", "all"])
 @pytest.mark.parametrize(
-    ("L", "B", "labels", "everything"), [(32, 1, 0.09375, 0.0441176), (32, 2, 0.21875, 0.1029412), (16, 1, 0.0625, 0.0294118)]
+    ("L", "B", "labels", "everything"),
+    [(32, 1, 0.09375, 0.0441176), (32, 2, 0.21875, 0.1029412), (16, 1, 0.0625, 0.0294118)],
 )
 def test_the_gradient_at_the_origin(attend: str, L: int, B: int, labels: float, everything: float) -> None:
     found = at(mm.model("nested_logit", N=8, L=L, B=B, attend=attend), [[0.0, 0, 0]])

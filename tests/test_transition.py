@@ -123,9 +123,7 @@ def test_a_rate_is_an_expression_of_the_parameters() -> None:
     m = mm.model("nested_logit", N=8, attend="labels")
     L = np.array([16.0, 32.0, 64.0])
     grid = mm.sweep(m, {"L": L}, t_end=2000.0, rates={"xi": "1/(L-1)"})
-    alone = [
-        float(mm.simulate(m.with_values(L=x), t_end=2000.0, rates={"xi": 1 / (x - 1)}).escape_time) for x in L
-    ]
+    alone = [float(mm.simulate(m.with_values(L=x), t_end=2000.0, rates={"xi": 1 / (x - 1)}).escape_time) for x in L]
     np.testing.assert_allclose(grid.escape_time, alone, rtol=1e-12)
     assert (np.diff(grid.escape_time) > 0).all()  # at unit rates it falls
     assert (np.diff(mm.sweep(m, {"L": L}, t_end=2000.0).escape_time) < 0).all()

@@ -1,0 +1,156 @@
+"""The public names, what an import loads, and what models refuse."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import minimodels as mm
+from minimodels.models import describe
+from tests.systems import double_well, logistic, lotka_volterra
+
+HERE = Path(__file__).parent.parent
+NAMES = """Constraint Event FixedPoint Flow GradientFlow InputError Map Parameter RunFailed State Status descend describe
+fixed_points load model models save simulate sweep""".split()
+
+
+def python(code: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=HERE,
+        env=os.environ | {"PYTHONPATH": str(HERE)},
+    ).stdout  # fmt: skip
+
+
+def test_the_public_names() -> None:
+    assert mm.__all__ == NAMES
+    assert dir(mm) == NAMES
+    for name in NAMES:
+        assert callable(getattr(mm, name))
+    with pytest.raises(AttributeError, match="simulat"):
+        mm.simulat  # noqa: B018
+
+
+def test_an_import_loads_nothing_heavy() -> None:
+    heavy = {"sympy", "numba", "xarray", "torch", "matplotlib", "scipy", "numpy", "theory", "validation"}
+    loaded = python("import sys, minimodels; print(*{m.split('.')[0] for m in sys.modules})").split()
+    assert "minimodels" in loaded
+    assert not heavy & set(loaded)
+
+
+def test_simulating_loads_no_torch_and_no_matplotlib() -> None:
+    loaded = python("import sys, minimodels as mm; mm.simulate; mm.sweep; print(*sys.modules)").split()
+    assert not {"torch", "matplotlib", "theory", "validation"} & set(loaded)
+
+
+def test_verbs_are_functions_in_any_order_of_imports() -> None:
+    code = (
+        "import minimodels.sweep, minimodels.simulate, minimodels as mm; print(mm.sweep.__name__, mm.simulate.__name__)"
+    )
+    assert python(code).split() == ["sweep", "simulate"]
+
+
+def test_the_builtin_models_describe_themselves() -> None:
+    assert list(mm.models()) == ["nested_logit"]
+    text = describe(mm.model("nested_logit", N=4, beta_2="free"))
+    for word in ("2312.03002", "beta_1", "xi", "= 4.", "starts at 0.01", "TILA", "escape_time"):
+        assert word in text
+
+
+def test_parameters_follow_others_until_set() -> None:
+    m = mm.model("nested_logit", N=5)
+    assert m.values["M"] == 5
+    assert m.with_values(N=7).values["M"] == 7
+    assert m.with_values(M=3).with_values(N=7).values["M"] == 3
+    assert m.values["N"] == 5  # models do not change
+    assert m.with_rates(xi="1/(L-1)").rate_values()["xi"] == pytest.approx(1 / 31)
+
+
+x, y = sp.symbols("x y")
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: mm.model("nested_logits"), "unknown model 'nested_logits'; did you mean 'nested_logit'"),
+        (lambda: mm.model("qqq"), "known: nested_logit"),
+        (lambda: mm.model("nested_logit", NN=3), "did you mean 'N'"),
+        (lambda: mm.model("nested_logit", attent="all"), "did you mean 'attend'"),
+        (lambda: mm.model("nested_logit", attend="some"), "one of 'all', 'labels'"),
+        (lambda: mm.model("nested_logit", N=0.5), r"`N` must lie in \[1, inf\]; got N=0.5"),
+        (lambda: mm.model("nested_logit", N=8, L=4), r"`L` must be at least N/B.*L=4, N=8, B=1"),
+        (lambda: mm.model("nested_logit", N=2, B=4), "`B` must not exceed N"),
+        (lambda: mm.model("nested_logit", N="many"), "must be a number; got 'many'"),
+        (lambda: mm.model("nested_logit", L=np.inf), "must be finite"),
+        (lambda: mm.GradientFlow(name="a b", state={"x": 1.0}, loss=x), "Python identifier"),
+        (lambda: mm.GradientFlow(name="m", state={}, loss=x), "no state variable"),
+        (lambda: mm.GradientFlow(name="m", state={"x": 1.0}, loss=x * y), "unknown symbol in the loss of 'm' 'y'"),
+        (lambda: mm.GradientFlow(name="m", state={"x": 1.0}, loss="x +"), "not an expression"),
+        (lambda: mm.GradientFlow(name="m", state={"x": 1.0}, parameters={"x": 1.0}, loss=x), "both a state and"),
+        (lambda: mm.GradientFlow(name="m", state={"loss": 1.0}, loss="loss"), "name of a result"),
+        (lambda: mm.GradientFlow(name="m", state={"x": 1.0}, loss=x, rates={"y": 1}), "unknown state in rates 'y'"),
+        (lambda: mm.Flow(name="m", state={"x": 1.0, "y": 1.0}, drift={"x": x}), "lacks the state 'y'"),
+        (lambda: mm.Flow(name="m", state={"x": 1.0}, drift={"x": x, "z": x}), "unknown state"),
+        (lambda: mm.Event(x, direction=2), "direction"),
+    ],
+)
+def test_bad_models(make: Any, words: str) -> None:
+    with pytest.raises(mm.InputError, match=words):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"t_end": 0}, "`t_end` must be positive; got 0"),
+        ({"t_end": np.nan}, "must be finite"),
+        ({"t_end": -np.inf}, "must be finite"),
+        ({"init": {"x": np.nan}}, "must be finite"),
+        ({"init": {"x": "one"}}, "must be a number"),
+        ({"init": {"z": 1.0}}, "unknown state in init"),
+        ({"rates": {"z": 1.0}}, "unknown state in rates"),
+        ({"rates": {"x": "1/q"}}, "unknown symbol"),
+        ({"clamp": {"x": (1.0, 5.0, 2.0)}}, "start < end"),
+        ({"clamp": {"x": (1.0, 5.0)}}, "a value or"),
+        ({"clamp": {"z": 1.0}}, "unknown state in clamp"),
+        ({"method": "tsit"}, "did you mean 'tsit5'"),
+        ({"method": "rk4"}, "give `step`"),
+        ({"step": 0.1}, "method='rk4'"),
+        ({"rtol": 0.0}, "`rtol` must be positive"),
+        ({"max_steps": 0}, "at least 1"),
+        ({"save": [2.0, 1.0]}, "increasing"),
+        ({"save": [0.0, 11.0]}, r"within \[0, 10\]"),
+        ({"stop_at": "escape"}, "unknown event"),
+        ({"events": {"e": mm.Event("q")}}, "unknown symbol"),
+    ],
+)
+def test_bad_runs(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(mm.InputError, match=words):
+        mm.simulate(double_well(), **({"t_end": 10.0} | options))
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "words"),
+    [
+        (double_well(), {"steps": 0}, "positive whole number"),
+        (double_well(), {"steps": 2.5}, "positive whole number"),
+        (double_well(), {"steps": 5, "lr": -1.0}, "`lr` must be positive"),
+        (double_well(), {"steps": 5, "save": [0.5]}, "whole numbers"),
+        (logistic(), {"steps": 5, "lr": 0.1}, "no learning rate"),
+    ],
+)
+def test_bad_descents(model: Any, options: dict[str, Any], words: str) -> None:
+    with pytest.raises(mm.InputError, match=words):
+        mm.descend(model, **options)
+
+
+def test_a_map_is_not_simulated_and_a_model_is_a_model() -> None:
+    with pytest.raises(mm.InputError, match="descend"):
+        mm.simulate(logistic(), t_end=1.0)
+    with pytest.raises(mm.InputError, match="give a model"):
+        mm.simulate("nested_logit", t_end=1.0)  # type: ignore[arg-type]
+    assert lotka_volterra().kind == "flow"
