@@ -414,7 +414,8 @@ def do_validate(command: Validate, chosen: Choices) -> int:
     import validation
     from validation import report
 
-    outcomes = validation.claims(command.paper, full=command.full)
+    report.prepare(command.out)
+    outcomes = validation.claims(command.paper, full=command.full, device=command.device)
     written = report.write(outcomes, command.out)
     say(report.table(outcomes))
     say(f"report: {written}")
@@ -449,3 +450,6 @@ ACTIONS: dict[type, Callable[[Any, Choices], int]] = {
     Validate: do_validate,
     Warmup: do_warmup,
 }
+
+if __name__ == "__main__":
+    main()

@@ -37,6 +37,7 @@ class Job:
     record_every: int
     held_out: int = 512
     stop_above: float | None = 0.9
+    device: str = "cpu"
 
     @property
     def cost(self) -> float:
@@ -113,6 +114,7 @@ def main(folder: Path, values: dict[str, Any]) -> None:
         held_out=values["held_out"],
         stop_above=values["stop_above"],
         out=folder,
+        device=values["device"],
         progress=False,
     )
     if run.attrs["status"] == "INTERRUPTED":

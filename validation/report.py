@@ -5,6 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from minimodels.errors import InputError
 from validation.ledger import Check, Outcome
@@ -39,6 +40,32 @@ def decisive(outcome: Outcome) -> Check | None:
     return next((c for c in outcome.checks if c.verdict == outcome.verdict), None)
 
 
+def prepare(folder: str | os.PathLike[str]) -> Path:
+    """Make the folder of a report, or take up an older report's; worth doing before the claims are run.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written, or holds something else.
+    """
+    root = Path(folder)
+    try:
+        if (
+            root.is_dir()
+            and any(root.iterdir())
+            and not (root / "claims.json").exists()
+            and not (root / "data").is_dir()
+        ):
+            raise InputError(f"{str(root)!r} holds something other than a report: choose another folder.")
+        root.mkdir(parents=True, exist_ok=True)
+        (root / "figures").mkdir(exist_ok=True)
+        (root / "data").mkdir(exist_ok=True)
+        TemporaryFile(dir=root).close()
+    except OSError as error:
+        raise InputError(f"cannot write to {str(root)!r}: choose another folder for the report.") from error
+    return root
+
+
 def write(outcomes: Sequence[Outcome], folder: str | os.PathLike[str], *, title: str = "Claims") -> Path:
     """Write the report and return the path of `report.md`.
 
@@ -49,13 +76,7 @@ def write(outcomes: Sequence[Outcome], folder: str | os.PathLike[str], *, title:
     """
     from validation.checkpoint import write_atomic
 
-    root = Path(folder)
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        (root / "figures").mkdir(exist_ok=True)
-        (root / "data").mkdir(exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot write to {str(root)!r}: choose another folder for the report.") from error
+    root = prepare(folder)
     captions = _draw(outcomes, root)
     records = json.dumps([outcome.record() for outcome in outcomes], indent=1, ensure_ascii=False, allow_nan=False)
     write_atomic(root / "claims.json", (records + "\n").encode())

@@ -103,7 +103,7 @@ def train(
             raise InputError(f"`{name}` must be a whole number of at least {low}; got {value!r}: use {low} or more.")
     if not seeds:
         raise InputError("`seed` is empty: give one seed or more.")
-    _check_device(device)
+    check_device(device)
     settings = {
         "task": asdict(task),
         "network": asdict(network),
@@ -258,7 +258,8 @@ def write_results(result: xr.Dataset, folder: Path) -> None:
     write_atomic(folder / "run.csv", result.to_dataframe().to_csv().encode())
 
 
-def _check_device(device: str) -> None:
+def check_device(device: str) -> None:
+    """Raise an InputError for a device that PyTorch does not have here."""
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from importlib import import_module
 
@@ -23,6 +24,7 @@ def claims(
     only: Sequence[str] | None = None,
     out: str | os.PathLike[str] | None = None,
     workers: int | None = None,
+    device: str = "cpu",
     progress: bool | None = None,
 ) -> list[Outcome]:
     """Run the claims of a ledger and return what was found, in the ledger's order.
@@ -40,6 +42,8 @@ def claims(
         kept, and full ones are kept in the user's data folder.
     workers : int, optional
         Trainings side by side, one thread each; by default one for every processor.
+    device : str
+        Torch device of the trainings.
     progress : bool, optional
         Whether to show a bar; by default on a terminal only.
 
@@ -57,7 +61,12 @@ def claims(
     if workers is not None and workers < 1:
         raise InputError(f"`workers` must be at least 1; got {workers}.")
     chosen = [claim for claim in every if only is None or claim.id in only]
-    jobs: dict[str, Job] = {job.name: job for c in chosen if not c.obstacle(full) for job in c.trainings(full)}
+    if device != "cpu":
+        from validation.training import check_device
+
+        check_device(device)
+    asked = [job for c in chosen if not c.obstacle(full) for job in c.trainings(full)]
+    jobs: dict[str, Job] = {job.name: replace(job, device=device) for job in asked}
     kept = user_data_path("minimodels") / "trainings" if full and out is None else out
     found = execute(list(jobs.values()), out=kept, workers=workers or os.cpu_count() or 1, progress=progress)
     context = Context(full, *found)
