@@ -213,6 +213,8 @@ def choices(command: Any, rest: Sequence[str]) -> Choices:
         if not name.startswith("--"):
             raise InputError(f"did not expect {name!r}; parameters are given as in --N 8 --L 32.")
         found[name[2:].replace("-", "_")] = _number(value)
+    if len(words) % 2 and not words[-1].startswith("--"):
+        raise InputError(f"did not expect {words[-1]!r}; parameters are given as in --N 8 --L 32.")
     if len(words) % 2:
         raise InputError(f"{words[-1]!r} lacks a value; parameters are given as in --N 8 --L 32.")
     return found

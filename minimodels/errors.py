@@ -15,6 +15,7 @@ class RunFailed(RuntimeError):
 def unknown(kind: str, given: str, allowed: Iterable[str]) -> InputError:
     """Build the error for an unknown name, with the closest known one as a suggestion."""
     names = list(allowed)
-    close = get_close_matches(given, names, n=1, cutoff=0.5)
-    hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(names) or 'none'}."
+    folded = {name.casefold(): name for name in reversed(names)}
+    close = get_close_matches(given.casefold(), folded, n=1, cutoff=0.5)
+    hint = f"did you mean {folded[close[0]]!r}?" if close else f"known: {', '.join(names) or 'none'}."
     return InputError(f"unknown {kind} {given!r}; {hint}")

@@ -1,5 +1,6 @@
 """Figures of results: a run over time, a sweep over one or two parameters."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +35,8 @@ def check_figure(path: str | Path) -> Path:
         raise InputError(f"a figure ends in {', '.join(FORMATS)}; got {target.name!r}.")
     if not target.parent.is_dir():
         raise InputError(f"the folder {str(target.parent)!r} does not exist; make it or choose another figure path.")
+    if target.is_dir() or not os.access(target.parent, os.W_OK):
+        raise InputError(f"cannot write {str(target)!r}; choose another figure path.")
     return target
 
 

@@ -257,7 +257,7 @@ class Shards:
         """Read a part back; a damaged one is an InputError."""
         path = self.path(part)
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
                 values = {name: file[name] for name in file.files}
             if any(len(v) != part.stop - part.start for v in values.values()):
                 raise ValueError("wrong length")
