@@ -15,8 +15,28 @@ from minimodels.models import describe
 from tests.systems import double_well, logistic, lotka_volterra
 
 HERE = Path(__file__).parent.parent
-NAMES = """Constraint Event FixedPoint Flow GradientFlow InputError Map Parameter RunFailed State Status descend describe
-fixed_points load model models save simulate sweep""".split()
+NAMES = [
+    "Constraint",
+    "Event",
+    "FixedPoint",
+    "Flow",
+    "GradientFlow",
+    "InputError",
+    "Map",
+    "Parameter",
+    "RunFailed",
+    "State",
+    "Status",
+    "descend",
+    "describe",
+    "fixed_points",
+    "load",
+    "model",
+    "models",
+    "save",
+    "simulate",
+    "sweep",
+]
 
 
 def python(code: str) -> str:

@@ -36,10 +36,10 @@ def test_infinities_at_the_start_and_on_the_way() -> None:
 
 
 def test_a_run_that_comes_to_rest() -> None:
-    run = mm.simulate(double_well(), t_end=1e6, steady=1e-8)
+    run = mm.simulate(double_well(), t_end=1e6, steady=1e-4)
     assert int(run.status) == mm.Status.STEADY
     assert float(run.stop_time) < 100
-    assert float(run.x[-1]) == pytest.approx(1.0, abs=1e-7)  # what came to rest stays where it is
+    assert float(run.x[-1]) == pytest.approx(1.0, abs=1e-4)  # what came to rest stays where it is
     assert not run.x.isnull().any()
 
 

@@ -1,0 +1,212 @@
+"""The command line, in processes of its own as far as exit codes matter."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import minimodels as mm
+from minimodels import cli
+
+HERE = Path(__file__).parent.parent
+
+
+def minimodels(*words: str, cwd: Path = HERE) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "minimodels.cli", *words], capture_output=True, text=True, timeout=200, cwd=cwd,
+        env=os.environ | {"PYTHONPATH": str(HERE), "COLUMNS": "200"},
+    )  # fmt: skip
+
+
+def main(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    """Run a command in this process; return its exit status, output and errors."""
+    with pytest.raises(SystemExit) as end:
+        cli.main(list(words))
+    text = capsys.readouterr()
+    return int(end.value.code or 0), text.out, text.err
+
+
+RUN = ("nested_logit", "--attend", "labels", "--t-end", "200")
+
+
+def test_models(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = main(capsys, "models")
+    assert code == 0
+    assert "nested_logit" in out
+    assert "beta_1" in main(capsys, "models", "nested_logit")[1]
+
+
+def test_a_run_in_a_process_of_its_own_says_and_writes_what_the_library_computes(tmp_path: Path) -> None:
+    done = minimodels("simulate", *RUN, "--N", "8", "--L", "32", "--out", "run.nc", "--plot", "run.svg", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    expected = mm.simulate(mm.model("nested_logit", attend="labels"), t_end=200.0)
+    saved = mm.load(tmp_path / "run.nc")
+    assert saved.equals(expected)
+    assert f"{float(expected.escape_time):.6g}" in done.stdout
+    assert "<text" in (tmp_path / "run.svg").read_text()  # text stays text
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+    assert sorted(before) == ["run.nc", "run.svg"]
+    for words, name in ((("--out", "run.nc"), "run.nc"), (("--plot", "run.svg"), "run.svg")):
+        again = minimodels("simulate", *RUN, *words, cwd=tmp_path)
+        assert again.returncode == 2
+        assert again.stderr.count("\n") == 1
+        assert f"{name}' exists and is left as it is" in again.stderr
+        assert "Traceback" not in again.stderr
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+
+def test_options_reach_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--init", "alpha=0.2", "xi=0", "--rates", "xi=1/(L-1)", "--clamp", "beta_1=3:0:50", "--rtol", "1e-8")
+    code, _, errors = main(capsys, "simulate", *RUN, "--L", "20", *words, "--out", str(tmp_path / "run.nc"))
+    assert code == 0, errors
+    expected = mm.simulate(
+        mm.model("nested_logit", attend="labels", L=20), t_end=200.0, init={"alpha": 0.2, "xi": 0},
+        rates={"xi": "1/(L-1)"}, clamp={"beta_1": (3.0, 0.0, 50.0)}, rtol=1e-8,
+    )  # fmt: skip
+    assert mm.load(tmp_path / "run.nc").equals(expected)
+
+
+def test_descend(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "gd.nc"
+    words = ("nested_logit", "--attend", "labels", "--lr", "0.1", "--steps", "1000", "--out", str(out))
+    assert main(capsys, "descend", *words, "--plot", str(tmp_path / "gd.png"))[0] == 0
+    assert mm.load(out).equals(mm.descend(mm.model("nested_logit", attend="labels"), lr=0.1, steps=1000))
+    assert (tmp_path / "gd.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("axes", [("N=4,8",), ("N=4:8:3", "L=log:16:64:5")])
+def test_sweep(axes: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, figure = tmp_path / "grid.nc", tmp_path / "grid.pdf"
+    code, said, errors = main(capsys, "sweep", *RUN, "--axis", *axes, "--out", str(out), "--plot", str(figure))
+    assert code == 0, errors
+    values = {"N": [4, 8]} if len(axes) == 1 else {"N": [4, 6, 8], "L": np.geomspace(16, 64, 5)}
+    assert mm.load(out).equals(mm.sweep(mm.model("nested_logit", attend="labels"), values, t_end=200.0))
+    assert figure.read_bytes().startswith(b"%PDF")
+    assert "SUCCESS" in said
+
+
+def test_derive_and_predict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = main(capsys, "derive", "nested_logit", "--format", "latex", "--out", str(tmp_path / "d.tex"))
+    assert code == 0
+    assert out == ""
+    assert "\\beta_{1}" in (tmp_path / "d.tex").read_text()
+    code, out, errors = main(capsys, "predict", "nested_logit", "--attend", "labels", "--N", "8", "--L", "8")
+    assert code == 0, errors
+    assert "0.0121528" in out
+
+
+BAD = [
+    (("simulate", "nested_logits"), "did you mean 'nested_logit'"),
+    (("simulat", "nested_logit"), "did you mean 'simulate'"),
+    (("simulate", "nested_logit", "--K", "3"), "unknown"),
+    (("simulate", "nested_logit", "--attent", "all"), "did you mean 'attend'"),
+    (("simulate", "nested_logit", "--tend", "5"), "did you mean 't-end'"),
+    (("simulate", "nested_logit", "--N", "0.5"), "`N` must lie in"),
+    (("simulate", "nested_logit", "--N", "many"), "must be a number"),
+    (("simulate", "nested_logit", "--N", "8", "--L", "4"), "`L` must be at least N/B"),
+    (("simulate", "nested_logit", "--N"), "lacks a value"),
+    (("simulate", "nested_logit", "8"), "did not expect"),
+    (("simulate", "nested_logit", "--init", "alpha=nan"), "must be finite"),
+    (("simulate", "nested_logit", "--init", "alpha=x"), "takes a number"),
+    (("simulate", "nested_logit", "--init", "alpha"), "name=value"),
+    (("simulate", "nested_logit", "--clamp", "gamma=1"), "unknown state"),
+    (("simulate", "nested_logit", "--rates", "xi=1/q"), "unknown symbol"),
+    (("simulate", "nested_logit", "--t-end", "0"), "`t_end` must be positive"),
+    (("simulate", "nested_logit", "--t-end", "-5"), "`t_end` must be positive"),
+    (("simulate", "nested_logit", "--t-end", "nan"), "must be finite"),
+    (("simulate", "nested_logit", "--out", "missing/run.nc"), "does not exist"),
+    (("simulate", "nested_logit", "--out", "run.csv"), "ends in .nc"),
+    (("simulate", "nested_logit", "--plot", "run.gif"), "a figure ends in"),
+    (("simulate", "nested_logit", "--plot", "missing/run.png"), "does not exist"),
+    (("descend", "nested_logit", "--steps", "0"), "positive whole number"),
+    (("sweep", "nested_logit"), "at least one axis"),
+    (("sweep", "nested_logit", "--axis", "N="), "non-empty"),
+    (("sweep", "nested_logit", "--axis", "N=4:8"), "--axis takes"),
+    (("sweep", "nested_logit", "--axis", "K=4,8"), "unknown sweep axis 'K'"),
+    (("sweep", "nested_logit", "--axis", "N=4", "--keep", "escape"), "did you mean 'escape_time'"),
+    (("derive", "nested_logits"), "did you mean 'nested_logit'"),
+    (("predict", "nested_logit", "--N", "0"), "`N` must lie in"),
+    (("models", "logit"), "unknown model"),
+]
+
+
+@pytest.mark.parametrize(("words", "sentence"), BAD, ids=lambda v: " ".join(v) if isinstance(v, tuple) else "")
+def test_bad_input_is_one_sentence_and_status_2(
+    words: tuple[str, ...], sentence: str, capsys: pytest.CaptureFixture[str], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    code, out, errors = main(capsys, *words)
+    assert code == 2
+    assert sentence in errors
+    assert errors.count("\n") == 1
+    assert out == ""
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_process_ends_with_status_2_and_no_traceback() -> None:
+    done = minimodels("simulate", "nested_logits")
+    assert done.returncode == 2
+    assert done.stderr == "minimodels: unknown model 'nested_logits'; did you mean 'nested_logit'?\n"
+
+
+def test_an_unwritable_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "run.nc").mkdir()
+    code, _, errors = main(capsys, "simulate", *RUN, "--out", str(tmp_path / "run.nc"), "--overwrite")
+    assert code == 2
+    assert "cannot write" in errors
+    (tmp_path / "plot.png").mkdir()
+    code, _, errors = main(capsys, "simulate", *RUN, "--plot", str(tmp_path / "plot.png"), "--overwrite")
+    assert code == 2, errors
+    assert "cannot write" in errors
+    if os.getuid():
+        tmp_path.chmod(0o500)
+        assert main(capsys, "simulate", *RUN, "--out", str(tmp_path / "x.nc"))[0] == 2
+
+
+def test_a_failed_run_ends_with_status_1(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, errors = main(capsys, "simulate", *RUN, "--rates", "xi=1e300")
+    assert code == 1
+    assert "used up `max_steps`" in errors
+    assert errors.count("\n") == 1
+
+
+def test_ctrl_c_on_a_sweep_says_how_to_go_on(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "minimodels.cli", "sweep", "nested_logit", "--attend", "labels", "--axis", "N=2:16:3000",
+         "L=16:100:1000", "--out", "grid.nc"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(HERE)},
+    )  # fmt: skip
+    shards = tmp_path / "grid.nc.shards"
+    for _ in range(1200):
+        if len(list(shards.glob("*.npz"))) >= 2:
+            break
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "takes it up where" in errors
+    assert "Traceback" not in errors
+    assert len(list(shards.glob("*.npz"))) >= 2
+    assert not (tmp_path / "grid.nc").exists()
+
+
+def test_damaged_shards_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "grid.nc.shards").mkdir()
+    code, _, errors = main(capsys, "sweep", *RUN, "--axis", "N=4,8", "--out", str(tmp_path / "grid.nc"))
+    assert code == 2
+    assert "parts of another sweep" in errors
+
+
+def test_help_lists_the_commands() -> None:
+    done = minimodels("--help")
+    assert done.returncode == 0
+    for name in ("models", "simulate", "descend", "sweep", "derive", "predict", "validate", "warmup"):
+        assert name in done.stdout
