@@ -23,7 +23,7 @@ def test_too_many_steps() -> None:
     assert int(run.status) == mm.Status.MAX_STEPS
     assert int(run.steps) == 50
     assert 0 < float(run.stop_time) < 1000
-    with pytest.raises(mm.RunFailed, match="max_steps.*rodas4"):
+    with pytest.raises(mm.RunFailed, match=r"max_steps.*rodas4"):
         mm.simulate(lotka_volterra(), t_end=1000.0, max_steps=50)
 
 
