@@ -1,7 +1,7 @@
 """From a model and a user's options to arrays the engine integrates, and back to named results."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import pairwise
 from types import ModuleType
@@ -71,13 +71,18 @@ class Problem:
 
     def kernel(self, kind: str | None = None) -> ModuleType:
         """Return the compiled module that integrates (or the one of another kind)."""
-        # events and observables do not enter the other kernels: leave them out of their hash
-        field = self.field
-        if kind is None:
-            trimmed = Field(**{**vars(field), "observables": ()})
-            return cache.load(trimmed, self.method)
-        trimmed = Field(**{**vars(field), "events": (), "observables": field.observables if kind == "observe" else ()})
-        return cache.load(trimmed, kind)
+        kind = kind or self.method
+        if kind not in self._modules:
+            # what does not enter a kernel stays out of its hash
+            unused: dict[str, Any] = {"observables": ()} if kind == self.method else {"events": ()}
+            if kind == "linearise":
+                unused["observables"] = ()
+            self._modules[kind] = cache.load(replace(self.field, **unused), kind)
+        return self._modules[kind]
+
+    @cached_property
+    def _modules(self) -> dict[str, ModuleType]:
+        return {}
 
     def points(self, given: Mapping[str, ArrayLike], count: int) -> tuple[Floats, Floats, NDArray[np.int8]]:
         """Return initial states (P, n), parameters and rates (P, m), and statuses, for ``count`` points."""
