@@ -4,6 +4,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 FORMAT = "minimodels 1"
 
 
+@cache
 def versions() -> str:
     """Return the versions a result depends on, as JSON."""
     from importlib.metadata import version

@@ -55,6 +55,7 @@ def engine_fingerprint() -> str:
     return digest.hexdigest()
 
 
+@lru_cache(maxsize=1024)
 def fingerprint(field: Field, kind: str) -> str:
     """Return the hash that names the kernel of a field."""
     return hashlib.sha256(f"{engine_fingerprint()} {kind} {field!r}".encode()).hexdigest()[:32]

@@ -66,7 +66,7 @@ HEADER = "from numpy import isfinite, nan, zeros\n"
 # Long dependent chains leave the processor waiting: short loops over independent lanes overlap. The limit is in
 # arithmetic operations, an exponential counting as COST; large models get fewer and longer loops, for every loop
 # costs compile time.
-SEGMENT = 30
+SEGMENT = 45
 MAX_SEGMENTS = 15
 COST = {"exp_": 20, "log_": 25, "log1p_": 30, "/": 6}
 

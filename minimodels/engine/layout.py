@@ -6,7 +6,7 @@ blocks of arithmetic over the lanes.
 
 from collections.abc import Iterable
 
-LANES = 32
+LANES = 64
 
 
 class Layout:

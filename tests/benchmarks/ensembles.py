@@ -158,7 +158,7 @@ def growth(sizes: list[int]) -> None:
     for count in sizes:
         side = round(count**0.5)
         axes = {"N": np.linspace(2, 16, side), "L": np.linspace(16, 128, count // side)}
-        rounds = 3 if count <= 100_000 else 1
+        rounds = 5 if count <= 100_000 else 2
         seconds = best({"sweep": lambda axes=axes: mm.sweep(model, axes, t_end=T_END, progress=False)}, rounds)["sweep"]
         grid = side * (count // side)
         per_point.append(1e6 * seconds / grid)
@@ -211,7 +211,7 @@ def main() -> None:
 
     pin(cpus)
     if len(cpus) > 1:
-        both = best({str(k): lambda k=k: ours(problem_, given, k) for k in (1, 2)}, rounds)
+        both = best({str(k): lambda k=k: ours(problem_, given, k) for k in (1, 2)}, 4 * rounds)
         print(f"two threads against one: {both['1'] / both['2']:.2f} times (asked: 1.7)")
     growth([1_000] if options.smoke else [10_000, 100_000, 1_000_000])
 
