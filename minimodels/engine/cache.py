@@ -15,7 +15,6 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import sympy as sp
 
@@ -96,12 +95,3 @@ def write(path: Path, text: str) -> None:
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)
     os.replace(temporary, path)
-
-
-def is_cached(field: Field, kind: str) -> bool:
-    """Tell whether a kernel is already on disk (its module; the machine code may be of another processor)."""
-    name = f"minimodels_kernel_{fingerprint(field, kind)}"
-    return any(Path(folder() / "__pycache__").glob(f"{name}*.nbc"))
-
-
-Kernel = Callable[..., Any]
