@@ -30,24 +30,29 @@ def versions() -> str:
     return json.dumps({"minimodels": __version__} | {name: version(name) for name in names})
 
 
+FIXED_MEANINGS: dict[str, dict[str, Any]] = {
+    "time": {"long_name": "time", "units": "learning rate x steps"},
+    "status": {
+        "flag_values": np.array([int(s) for s in Status], dtype=np.int8),
+        "flag_meanings": " ".join(s.name for s in Status),
+    },
+}
+
+
 def dataset(
     model: Model, coords: Mapping[str, Any], data: Mapping[str, tuple[tuple[str, ...], Any]], **attrs: Any
 ) -> "xr.Dataset":
     """Build a result: variables with their dimensions, the model's statement and the settings as attributes."""
     import xarray as xr
 
-    ds = xr.Dataset({k: (dims, values) for k, (dims, values) in data.items()}, coords=dict(coords))
-    for name in ds.variables:
-        meaning = model.state_info.get(str(name)) or model.parameters.get(str(name))
-        if meaning is not None and meaning.meaning:
-            ds[name].attrs["long_name"] = meaning.meaning
-    if "time" in ds.coords:
-        ds["time"].attrs |= {"long_name": "time", "units": "learning rate x steps"}
-    if "status" in ds:
-        ds["status"].attrs |= {
-            "flag_values": np.array([int(s) for s in Status], dtype=np.int8),
-            "flag_meanings": " ".join(s.name for s in Status),
-        }
+    def described(name: str, dims: tuple[str, ...], values: Any) -> tuple[tuple[str, ...], Any, dict[str, Any]]:
+        about = model.state_info.get(name) or model.parameters.get(name)
+        meaning = {"long_name": about.meaning} if about is not None and about.meaning else {}
+        return dims, values, meaning | FIXED_MEANINGS.get(name, {})
+
+    ds = xr.Dataset(
+        {k: described(k, *v) for k, v in data.items()}, coords={k: described(k, (k,), v) for k, v in coords.items()}
+    )
     ds.attrs = {
         "format": FORMAT,
         "model": model.name,

@@ -134,7 +134,7 @@ def sweep(
             results[name][part] = array
         bar.update(part.stop - part.start)
 
-    size = min(CHUNK, -(-total // 10)) if shards is None else SHARD
+    size = min(CHUNK, -(-total // 6)) if shards is None else SHARD
     parts = [slice(a, min(a + size, total)) for a in range(0, total, size)]
     if shards is not None:
         done = {part.start for part in parts if shards.has(part)}

@@ -201,13 +201,13 @@ def control(layout: Layout, method: Method, error: list[str], directions: list[i
     if method.adaptive:
         scaled = " + ".join(f"(({e})/(atol + rtol*max_(abs({y[i]}), abs({yn[i]}))))**2" for i, e in enumerate(error))
         lines += [
-            f"err = math.sqrt(({scaled})/{float(n)})",
+            f"err = ({scaled})/{float(n)}",  # the square: its logarithm is halved
             "ok = 1.0 if err <= 1.0 else 0.0",
-            "size = log_(min_(max_(err, 1e-4), 1e30))",
+            "size = 0.5*log_(min_(max_(err, 1e-8), 1e60))",
             f"power = -{method.exponent!r}*size + {method.beta!r}*{row('ERR_LOG')}",
             f"change = 0.9*exp_(power if ok > 0.0 else -{method.order_power!r}*size)",
             f"change = min_(change, 1.0 if {row('HELD')} > 0.0 else 10.0)",
-            "change = change if err < 1e30 else 0.1",
+            "change = change if err < 1e60 else 0.1",
             f"{row('H')} = h*max_(change, 0.2 if ok > 0.0 else 0.1)",
             f"{row('ERR_LOG')} = size if ok > 0.0 else {row('ERR_LOG')}",
         ]

@@ -32,12 +32,11 @@ def exp_(x):  # type: ignore[no-untyped-def]
         2.4801521295954376e-05 + 2.7557268459997064e-06 * r
     ) * r2
     q = a + (b + (2.7620088445409746e-07 + 2.510038549551032e-08 * r) * r4) * r4
-    k = np.float64(shifted).view(np.int64) - (MAGIC_BITS + 1)
+    k = np.float64(shifted).view(np.int64) - MAGIC_BITS
     p = 1.0 + (r + r2 * q)
-    y = 2.0 * np.int64(np.float64(p).view(np.int64) + (k << 52)).view(np.float64)
-    y = math.inf if x > 709.782712893384 else y
-    y = 0.0 if x < -707.5 else y
-    return x if x != x else y
+    # a power of two times a float: nan stays nan, and what exceeds the range becomes inf
+    y = (2.0 * p) * np.int64((k + 1022) << 52).view(np.float64)
+    return 0.0 if x < -707.5 else y
 
 
 @njit(**SCALAR)

@@ -93,8 +93,10 @@ def stable(expr: sp.Expr) -> sp.Expr:
     if expr.is_Atom:
         return expr
     if isinstance(expr, sp.exp) and isinstance(-expr.args[0], LogSumExp):
-        top, terms = shifted(tuple(stable(a) for a in (-expr.args[0]).args))
-        return sp.exp(-top) * Inverse(sp.Add(*terms))
+        pairs = tuple(stable(a) for a in (-expr.args[0]).args)
+        top, terms = shifted(pairs)
+        ones = [t for t, w, a in zip(terms, pairs[::2], pairs[1::2], strict=True) if w == 1 and a == 0]
+        return (ones[0] if ones else sp.exp(-top)) * Inverse(sp.Add(*terms))
     args = tuple(stable(a) for a in expr.args)
     if isinstance(expr, sigmoid):
         (x,) = args
@@ -115,11 +117,24 @@ def stable(expr: sp.Expr) -> sp.Expr:
 @lru_cache(maxsize=10_000)
 def shifted(args: tuple[sp.Expr, ...]) -> tuple[sp.Expr, list[sp.Expr]]:
     """Return the largest exponent of positive weight, and every term divided by its exponential."""
-    pairs = list(zip(args[::2], args[1::2], strict=True))
-    top = Largest(*(a if w.is_positive else Positive(w, a, -sp.oo) for w, a in pairs))
-    return top, [
-        w * sp.exp(a - top) if w.is_positive else Positive(w, w * sp.exp(a - top), sp.Integer(0)) for w, a in pairs
-    ]
+    weights = args[::2]
+    logits = [a if w.is_positive else Positive(w, a, -sp.oo) for w, a in zip(weights, args[1::2], strict=True)]
+    top = Largest(*logits)
+    return top, [w * e for w, e in zip(weights, decays(logits, top), strict=True)]
+
+
+def decays(logits: Sequence[sp.Expr], top: sp.Expr) -> list[sp.Expr]:
+    """Return exp(a - top) of every logit; up to three logits share one exponential less, for one of them is the top."""
+    one = sp.Integer(1)
+    if len(logits) == 2:
+        lead = logits[0] - logits[1]
+        small = sp.exp(-sp.Abs(lead))
+        return [Select(lead, one, small), Select(lead, small, one)]
+    if len(logits) == 3:
+        x, y, z = (a - top for a in logits)
+        first, second = sp.exp(Select(x, y, x)), sp.exp(Select(z, y, z))
+        return [Select(x, one, first), Select(y, one, Select(x, first, second)), Select(z, one, second)]
+    return [sp.exp(a - top) for a in logits]
 
 
 def program(lets: Sequence[Assignment], outputs: Sequence[sp.Expr], parameters: Iterable[sp.Symbol]) -> Program:
