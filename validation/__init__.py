@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from minimodels.sequences import ItemLabelTask
     from validation import report
+    from validation.attention import attention_maps
+    from validation.checkpoint import load_parameters
     from validation.comparison import compare, fit_clock
+    from validation.evaluation import evaluate
     from validation.ledger import Outcome
     from validation.network import AttentionOnly
     from validation.optimisers import SGD, Adam
@@ -18,7 +21,10 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "minimodels.sequences": ("ItemLabelTask",),
+    "validation.attention": ("attention_maps",),
+    "validation.checkpoint": ("load_parameters",),
     "validation.comparison": ("compare", "fit_clock"),
+    "validation.evaluation": ("evaluate",),
     "validation.ledger": ("Outcome",),
     "validation.network": ("AttentionOnly",),
     "validation.optimisers": ("SGD", "Adam"),
@@ -33,9 +39,12 @@ __all__ = [
     "AttentionOnly",
     "ItemLabelTask",
     "Outcome",
+    "attention_maps",
     "claims",
     "compare",
+    "evaluate",
     "fit_clock",
+    "load_parameters",
     "report",
     "train",
 ]

@@ -1,7 +1,8 @@
 """A training run on disk: `state-<step>.safetensors` and `checkpoint.json`, which names it and is written last.
 
 The JSON file is replaced by an atomic rename once the tensors are safely written, so that a folder always holds one
-whole checkpoint, whenever the process was killed.
+whole checkpoint, whenever the process was killed. Beside it are snapshots, the parameters after some of the steps:
+`snapshot-<step>.safetensors`, each with a digest of its tensors.
 """
 
 import hashlib
@@ -10,7 +11,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, save
 from torch import Tensor
 
@@ -42,20 +43,7 @@ class Folder:
                         f"{str(self.path)!r} holds {item.name!r} but no checkpoint: choose an empty or new folder."
                     )
             return None
-        try:
-            head = json.loads(self.json.read_text(encoding="utf-8"))
-            if head["format"] != FORMAT:
-                raise ValueError
-            step, settings, name, digest = int(head["step"]), dict(head["settings"]), head["state"], head["sha256"]
-            data = (self.path / Path(name).name).read_bytes()
-            if hashlib.sha256(data).hexdigest() != digest:
-                raise ValueError
-            tensors = load(data)
-        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-            raise InputError(
-                f"the checkpoint in {str(self.path)!r} is damaged or not one of a training run: "
-                "move it away or choose another folder."
-            ) from error
+        step, settings, tensors = _read_checkpoint(self.path)
         self._compare(settings)
         return step, tensors
 
@@ -88,6 +76,93 @@ class Folder:
         for old in self.path.glob("state-*.safetensors"):
             if old.name != name:
                 old.unlink()
+
+    def write_snapshot(self, step: int, parameters: dict[str, Tensor]) -> None:
+        """Keep the parameters after `step` steps."""
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in parameters.items()}
+        write_atomic(_snapshot(self.path, step), save(tensors, {"sha256": _digest(tensors)}))
+
+
+def snapshot_steps(folder: Path) -> list[int]:
+    """Return the steps that a folder has snapshots of."""
+    names = (path.name.removeprefix("snapshot-").removesuffix(".safetensors") for path in folder.glob("snapshot-*"))
+    return sorted(int(name) for name in names if name.isdecimal())
+
+
+def load_parameters(folder: str | os.PathLike[str], step: int | None = None) -> dict[str, Tensor]:
+    """Read the parameters that `train` left in its folder `out`.
+
+    Parameters
+    ----------
+    folder : path
+        The folder.
+    step : int, optional
+        Number of updates made: that of a snapshot (option `snapshots` of `train`) or of the checkpoint, which is the
+        default.
+
+    Returns
+    -------
+    dict of str to Tensor
+        Q1, K1, ..., S on the CPU, those of every seed side by side along the first axis.
+
+    Raises
+    ------
+    InputError
+        If there are none of this step, or the file is damaged.
+    """
+    path = Path(folder)
+    known = snapshot_steps(path) if path.is_dir() else []
+    if step is not None and step in known:
+        return _read_snapshot(_snapshot(path, step))
+    if not (path / "checkpoint.json").exists():
+        raise InputError(f"{str(path)!r} holds no training run: give the folder that `out` of `train` named.")
+    there, _, tensors = _read_checkpoint(path)
+    if step is not None and step != there:
+        steps = ", ".join(map(str, sorted({*known, there})))
+        raise InputError(f"{str(path)!r} holds no parameters of step {step!r}: it has those of {steps}.")
+    return {name.removeprefix("parameter."): t for name, t in tensors.items() if name.startswith("parameter.")}
+
+
+def _snapshot(folder: Path, step: int) -> Path:
+    return folder / f"snapshot-{step:09d}.safetensors"
+
+
+def _read_snapshot(path: Path) -> dict[str, Tensor]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, not a dict
+            if (file.metadata() or {}).get("sha256") != _digest(tensors):
+                raise ValueError
+    except (OSError, ValueError, SafetensorError) as error:
+        raise InputError(
+            f"the snapshot {path.name!r} in {str(path.parent)!r} is damaged: remove it and train again, or use another."
+        ) from error
+    return tensors
+
+
+def _digest(tensors: dict[str, Tensor]) -> str:
+    total = hashlib.sha256()
+    for name in sorted(tensors):
+        total.update(name.encode() + tensors[name].numpy().tobytes())
+    return total.hexdigest()
+
+
+def _read_checkpoint(folder: Path) -> tuple[int, dict[str, Any], dict[str, Tensor]]:
+    """Return step, settings and tensors."""
+    try:
+        head = json.loads((folder / "checkpoint.json").read_text(encoding="utf-8"))
+        if head["format"] != FORMAT:
+            raise ValueError
+        step, settings, name, digest = int(head["step"]), dict(head["settings"]), head["state"], head["sha256"]
+        data = (folder / Path(name).name).read_bytes()
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise ValueError
+        return step, settings, load(data)
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise InputError(
+            f"the checkpoint in {str(folder)!r} is damaged or not one of a training run: "
+            "move it away or choose another folder."
+        ) from error
 
 
 def write_atomic(path: Path, data: bytes) -> None:

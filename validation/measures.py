@@ -1,17 +1,22 @@
 """Progress measures of a trained network, named as in the paper (positions counted from 1, label k at 2k).
 
-========  =================================================================================================
-ILA1      mean over k of p1[2k, 2k-1]: a label's attention to its item, layer 1
-TILA2     p2[n, .] summed over the slots that show the correct label, layer 2
-TLA2      sum over k of p2[n, 2k]: target to labels, layer 2
-CLA       softmax mass on the labels that occur in the context
-correct   softmax probability of the correct label
-accuracy  share of sequences whose largest logit, of all L, is the correct label
-loss      mean of -log(correct)
-========  =================================================================================================
+==================  =======================================================================================
+ILA1                mean over k of p1[2k, 2k-1]: a label's attention to its item, layer 1
+TILA2               p2[n, .] summed over the slots that show the correct label, layer 2
+TLA2                sum over k of p2[n, 2k]: target to labels, layer 2
+CLA                 softmax mass on the labels that occur in the context
+CLA_argmax          share of sequences whose largest logit is a label that occurs in the context
+match_attention     p2[n, .] summed over the items of the target's class
+induction_strength  mean p2[n, .] on the correct labels minus mean on the other labels
+correct             softmax probability of the correct label
+accuracy            share of sequences whose largest logit, of all L, is the correct label
+loss                mean of -log(correct)
+==================  =======================================================================================
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,36 +24,62 @@ from torch import Tensor
 from minimodels.sequences import ItemLabelTask, Sequences
 from validation.network import AttentionOnly, Parameters
 
-NAMES = ("loss", "ILA1", "TILA2", "TLA2", "CLA", "correct", "accuracy")
+NAMES = (
+    *("loss", "ILA1", "TILA2", "TLA2", "CLA", "CLA_argmax"),
+    *("match_attention", "induction_strength", "correct", "accuracy"),
+)
 
 
-def to_tensors(task: ItemLabelTask, batches: Sequence[Sequences], device: str) -> tuple[Tensor, Tensor]:
-    """Tokens (S, n, T, d) and targets (S, n) of one batch for every seed."""
-    tokens = torch.stack([torch.from_numpy(b.tokens(task.positions)) for b in batches])
-    return tokens.to(device), torch.stack([torch.from_numpy(b.target) for b in batches]).to(device)
+@dataclass(frozen=True)
+class Batch:
+    """Sequences of every seed: `tokens` (S, n, T, d), `target` (S, n), `labels` and `matches` (S, n, N)."""
+
+    tokens: Tensor
+    target: Tensor
+    labels: Tensor
+    matches: Tensor
+
+    @classmethod
+    def of(cls, task: ItemLabelTask, sequences: Sequence[Sequences], device: str | torch.device = "cpu") -> "Batch":
+        """One batch for every seed, side by side."""
+
+        def together(arrays: list[Any]) -> Tensor:
+            tensors = [torch.from_numpy(array) for array in arrays]
+            return (tensors[0][None] if len(tensors) == 1 else torch.stack(tensors)).to(device)
+
+        return cls(
+            together([s.tokens(task.positions) for s in sequences]),
+            together([s.target for s in sequences]),
+            together([s.labels for s in sequences]),
+            together([s.matches for s in sequences]),
+        )
 
 
 @torch.no_grad()
 def measures(
-    network: AttentionOnly, parameters: Parameters, task: ItemLabelTask, batches: Sequence[Sequences]
+    network: AttentionOnly, parameters: Parameters, batch: Batch, fixed: Mapping[str, Tensor] | None = None
 ) -> dict[str, Tensor]:
-    """Every measure of the table above, one value for each seed (S,)."""
-    device = str(parameters["S"].device)
-    tokens, target = to_tensors(task, batches, device)
-    logits, p1, p2 = network.forward(parameters, tokens)
-    labels = torch.stack([torch.from_numpy(b.labels) for b in batches]).to(device)
-    correct_slots = labels == target[..., None]
+    """Every measure of the table above, one value for each seed (S,); `fixed` as in `AttentionOnly.attend`."""
+    logits, p1, p2 = network.forward(parameters, batch.tokens, fixed)
+    correct_slots = batch.labels == batch.target[..., None]
     log_p = torch.log_softmax(logits, dim=-1)
-    in_context = torch.zeros_like(log_p).scatter_(-1, labels, 1.0)
-    to_labels = p2[:, :, 1::2]
-    chosen = log_p.gather(-1, target[..., None])[..., 0]
+    in_context = torch.zeros_like(log_p).scatter_(-1, batch.labels, 1.0)
+    to_labels, to_items = p2[:, :, 1::2], p2[:, :, :-1:2]
+    to_correct = (to_labels * correct_slots).sum(-1)
+    number = correct_slots.sum(-1)
+    others = (correct_slots.shape[-1] - number).clamp(min=1)
+    chosen = log_p.gather(-1, batch.target[..., None])[..., 0]
+    guess = logits.argmax(-1, keepdim=True)
     each = {
         "loss": -chosen,
         "ILA1": p1[:, :, 1::2, 0:-1:2].diagonal(dim1=-2, dim2=-1).mean(-1),
-        "TILA2": (to_labels * correct_slots).sum(-1),
+        "TILA2": to_correct,
         "TLA2": to_labels.sum(-1),
         "CLA": (log_p.exp() * in_context).sum(-1),
+        "CLA_argmax": in_context.gather(-1, guess)[..., 0],
+        "match_attention": (to_items * batch.matches).sum(-1),
+        "induction_strength": to_correct / number.clamp(min=1) - (to_labels.sum(-1) - to_correct) / others,
         "correct": chosen.exp(),
-        "accuracy": (logits.argmax(-1) == target).to(logits.dtype),
+        "accuracy": (guess[..., 0] == batch.target).to(logits.dtype),
     }
-    return {name: values.mean(-1) for name, values in each.items()}
+    return {name: each[name].mean(-1) for name in NAMES}

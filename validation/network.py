@@ -14,9 +14,14 @@ Only :math:`w_n` is needed, so layer 2 has one query :math:`k = K_2^\top Q_2 v_n
 :math:`k\cdot v_j = k\cdot u_j + \sum_l p^1_{jl}\,(V_1^\top k)\cdot u_l`, and
 :math:`\sum_j p^2_j v_j = \sum_j p^2_j u_j + V_1\sum_l (\sum_j p^2_j p^1_{jl}) u_l`: no buffer
 :math:`\sum_l p^1_{jl}u_l` is ever formed, and the only product over all tokens is :math:`(Q_1^\top K_1)^\top u_i`.
+
+Either pattern may be given instead of learnt (`validation.attention`): everything after it is computed from the pattern
+that is given.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -30,19 +35,35 @@ Parameters = dict[str, Tensor]
 _INITIAL = 4  # stream of a seed, after those of minimodels.sequences
 
 
+class Attended(NamedTuple):
+    """What the two heads do for the last token.
+
+    `stream` (S, n, d): the token after layer 1; `written` (S, n, d): what head 2 adds to it; `p1` (S, n, T, T);
+    `p2` (S, n, T): the last row of layer 2.
+    """
+
+    stream: Tensor
+    written: Tensor
+    p1: Tensor
+    p2: Tensor
+
+
 @dataclass(frozen=True)
 class AttentionOnly:
     """Two attention layers of one head, then `layers` ReLU layers with one scalar bias each, then the read-out.
 
-    Width d = 2 N_max + 1 + D follows from the task. Initialisation (author's program): Q, K, V entries N(0, 1/D);
-    W entries N(0, 2/d); b and S entries N(0, 1/d).
+    Width d = 2 N_max + 1 + D follows from the task. Initialisation (author's program): Q, K, V entries N(0, 1/D),
+    here times `scale`; W entries N(0, 2/d); b and S entries N(0, 1/d).
     """
 
     layers: int = 3
+    scale: float = 1.0
 
     def __post_init__(self) -> None:
         if isinstance(self.layers, bool) or not isinstance(self.layers, int) or self.layers < 0:
             raise InputError(f"`layers` must be a whole number, 0 or more; got {self.layers!r}: the paper has 3.")
+        if isinstance(self.scale, bool) or not isinstance(self.scale, int | float) or not 0 < self.scale < np.inf:
+            raise InputError(f"`scale` must be finite and positive; got {self.scale!r}: the paper's network has 1.")
 
     def initial(self, task: ItemLabelTask, seed: int) -> dict[str, np.ndarray]:
         """Fresh parameters of one seed."""
@@ -53,7 +74,7 @@ class AttentionOnly:
         def gaussian(variance: float, *shape: int) -> np.ndarray:
             return (rng.standard_normal(shape) * np.sqrt(variance)).astype(np.float32)
 
-        out = {f"{name}{layer}": gaussian(1 / task.D, d, d) for layer in (1, 2) for name in "QKV"}
+        out = {f"{name}{layer}": gaussian(self.scale**2 / task.D, d, d) for layer in (1, 2) for name in "QKV"}
         for layer in range(1, self.layers + 1):
             out[f"W{layer}"] = gaussian(2 / d, d, d)
             out[f"b{layer}"] = gaussian(1 / d, 1)
@@ -64,30 +85,51 @@ class AttentionOnly:
         each = [self.initial(task, seed) for seed in seeds]
         return {name: torch.from_numpy(np.stack([p[name] for p in each])).to(device) for name in each[0]}
 
-    def forward(self, parameters: Parameters, u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits (S, n, L) of the last token, p1 (S, n, T, T) and the last row of p2 (S, n, T), for u (S, n, T, d)."""
-        P = parameters
+    def attend(self, parameters: Parameters, u: Tensor, fixed: Mapping[str, Tensor] | None = None) -> Attended:
+        """What both heads do for tokens u (S, n, T, d), with the patterns in `fixed`: p1 (T, T) or (S, n, T, T), p2
+        (S, n, T), and `written` (S, n, d) for all that head 2 adds.
+        """
+        P, given = parameters, fixed or {}
         seeds, n, T, d = u.shape
         flat = u.reshape(seeds * n, T, d)
-        query = torch.bmm(u.reshape(seeds, n * T, d), torch.bmm(P["Q1"].mT, P["K1"]))
-        mask = torch.full((T, T), -torch.inf, dtype=u.dtype, device=u.device).triu(1)
-        p1 = torch.softmax(torch.baddbmm(mask, query.view(seeds * n, T, d), flat.mT), dim=-1)
+        if "p1" in given:  # a1[k, i] = p1[i, k]: the sum over keys is then along rows, which softmax does faster
+            a1 = given["p1"].to(u.dtype).expand(seeds, n, T, T).reshape(seeds * n, T, T).mT
+        else:
+            query = torch.bmm(u.reshape(seeds, n * T, d), torch.bmm(P["Q1"].mT, P["K1"])).view(seeds * n, T, d)
+            mask = torch.full((T, T), -torch.inf, dtype=u.dtype, device=u.device).tril(-1)
+            a1 = torch.softmax(torch.baddbmm(mask, flat, query.mT), dim=1)
 
         def seen(weights: Tensor) -> Tensor:  # (S n, k, T) -> k tensors (S, n, d)
             return torch.bmm(weights, flat).view(seeds, n, -1, d)
 
-        v = torch.baddbmm(u[:, :, -1], seen(p1[:, -1:])[:, :, 0], P["V1"].mT)
-        k = torch.bmm(torch.bmm(v, P["Q2"].mT), P["K2"])
-        both = torch.stack([k, torch.bmm(k, P["V1"])], dim=-1).view(seeds * n, d, 2)
-        direct, buffered = torch.bmm(flat, both).split(1, dim=-1)
-        p2 = torch.softmax(torch.baddbmm(direct, p1, buffered), dim=1).mT  # (S n, 1, T)
-        mixed = seen(torch.cat([p2, torch.bmm(p2, p1)], dim=1))
-        h = torch.baddbmm(v, torch.baddbmm(mixed[:, :, 0], mixed[:, :, 1], P["V1"].mT), P["V2"].mT)
+        v = torch.baddbmm(u[:, :, -1], seen(a1[:, :, -1:].mT)[:, :, 0], P["V1"].mT)
+        if "p2" in given:
+            p2 = given["p2"].to(u.dtype).reshape(seeds * n, 1, T)
+        else:
+            k = torch.bmm(torch.bmm(v, P["Q2"].mT), P["K2"])
+            both = torch.stack([k, torch.bmm(k, P["V1"])], dim=-1).view(seeds * n, d, 2)
+            direct, buffered = torch.bmm(flat, both).split(1, dim=-1)
+            p2 = torch.softmax(torch.baddbmm(direct, a1.mT, buffered), dim=1).mT
+        if "written" in given:
+            written = given["written"].to(u.dtype)
+        else:
+            mixed = seen(torch.cat([p2, torch.bmm(p2, a1.mT)], dim=1))
+            written = torch.bmm(torch.baddbmm(mixed[:, :, 0], mixed[:, :, 1], P["V1"].mT), P["V2"].mT)
+        return Attended(v, written, a1.mT.view(seeds, n, T, T), p2.view(seeds, n, T))
+
+    def forward(
+        self, parameters: Parameters, u: Tensor, fixed: Mapping[str, Tensor] | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits (S, n, L) of the last token, p1 (S, n, T, T) and the last row of p2 (S, n, T); see `attend`."""
+        P, heads = parameters, self.attend(parameters, u, fixed)
+        h = heads.stream + heads.written
         for layer in range(1, self.layers + 1):
             h = torch.relu(torch.baddbmm(P[f"b{layer}"][:, :, None], h, P[f"W{layer}"].mT))
-        return torch.bmm(h, P["S"].mT), p1.view(seeds, n, T, T), p2.view(seeds, n, T)
+        return torch.bmm(h, P["S"].mT), heads.p1, heads.p2
 
-    def losses(self, parameters: Parameters, u: Tensor, target: Tensor) -> Tensor:
+    def losses(
+        self, parameters: Parameters, u: Tensor, target: Tensor, fixed: Mapping[str, Tensor] | None = None
+    ) -> Tensor:
         """Mean of -log p(label) over the batch, one for each seed."""
-        logits = self.forward(parameters, u)[0]
+        logits = self.forward(parameters, u, fixed)[0]
         return -torch.log_softmax(logits, dim=-1).gather(-1, target[..., None]).mean(dim=(1, 2))

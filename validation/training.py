@@ -3,7 +3,7 @@
 import json
 import os
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -15,19 +15,21 @@ import xarray as xr
 from torch import Tensor
 from tqdm import tqdm
 
-from minimodels.errors import InputError, RunFailed
+from minimodels.errors import InputError, RunFailed, unknown
 from minimodels.results import FORMAT, save
 from minimodels.sequences import HELD_OUT, IN_CONTEXT, ItemLabelTask, Sequences
-from validation.checkpoint import Folder, write_atomic
-from validation.measures import NAMES, measures, to_tensors
+from validation.attention import Clamp, Window, active, fixed_patterns, windows
+from validation.checkpoint import Folder, snapshot_steps, write_atomic
+from validation.curriculum import Stage, stages
+from validation.measures import NAMES, Batch, measures
 from validation.network import AttentionOnly
 from validation.optimisers import SGD, Adam
 
-RECORDED = ("train_loss", *NAMES, "IC_correct", "IC_accuracy")
+TESTS = ("IC",)
 
 
 def train(
-    task: ItemLabelTask,
+    task: ItemLabelTask | Sequence[Stage],
     network: AttentionOnly | None = None,
     *,
     optimiser: SGD | Adam | None = None,
@@ -36,9 +38,12 @@ def train(
     batch: int = 128,
     record_every: int = 1000,
     held_out: int = 1024,
+    tests: Sequence[str] = TESTS,
     stop_above: float | None = None,
+    clamp: Mapping[str, Clamp] | None = None,
     out: str | os.PathLike[str] | None = None,
     checkpoint_every: int = 500,
+    snapshots: Sequence[int] = (),
     device: str = "cpu",
     threads: int = 1,
     progress: bool | None = None,
@@ -48,7 +53,9 @@ def train(
     Parameters
     ----------
     task, network, optimiser
-        Options; by default the paper's network and plain SGD at 0.01.
+        Options; by default the paper's network and plain SGD at 0.01. A sequence of ``(first_step, task)`` in the place
+        of the task is a curriculum: the minibatches of every step are of the last task begun, the tests of the last
+        of all (`validation.curriculum` says what may change).
     steps : int
         Updates to make; a finished run in `out` can be continued by asking for more.
     seed : int or sequence of int
@@ -58,14 +65,22 @@ def train(
     record_every : int
         Steps between records; step 0 and the last step are recorded too.
     held_out : int
-        Sequences in each of the two fixed test sets of every seed.
+        Sequences in each of the fixed test sets of every seed.
+    tests : sequence of str
+        The test sets to record beside that of the task itself.
     stop_above : float, optional
         Stop at the first record where the correct probability of every seed exceeds this.
+    clamp : mapping, optional
+        Attention patterns to set instead of learn: ``{"p1": "previous", "p2": ("uniform", 0, 5000)}`` holds p1
+        throughout and p2 in the first 5000 updates. Words: `validation.attention`. Measures are of the network with
+        the clamps of the next update.
     out : path, optional
         Folder for the checkpoint (resumed from when there is one: the result is bitwise that of an
-        uninterrupted run), `run.nc` and `run.csv`.
+        uninterrupted run), the snapshots, `run.nc` and `run.csv`.
     checkpoint_every : int
         Steps after which the next record writes a checkpoint.
+    snapshots : sequence of int
+        Steps after which the parameters are kept in `out`, for `load_parameters`.
     device : str
         A PyTorch device, such as "cpu" or "cuda".
     threads : int
@@ -77,9 +92,10 @@ def train(
     -------
     xarray.Dataset
         Dimension `step` (and `seed` if a sequence was given). `train_loss`: mean over the minibatches since the last
-        record. On fixed held-out sequences of the task: the measures of `validation.measures`. On novel classes
-        with old labels (IC: p_C = 1): `IC_correct`, `IC_accuracy`. Attribute `status`: COMPLETED, STOPPED
-        (`stop_above`) or INTERRUPTED (Ctrl-C; what was recorded is kept).
+        record. On fixed held-out sequences of the task: the measures of `validation.measures`. For each of `tests`,
+        correct probability and accuracy: `IC_correct`, `IC_accuracy` (novel classes, old labels), IC2 (labels swapped
+        for the next), IW (context and target i.i.d.), IW_absent (IW, target's class not in the context). Attribute
+        `status`: COMPLETED, STOPPED (`stop_above`) or INTERRUPTED (Ctrl-C; what was recorded is kept).
 
     Raises
     ------
@@ -98,26 +114,36 @@ def train(
         ("checkpoint_every", checkpoint_every, 1),
         ("threads", threads, 1),
         *(("seed", s, 0) for s in seeds),
+        *(("snapshots", s, 0) for s in snapshots),
     ):
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < low:
             raise InputError(f"`{name}` must be a whole number of at least {low}; got {value!r}: use {low} or more.")
     if not seeds:
         raise InputError("`seed` is empty: give one seed or more.")
+    for name in tests:
+        if name not in TESTS:
+            raise unknown("test set", name, TESTS)
+    if snapshots and out is None:
+        raise InputError("`snapshots` are kept in the folder `out`: give one.")
     check_device(device)
+    curriculum, held = stages(task), windows(clamp)
     settings = {
-        "task": asdict(task),
+        "task": asdict(curriculum[-1][1]),
         "network": asdict(network),
         "optimiser": asdict(optimiser),
         "seeds": [int(s) for s in seeds],
         "batch": int(batch),
         "record_every": int(record_every),
         "held_out": int(held_out),
+        "tests": list(tests),
+        "clamp": {head: [*window[:2], window[2] if window[2] < np.inf else None] for head, window in held.items()},
+        "stages": [[first, asdict(stage)] for first, stage in curriculum[:-1]],
     }
     with _torch_threads(threads):
-        run = _Run(task, network, optimiser, seeds, batch, held_out, device)
+        run = _Run(curriculum, network, optimiser, seeds, batch, held_out, tuple(tests), held, device)
         folder = Folder(out, settings) if out is not None else None
         run.restore(folder.open() if folder else None)
-        status = run.go(steps, record_every, stop_above, folder, checkpoint_every, progress)
+        status = run.go(steps, record_every, stop_above, folder, checkpoint_every, snapshots, progress)
     result = _dataset(run, settings, status, single=isinstance(seed, int | np.integer))
     if folder:
         write_results(result, folder.path)
@@ -129,27 +155,32 @@ class _Run:
 
     def __init__(
         self,
-        task: ItemLabelTask,
+        curriculum: Sequence[Stage],
         network: AttentionOnly,
         optimiser: SGD | Adam,
         seeds: tuple[int, ...],
         batch: int,
         held_out: int,
-        device: str,
+        tests: tuple[str, ...] = (),
+        held: Mapping[str, Window] | None = None,
+        device: str = "cpu",
     ) -> None:
-        self.task, self.network, self.optimiser = task, network, optimiser
-        self.seeds, self.batch, self.device = seeds, batch, device
-        self.parameters = network.stacked(task, seeds, device)
+        self.curriculum, self.network, self.optimiser = curriculum, network, optimiser
+        self.seeds, self.batch, self.tests, self.held, self.device = seeds, batch, tests, held or {}, device
+        self.task = curriculum[-1][1]
+        self.parameters = network.stacked(self.task, seeds, device)
         self.moments = optimiser.start(list(self.parameters.values()))
         self.step = 0
+        self.columns = ("train_loss", *NAMES, *(f"{test}_{what}" for test in tests for what in ("correct", "accuracy")))
         self.recorded_steps: list[int] = []
-        self.records: list[np.ndarray] = []  # each (seeds, RECORDED)
+        self.records: list[np.ndarray] = []  # each (seeds, columns)
         self.window: list[Tensor] = []  # losses since the last record
-        self.held_out = [task.sample(s, 0, held_out, stream=HELD_OUT) for s in seeds]
-        novel = replace(task, p_B=1.0, p_C=1.0)
-        self.in_context: list[Sequences] | None = None
-        if task.p_C < 1:  # otherwise the held-out sequences are such already
-            self.in_context = [novel.sample(s, 0, held_out, stream=IN_CONTEXT) for s in seeds]
+        same = {"IC"} if self.task.p_C == 1 else set()  # novel classes and old labels already
+        self.test_sets = {
+            name: Batch.of(self.task, [_test_set(self.task, name, s, held_out) for s in seeds], device)
+            for name in ("train", *tests)
+            if name not in same
+        }
 
     def tensors(self) -> dict[str, Tensor]:
         moments = {f"optimiser.{k}.{i}": t for k, ts in self.moments.items() for i, t in enumerate(ts)}
@@ -177,6 +208,7 @@ class _Run:
         stop_above: float | None,
         folder: Folder | None,
         checkpoint_every: int,
+        snapshots: Sequence[int],
         progress: bool | None,
     ) -> str:
         if self.step > steps:
@@ -184,21 +216,33 @@ class _Run:
                 f"the run in {str(folder.path) if folder else ''!r} already has {self.step} steps; got steps={steps}: "
                 f"ask for {self.step} or more, or choose another folder."
             )
+        passed = [s for s in snapshots if folder and s < self.step and s not in snapshot_steps(folder.path)]
+        if folder and passed:
+            raise InputError(
+                f"the run in {str(folder.path)!r} is at step {self.step} and kept no snapshot at {passed[0]}: "
+                f"ask for later ones, or choose another folder."
+            )
         parameters = [t.requires_grad_() for t in self.parameters.values()]
         written = self.step
         if not self.records:
             self.record()
             if folder:
                 folder.write(self.step, self.tensors())
+        if folder and self.step in snapshots:
+            folder.write_snapshot(self.step, self.parameters)
         bar = tqdm(total=steps, initial=self.step, unit="step", disable=None if progress is None else not progress)
         with bar:
             try:
                 while self.step < steps and not self.passed(stop_above):
                     self.update(parameters)
+                    if folder and self.step in snapshots:
+                        folder.write_snapshot(self.step, self.parameters)
                     bar.update()
                     if self.step % record_every == 0 or self.step == steps:
                         self.record()
-                        bar.set_postfix(loss=f"{self.records[-1][:, RECORDED.index('loss')].mean():.3f}", refresh=False)
+                        bar.set_postfix(
+                            loss=f"{self.records[-1][:, self.columns.index('loss')].mean():.3f}", refresh=False
+                        )
                         done = self.step == steps or self.passed(stop_above)
                         if folder and (done or self.step - written >= checkpoint_every):
                             folder.write(self.step, self.tensors())
@@ -208,36 +252,49 @@ class _Run:
         return "STOPPED" if self.passed(stop_above) else "COMPLETED"
 
     def update(self, parameters: list[Tensor]) -> None:
-        batches = [self.task.sample(s, self.step * self.batch, self.batch) for s in self.seeds]
-        tokens, target = to_tensors(self.task, batches, self.device)
-        losses = self.network.losses(self.parameters, tokens, target)
-        gradients = torch.autograd.grad(losses.sum(), parameters)
+        task = next(stage for first, stage in reversed(self.curriculum) if first <= self.step)
+        batch = Batch.of(task, [task.sample(s, self.step * self.batch, self.batch) for s in self.seeds], self.device)
+        losses = self.network.losses(self.parameters, batch.tokens, batch.target, self.fixed(batch))
+        gradients = torch.autograd.grad(losses.sum(), parameters, materialize_grads=True)  # zero for what is clamped
         with torch.no_grad():
             self.optimiser.update(parameters, gradients, self.moments, self.step)
         self.window.append(losses.detach())
         self.step += 1
 
+    def fixed(self, batch: Batch) -> dict[str, Tensor]:
+        return fixed_patterns(active(self.held, self.step), batch)
+
     def record(self) -> None:
         nothing = torch.full((len(self.seeds),), torch.nan)
         row = {"train_loss": torch.stack(self.window).mean(0) if self.window else nothing}
-        row |= measures(self.network, self.parameters, self.task, self.held_out)
-        ic = measures(self.network, self.parameters, self.task, self.in_context) if self.in_context else row
-        row |= {"IC_correct": ic["correct"], "IC_accuracy": ic["accuracy"]}
-        values = torch.stack([row[name].cpu().double() for name in RECORDED], dim=1).numpy()
-        if not np.isfinite(values[:, RECORDED.index("loss")]).any():
+        found = {
+            name: measures(self.network, self.parameters, batch, self.fixed(batch))
+            for name, batch in self.test_sets.items()
+        }
+        row |= found["train"]
+        for test in self.tests:
+            row |= {f"{test}_{what}": found.get(test, found["train"])[what] for what in ("correct", "accuracy")}
+        values = torch.stack([row[name].cpu().double() for name in self.columns], dim=1).numpy()
+        if not np.isfinite(values[:, self.columns.index("loss")]).any():
             raise RunFailed(f"the loss of every seed is not finite at step {self.step}: lower `lr`.")
         self.recorded_steps.append(self.step)
         self.records.append(values)
         self.window = []
 
     def passed(self, level: float | None) -> bool:
-        return level is not None and bool((self.records[-1][:, RECORDED.index("correct")] > level).all())
+        return level is not None and bool((self.records[-1][:, self.columns.index("correct")] > level).all())
+
+
+def _test_set(task: ItemLabelTask, name: str, seed: int, count: int) -> Sequences:
+    if name == "train":
+        return task.sample(seed, 0, count, stream=HELD_OUT)
+    return replace(task, p_B=1.0, p_C=1.0).sample(seed, 0, count, stream=IN_CONTEXT)
 
 
 def _dataset(run: _Run, settings: dict[str, Any], status: str, *, single: bool) -> xr.Dataset:
-    values = np.stack(run.records, axis=1)  # (seed, step, RECORDED)
+    values = np.stack(run.records, axis=1)  # (seed, step, columns)
     result = xr.Dataset(
-        {name: (("seed", "step"), values[:, :, i]) for i, name in enumerate(RECORDED)},
+        {name: (("seed", "step"), values[:, :, i]) for i, name in enumerate(run.columns)},
         coords={"step": np.array(run.recorded_steps, np.int64), "seed": np.array(run.seeds, np.int64)},
         attrs={
             "format": FORMAT,

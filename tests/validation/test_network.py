@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 from minimodels.errors import InputError  # noqa: E402
 from minimodels.sequences import ItemLabelTask  # noqa: E402
 from tests.validation import plain  # noqa: E402
-from validation.measures import measures  # noqa: E402
+from validation.measures import Batch, measures  # noqa: E402
 from validation.network import AttentionOnly  # noqa: E402
 
 PAPER = ItemLabelTask()
@@ -74,7 +74,7 @@ def test_measures_take_their_exact_values_at_uniform_attention_and_flat_read_out
         parameters[name].zero_()
     found = {
         name: values[0].item()
-        for name, values in measures(AttentionOnly(), parameters, task, [task.sample(0, 0, 64)]).items()
+        for name, values in measures(AttentionOnly(), parameters, Batch.of(task, [task.sample(0, 0, 64)])).items()
     }
     expected = {
         "ILA1": sum(1 / k for k in range(1, 9)) / 16,

@@ -39,7 +39,7 @@ def test_steps_are_those_of_the_plain_network_with_decay_per_step(optimiser: SGD
     """Three steps: SGD by hand; Adam by torch.optim.AdamW, whose decoupled decay is lr * weight_decay a step."""
     from validation.training import _Run
 
-    run = _Run(TASK, AttentionOnly(), optimiser, (5,), 16, 32, "cpu")
+    run = _Run([(0, TASK)], AttentionOnly(), optimiser, (5,), 16, 32)
     theirs = {name: t[0].clone().requires_grad_() for name, t in run.parameters.items()}
     adam = torch.optim.AdamW(theirs.values(), lr=1e-3, eps=1e-8, weight_decay=1e-3 / 1e-3)
     ours = [t.requires_grad_() for t in run.parameters.values()]

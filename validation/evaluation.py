@@ -1,0 +1,73 @@
+"""Measures of a trained network with heads knocked out, or with activations taken from another network."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+
+from minimodels.errors import InputError, unknown
+from minimodels.sequences import ItemLabelTask, Sequences
+from validation.attention import active, batch_for, fixed_patterns, windows
+from validation.measures import measures
+from validation.network import AttentionOnly, Parameters
+
+PLACES = ("p1", "p2", "head1", "head2")
+
+
+@torch.no_grad()
+def evaluate(
+    network: AttentionOnly,
+    parameters: Parameters,
+    task: ItemLabelTask,
+    sequences: Sequences | Sequence[Sequences],
+    *,
+    clamp: Mapping[str, str] | None = None,
+    patch: Mapping[str, Parameters] | None = None,
+) -> dict[str, np.ndarray]:
+    """Every measure of `validation.measures` on these sequences, with interventions on the two heads.
+
+    Parameters
+    ----------
+    network, parameters, task
+        As trained; parameters of one seed or more side by side, e.g. from `load_parameters`.
+    sequences : Sequences, or one for each seed
+        For example ``task.test_set("IC", seed, 1000)``; embeddings belong to a seed.
+    clamp : mapping, optional
+        Patterns of `validation.attention` to set, such as ``{"p1": "uniform"}`` for a knock-out.
+    patch : mapping, optional
+        Parameters of another network, such as a later snapshot, for "p1" or "p2" (the attention pattern of this head)
+        or "head1" or "head2" (all that the head writes, pattern and values). They are those of a full run of the
+        other network on the same sequences; everything else is computed with `parameters`. (The weights of a head,
+        which then reads the stream of this network, are moved by joining parameters:
+        ``evaluate(network, before | {k: after[k] for k in ("Q2", "K2")}, ...)``.)
+
+    Returns
+    -------
+    dict of str to array (seeds,)
+        The measures; those of attention are of the patterns as set.
+
+    Raises
+    ------
+    InputError
+        An unknown pattern or place, a head that is both clamped and patched, batches that do not fit the seeds.
+    """
+    for head, pattern in (clamp or {}).items():
+        if not isinstance(pattern, str):
+            raise InputError(f"clamp[{head!r}] must be a pattern here, there are no steps; got {pattern!r}.")
+    batch = batch_for(parameters, task, sequences)
+    fixed = fixed_patterns(active(windows(clamp), 0), batch)
+    used = {place: place for place in fixed}
+    for place, other in (patch or {}).items():
+        if place not in PLACES:
+            raise unknown("place to patch", place, PLACES)
+        head = "p" + place[-1]
+        if head in used:
+            raise InputError(f"{place!r} and {used[head]!r} set the same head: give one of them.")
+        used[head] = place
+        run = network.attend(other, batch.tokens)
+        fixed[head] = run.p1 if head == "p1" else run.p2
+        if place == "head1":
+            parameters = parameters | {"V1": other["V1"]}
+        elif place == "head2":
+            fixed["written"] = run.written
+    return {name: values.cpu().numpy() for name, values in measures(network, parameters, batch, fixed).items()}
