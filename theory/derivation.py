@@ -11,7 +11,7 @@ import sympy as sp
 from minimodels.errors import InputError, unknown
 from minimodels.model import Model
 
-MODELS = {"nested_logit": "theory.nested_logit"}
+MODELS = {name: f"theory.{name}" for name in ("memorisation_race", "nested_logit", "single_location")}
 NOTATION = {"eta_beta_1": r"\eta_{\beta_1}", "eps": r"\varepsilon", "CLA": r"\mathrm{CLA}"}
 Init = Mapping[str, float]
 
@@ -187,7 +187,7 @@ def derive(name: str, **options: object) -> Derivation:
     Parameters
     ----------
     name : str
-        A built-in model with a theory; at present ``nested_logit``.
+        A built-in model with a theory: ``memorisation_race``, ``nested_logit`` or ``single_location``.
     **options
         The model's structural options, e.g. ``attend="labels"``.
 
@@ -216,8 +216,8 @@ def expand(expr: sp.Basic, where: Mapping[sp.Symbol, sp.Expr]) -> sp.Basic:
 
 def number(model: Model, expr: sp.Basic, where: Mapping[sp.Symbol, sp.Expr]) -> float:
     """Evaluate an expression of compact symbols, parameters and rates (``eta_<state>``) at a bound model."""
-    if model.kind != "gradient_flow":
-        raise InputError(f"predictions need a gradient flow; {model.name!r} is a {model.kind}.")
+    if model.kind == "map":
+        raise InputError(f"predictions need a flow; {model.name!r} is a map.")
     rates = {f"eta_{k}": sp.Float(v) for k, v in model.rate_values().items()}
     explicit = expand(expr, where)
     return model.evaluate(explicit.xreplace({s: rates[s.name] for s in explicit.free_symbols if s.name in rates}))

@@ -160,7 +160,7 @@ def predict(model: Model, *, init: Mapping[str, float] | None = None) -> Predict
             raise unknown("state in init", key, model.state)
         start[key] = check_number(value, f"initial value of {key}")
     made = []
-    for result in derive(model.name, **_options(model)):
+    for result in derive(model.name, **model.options):
         reason = result.regime.obstacle(model, start)
         values = {} if reason else result.evaluate(model, start)
         error = math.nan if reason else result.error(model, start, values)
@@ -168,7 +168,3 @@ def predict(model: Model, *, init: Mapping[str, float] | None = None) -> Predict
             Prediction(result.name, result.title, not reason, reason or "", values, error, result=result, model=model)
         )
     return Predictions(model, start, tuple(made))
-
-
-def _options(model: Model) -> dict[str, object]:
-    return {k: v for k, v in model.options.items() if k in ("attend", "beta_2")}
