@@ -92,30 +92,30 @@ class AttentionOnly:
         P, given = parameters, fixed or {}
         seeds, n, T, d = u.shape
         flat = u.reshape(seeds * n, T, d)
-        if "p1" in given:  # a1[k, i] = p1[i, k]: the sum over keys is then along rows, which softmax does faster
-            a1 = given["p1"].to(u.dtype).expand(seeds, n, T, T).reshape(seeds * n, T, T).mT
+        if "p1" in given:
+            p1 = given["p1"].to(u.dtype).expand(seeds, n, T, T).reshape(seeds * n, T, T)
         else:
             query = torch.bmm(u.reshape(seeds, n * T, d), torch.bmm(P["Q1"].mT, P["K1"])).view(seeds * n, T, d)
-            mask = torch.full((T, T), -torch.inf, dtype=u.dtype, device=u.device).tril(-1)
-            a1 = torch.softmax(torch.baddbmm(mask, flat, query.mT), dim=1)
+            mask = torch.full((T, T), -torch.inf, dtype=u.dtype, device=u.device).triu(1)
+            p1 = torch.softmax(torch.baddbmm(mask, query, flat.mT), dim=-1)
 
         def seen(weights: Tensor) -> Tensor:  # (S n, k, T) -> k tensors (S, n, d)
             return torch.bmm(weights, flat).view(seeds, n, -1, d)
 
-        v = torch.baddbmm(u[:, :, -1], seen(a1[:, :, -1:].mT)[:, :, 0], P["V1"].mT)
+        v = torch.baddbmm(u[:, :, -1], seen(p1[:, -1:])[:, :, 0], P["V1"].mT)
         if "p2" in given:
             p2 = given["p2"].to(u.dtype).reshape(seeds * n, 1, T)
         else:
             k = torch.bmm(torch.bmm(v, P["Q2"].mT), P["K2"])
             both = torch.stack([k, torch.bmm(k, P["V1"])], dim=-1).view(seeds * n, d, 2)
             direct, buffered = torch.bmm(flat, both).split(1, dim=-1)
-            p2 = torch.softmax(torch.baddbmm(direct, a1.mT, buffered), dim=1).mT
+            p2 = torch.softmax(torch.baddbmm(direct, p1, buffered), dim=1).mT
         if "written" in given:
             written = given["written"].to(u.dtype)
         else:
-            mixed = seen(torch.cat([p2, torch.bmm(p2, a1.mT)], dim=1))
+            mixed = seen(torch.cat([p2, torch.bmm(p2, p1)], dim=1))
             written = torch.bmm(torch.baddbmm(mixed[:, :, 0], mixed[:, :, 1], P["V1"].mT), P["V2"].mT)
-        return Attended(v, written, a1.mT.view(seeds, n, T, T), p2.view(seeds, n, T))
+        return Attended(v, written, p1.view(seeds, n, T, T), p2.view(seeds, n, T))
 
     def forward(
         self, parameters: Parameters, u: Tensor, fixed: Mapping[str, Tensor] | None = None
