@@ -143,7 +143,9 @@ class Context:
 class Outcome:
     """A claim with what was found; `measured`, `expected` and `tolerance` are by check.
 
-    `seconds` counts its trainings too, also those it shares with other claims.
+    `seconds` counts its trainings too, also those it shares with other claims. `recorded` is the date of the full run
+    that the numbers are taken from, None if they were measured now; `beside` says what such a run gave where both
+    exist.
     """
 
     id: str
@@ -160,6 +162,7 @@ class Outcome:
     reason: str = ""
     figure: str | None = None
     data: xr.Dataset | None = field(default=None, repr=False, compare=False)
+    beside: str = ""
 
     def record(self) -> dict[str, Any]:
         """The entry of `claims.json`; a number that is not finite becomes text."""
@@ -179,4 +182,5 @@ class Outcome:
             "recorded": self.recorded,
             "seconds": round(self.seconds, 3),
             **({"reason": self.reason} if self.reason else {}),
+            **({"beside": self.beside} if self.beside else {}),
         }

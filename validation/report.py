@@ -19,13 +19,17 @@ def table(outcomes: Sequence[Outcome], *, width: int = 140) -> str:
         numbers = (
             (_number(check.value, check.error), _expected(check), check.what) if check else ("", "", outcome.reason)
         )
-        rows.append((outcome.id, outcome.level, outcome.verdict, *numbers))
+        rows.append((outcome.id, outcome.level, _verdict(outcome), *numbers))
     widths = [max(len(row[i]) for row in rows) for i in range(5)]
     room = max(20, width - sum(widths) - 10)
     lines = [
         "  ".join([*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[5][:room]]).rstrip() for row in rows
     ]
     return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:], "", summary(outcomes)])
+
+
+def _verdict(outcome: Outcome) -> str:
+    return f"{outcome.verdict} (recorded {outcome.recorded})" if outcome.recorded else outcome.verdict
 
 
 def summary(outcomes: Sequence[Outcome]) -> str:
@@ -112,22 +116,23 @@ def _markdown(outcomes: Sequence[Outcome], captions: dict[str, str], title: str)
         "",
         summary(outcomes),
         "",
-        "| claim | statement | level | verdict | measured | expected |",
-        "|---|---|---|---|---|---|",
+        "| claim | statement | level | verdict | measured | expected | beside |",
+        "|---|---|---|---|---|---|---|",
     ]
     for outcome in outcomes:
         check = decisive(outcome)
         last = (
             (f"{_number(check.value, check.error)} ({check.what})", _expected(check)) if check else (outcome.reason, "")
         )
-        lines.append(
-            f"| {outcome.id} | {outcome.statement} | {outcome.level} | {outcome.verdict} | {last[0]} | {last[1]} |"
-        )
+        cells = (outcome.id, outcome.statement, outcome.level, _verdict(outcome), *last, outcome.beside)
+        lines.append(f"| {' | '.join(cells)} |")
     lines += [
         "",
         "A number is followed by its standard error over seeds, if it has one. A check agrees if the number with two "
         "standard errors either side lies within the interval allowed, disagrees if all of it lies outside, and is "
-        "inconclusive otherwise; a claim agrees if all its checks do and disagrees if one does.",
+        "inconclusive otherwise; a claim agrees if all its checks do and disagrees if one does. A verdict marked "
+        "*recorded* comes from a full run kept under `validation/records/`; `beside` says what a full run gave where "
+        "the quick one was measured too.",
         "",
         "## Figures",
         "",
@@ -147,7 +152,7 @@ def _markdown(outcomes: Sequence[Outcome], captions: dict[str, str], title: str)
         lines += [
             f"### {outcome.id}: {outcome.statement}",
             "",
-            f"{outcome.verdict}; {outcome.level}; {outcome.setting}; {outcome.seconds:.1f} s.",
+            f"{_verdict(outcome)}; {outcome.level}; {outcome.setting}; {outcome.seconds:.1f} s.",
             "",
         ]
         lines += ["| what | measured | expected | allowed | verdict |", "|---|---|---|---|---|"]

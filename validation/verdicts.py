@@ -4,14 +4,14 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
 from importlib import import_module
 
 from platformdirs import user_data_path
 from tqdm import tqdm
 
 from minimodels.errors import InputError, unknown
-from validation.jobs import Job, execute
+from validation import records
+from validation.jobs import AnyJob, execute
 from validation.ledger import Claim, Context, Outcome, verdict_of
 
 LEDGERS = ("reddy",)
@@ -25,6 +25,7 @@ def claims(
     out: str | os.PathLike[str] | None = None,
     workers: int | None = None,
     device: str = "cpu",
+    record: bool = False,
     progress: bool | None = None,
 ) -> list[Outcome]:
     """Run the claims of a ledger and return what was found, in the ledger's order.
@@ -44,6 +45,8 @@ def claims(
         Trainings side by side, one thread each; by default one for every processor.
     device : str
         Torch device of the trainings.
+    record : bool
+        Keep what a full run found as files in the package, shown from then on beside what a quick run measures.
     progress : bool, optional
         Whether to show a bar; by default on a terminal only.
 
@@ -60,22 +63,27 @@ def claims(
             raise unknown("claim", id, [claim.id for claim in every])
     if workers is not None and workers < 1:
         raise InputError(f"`workers` must be at least 1; got {workers}.")
+    if record and not full:
+        raise InputError("`record` keeps full runs: ask for the full settings too.")
     chosen = [claim for claim in every if only is None or claim.id in only]
     if device != "cpu":
         from validation.training import check_device
 
         check_device(device)
     asked = [job for c in chosen if not c.obstacle(full) for job in c.trainings(full)]
-    jobs: dict[str, Job] = {job.name: replace(job, device=device) for job in asked}
+    jobs: dict[str, AnyJob] = {job.name: replace(job, device=device) for job in asked}
     kept = user_data_path("minimodels") / "trainings" if full and out is None else out
     found = execute(list(jobs.values()), out=kept, workers=workers or os.cpu_count() or 1, progress=progress)
     context = Context(full, *found)
     shown = tqdm(chosen, desc="claims", disable=None if progress is None else not progress)
-    return [settle(claim, context) for claim in shown]
+    outcomes = [settle(claim, context, ledger) for claim in shown]
+    if record:
+        records.write(ledger, outcomes)
+    return outcomes
 
 
-def settle(claim: Claim, context: Context) -> Outcome:
-    """Measure one claim; what cannot be measured is not run, with the reason."""
+def settle(claim: Claim, context: Context, ledger: str = "reddy") -> Outcome:
+    """Measure one claim; what cannot be measured now is taken from its record, or not run, with the reason."""
     start = time.perf_counter()
     reason = claim.obstacle(context.full)
     names = [job.name for job in claim.trainings(context.full)]
@@ -83,20 +91,30 @@ def settle(claim: Claim, context: Context) -> Outcome:
         if name in context.failures:
             reason = f"the training {name} failed: {context.failures[name]}"
     finding = None if reason or claim.measure is None else claim.measure(context)
-    checks = list(finding.checks) if finding else []
+    kept = None if context.full else records.read(ledger, claim)
+    recorded = kept if finding is None else None
+    checks = list(finding.checks) if finding else list(recorded.checks) if recorded else []
     return Outcome(
         id=claim.id,
         statement=claim.statement,
         level=claim.level,
-        setting=claim.setting["full" if context.full else "quick"],
+        setting=claim.setting["full" if context.full or recorded else "quick"],
         measured={c.what: c.value for c in checks},
         expected={c.what: c.expected for c in checks},
         tolerance={c.what: c.tolerance for c in checks},
-        verdict=verdict_of(checks) if finding else "not run",
-        recorded=date.today().isoformat() if finding else None,
-        seconds=time.perf_counter() - start + sum(context.seconds.get(name, 0.0) for name in names),
+        verdict=verdict_of(checks) if checks else "not run",
+        recorded=recorded.date if recorded else None,
+        seconds=recorded.seconds
+        if recorded
+        else time.perf_counter() - start + sum(context.seconds.get(name, 0.0) for name in names),
         checks=checks,
         reason=reason,
         figure=claim.figure if finding else None,
         data=finding.data if finding else None,
+        beside=_beside(kept) if kept and finding else "",
     )
+
+
+def _beside(kept: records.Record) -> str:
+    check = next(c for c in kept.checks if c.verdict == kept.verdict)
+    return f"full run of {kept.date}: {kept.verdict}, {check.what} {check.value:.4g}"

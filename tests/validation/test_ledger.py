@@ -81,7 +81,7 @@ def test_the_ledger_has_every_line_of_the_specification_once() -> None:
 def test_claims_about_the_model_agree_with_the_specification() -> None:
     for outcome in claims(only=["R14", "R25", "S6.2", "S6.3", "S6.4", "S6.4p", "S6.1"], progress=False):
         assert outcome.verdict == "agrees", outcome
-        assert outcome.recorded
+        assert outcome.recorded is None
         assert outcome.seconds > 0
 
 
@@ -209,7 +209,7 @@ def test_a_report_holds_table_figures_data_and_claims(tmp_path: Path) -> None:
             "seconds",
         }
         assert keys <= set(r)
-        assert (r["recorded"] is None) == (r["verdict"] == "not run")
+        assert r["recorded"] is None
         assert set(r["measured"]) == set(r["expected"]) == set(r["tolerance"])
     text = path.read_text()
     for name in ("course", "slow_phase", "predictor"):
@@ -234,3 +234,36 @@ def test_findings_without_data_draw_nothing(tmp_path: Path) -> None:
     report.write([settle(odd, Context(False, {}))], tmp_path)
     assert not list((tmp_path / "figures").iterdir())
     assert json.loads((tmp_path / "claims.json").read_text())[0]["verdict"] == "disagrees"
+
+
+def test_a_full_run_is_kept_and_speaks_where_the_quick_one_cannot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from validation import records
+
+    monkeypatch.setattr(records, "FOLDER", tmp_path)
+    slow = replace(claim("S6.4"), full_only="takes hours")
+    never = replace(slow, measure=lambda context: Finding([between("T*", math.inf, 0.0, 10.0, "soon")]))
+    assert settle(slow, Context(False, {})).verdict == "not run"
+    records.write("reddy", [settle(never, Context(True, {}))])
+    outcome = settle(slow, Context(False, {}))
+    assert (outcome.verdict, outcome.measured["T*"], outcome.reason) == ("disagrees", math.inf, "takes hours")
+    assert outcome.recorded
+    assert json.loads(json.dumps(outcome.record(), allow_nan=False))["recorded"] == outcome.recorded
+    assert "(recorded" in report.table([outcome])
+    # measured now: the record stands beside
+    both = settle(claim("S6.4"), Context(False, {}))
+    assert (both.verdict, both.recorded) == ("agrees", None)
+    assert "disagrees, T* inf" in both.beside
+    # the setting has changed: the record no longer speaks for the claim
+    other = replace(slow, setting={"quick": "q", "full": "something else"})
+    assert settle(other, Context(False, {})).verdict == "not run"
+    # a verdict typed into the file is not believed
+    path = tmp_path / "reddy" / "S6.4.json"
+    path.write_text(path.read_text().replace('"verdict": "disagrees"', '"verdict": "agrees"'))
+    assert settle(slow, Context(False, {})).verdict == "disagrees"
+
+
+def test_only_full_runs_are_recorded() -> None:
+    with pytest.raises(InputError, match="`record` keeps full runs"):
+        claims(record=True)

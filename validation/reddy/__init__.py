@@ -7,7 +7,7 @@ of the nested-logit model.
 import re
 
 from validation.ledger import Claim
-from validation.reddy import elsewhere, model, network
+from validation.reddy import elsewhere, experiments, model, network
 
 
 def _key(claim: Claim) -> tuple[str, float, str]:
@@ -15,4 +15,6 @@ def _key(claim: Claim) -> tuple[str, float, str]:
     return letter, float(number), rest
 
 
-CLAIMS: tuple[Claim, ...] = tuple(sorted((*model.CLAIMS, *network.CLAIMS, *elsewhere.CLAIMS), key=_key))
+CLAIMS: tuple[Claim, ...] = tuple(
+    sorted((*model.CLAIMS, *experiments.CLAIMS, *network.CLAIMS, *elsewhere.CLAIMS), key=_key)
+)

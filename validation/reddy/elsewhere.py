@@ -32,7 +32,6 @@ _LINES: tuple[tuple[str, str, Level, str, str], ...] = (
      "needs clamps of the network's attention"),
     ("R22", "The minimal model explains the dependences on B, eps, K, zipf", "model", "R2 to R5", _HEAD),
     ("R23", "The gain xi depends on the label frequencies", "model", "R5", "needs one gain per label"),
-    ("R24", "The landscapes of the two- and three-parameter models", "model", "6.2, 6.3", "needs maps of the loss"),
     ("R26", "Fewer classifier layers break in-weights learning at large K", "network", "1, 2, 3 layers", _IWL),
     ("R27", "Head / prediction is constant in L within 5 % at each N", "model", "N = 2..8, L/N = 2..16", _HEAD),
     ("R28", "The head's transition step is predicted within 5 %", "model", "as R27", _HEAD),
