@@ -31,6 +31,7 @@ from minimodels.primitives import logsumexp, sigmoid, softmax
 
 ATTEND = ("all", "labels", "exact", "exact-labels")
 MAX_ARRANGEMENTS = 500
+WARM = ({"attend": "labels"}, {"attend": "all"}, {"attend": "all", "beta_2": "free"})
 
 
 def build(attend: str = "all", beta_2: str | float = "fixed", N: float = 8, B: float = 1) -> GradientFlow:

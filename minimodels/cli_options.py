@@ -1,0 +1,161 @@
+"""What the commands take: their options as frozen dataclasses."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import FlagCreatePairsOff, Positional, arg
+
+Name = Positional[Annotated[str, arg(metavar="MODEL", help="A model; `minimodels models` lists them.")]]
+Init = Annotated[
+    tuple[str, ...],
+    arg(metavar="STATE=VALUE ...", help="Initial values, as alpha=0.01 xi=0.", help_behavior_hint=""),
+]
+Rates = Annotated[
+    tuple[str, ...],
+    arg(
+        metavar="STATE=RATE ...",
+        help="Rates: numbers or expressions of the parameters, as xi=1/(L-1).",
+        help_behavior_hint="",
+    ),
+]
+Clamps = Annotated[
+    tuple[str, ...],
+    arg(
+        metavar="STATE=VALUE ...",
+        help="Held states, as beta_1=5, or beta_1=5:0:100 from 0 to 100 (time or steps).",
+        help_behavior_hint="",
+    ),
+]
+Flag = FlagCreatePairsOff[bool]
+File = Annotated[Path | None, arg(metavar="FILE", constructor=Path, help_behavior_hint="")]
+Folder = Annotated[Path, arg(metavar="FOLDER")]
+Count = Annotated[int | None, arg(metavar="INT", constructor=int, help_behavior_hint="")]
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where results go."""
+
+    out: File = None
+    """Save the result as NetCDF (.nc)."""
+    plot: File = None
+    """Draw a figure (.png, .pdf or .svg)."""
+    overwrite: Flag = False
+    """Allow existing files to be replaced."""
+
+
+@dataclass(frozen=True)
+class Models:
+    """List the built-in models, or describe one with its options and parameters."""
+
+    model: Positional[Annotated[str | None, arg(metavar="MODEL", help_behavior_hint="")]] = None
+    """The model to describe; its options may follow, as in --attend labels."""
+
+
+@dataclass(frozen=True)
+class Simulate:
+    """Integrate one trajectory of a model, as in: simulate nested_logit --N 8 --L 32 --plot run.png."""
+
+    model: Name
+    t_end: float = 2000.0
+    """End time, in units of learning rate x steps."""
+    init: Init = ()
+    rates: Rates = ()
+    clamp: Clamps = ()
+    method: Literal["tsit5", "rodas4", "rk4"] = "tsit5"
+    """rodas4 if the flow is stiff; rk4 takes --step."""
+    step: Annotated[float | None, arg(metavar="FLOAT", constructor=float, help_behavior_hint="")] = None
+    """Fixed step of rk4."""
+    rtol: float = 1e-6
+    """Relative tolerance."""
+    atol: float = 1e-9
+    """Absolute tolerance."""
+    output: Output = field(default_factory=Output)
+
+
+@dataclass(frozen=True)
+class Descend:
+    """Run gradient descent on a model's loss, or iterate a map."""
+
+    model: Name
+    lr: float = 0.01
+    """Learning rate."""
+    steps: int = 50_000
+    """Number of iterations."""
+    init: Init = ()
+    rates: Rates = ()
+    clamp: Clamps = ()
+    output: Output = field(default_factory=Output)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Integrate a model over a grid; with --out it resumes after an interruption."""
+
+    model: Name
+    axis: Annotated[tuple[str, ...], arg(metavar="NAME=VALUES ...", help_behavior_hint="")] = ()
+    """Axes, as N=4,8,16 or N=2:16:100 (100 points) or L=log:8:512:100."""
+    t_end: float = 2000.0
+    """End time, in units of learning rate x steps."""
+    keep: Annotated[tuple[str, ...], arg(metavar="RESULT ...")] = ("loss", "escape_time")
+    """Results to keep."""
+    init: Init = ()
+    rates: Rates = ()
+    clamp: Clamps = ()
+    method: Literal["tsit5", "rodas4"] = "tsit5"
+    """rodas4 if the flow is stiff."""
+    rtol: float = 1e-6
+    """Relative tolerance."""
+    atol: float = 1e-9
+    """Absolute tolerance."""
+    threads: Count = None
+    """Threads; all processors unless given."""
+    output: Output = field(default_factory=Output)
+
+
+@dataclass(frozen=True)
+class Derive:
+    """Print the derivations for a model, each step checked."""
+
+    model: Name
+    format: Literal["markdown", "latex"] = "markdown"
+    """Text to print."""
+    out: File = None
+    """Write the text to a file instead."""
+
+
+@dataclass(frozen=True)
+class Predict:
+    """Print what theory predicts for a model at given parameters."""
+
+    model: Name
+    rates: Rates = ()
+
+
+@dataclass(frozen=True)
+class Validate:
+    """Check the claims of a paper against models, theory and trained networks; write a report."""
+
+    paper: Positional[Annotated[str, arg(metavar="LEDGER")]] = "reddy"
+    """Ledger of claims."""
+    only: Annotated[tuple[str, ...], arg(metavar="ID ...", help_behavior_hint="")] = ()
+    """Check these claims only, as R1a R14m; all unless given."""
+    full: Flag = False
+    """The papers' settings (days on a CPU, resumable) instead of the quick ones (minutes)."""
+    out: Folder = Path("report")
+    """Folder of the report; an older report there is replaced."""
+    trainings: Annotated[Path | None, arg(metavar="FOLDER", constructor=Path, help_behavior_hint="")] = None
+    """Folder that keeps the trainings: the same command again goes on from there."""
+    workers: Count = None
+    """Trainings side by side; one a processor unless given."""
+    device: str = "cpu"
+    """Torch device of the trainings."""
+
+
+@dataclass(frozen=True)
+class Warmup:
+    """Compile the kernels of all built-in models, once."""
+
+
+Command = Models | Simulate | Descend | Sweep | Derive | Predict | Validate | Warmup

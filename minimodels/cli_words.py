@@ -1,0 +1,147 @@
+"""From the words of a command line to a command and values."""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr
+from io import StringIO
+from typing import TYPE_CHECKING, Any, get_args
+
+import tyro
+
+from minimodels.cli_options import Command, Output, Validate, Warmup
+from minimodels.errors import InputError, unknown
+
+if TYPE_CHECKING:
+    import numpy as np
+
+ABOUT = """A laboratory for minimal models of in-context learning.
+
+Options and parameters of a model follow its name by their symbols, as in
+`minimodels simulate nested_logit --attend labels --N 8 --L 32`; `minimodels models MODEL` lists them."""
+
+Choices = dict[str, Any]
+
+
+def parse(argv: Sequence[str]) -> tuple[Command, Choices]:
+    """Read a command; the flags it does not know are a model's options and parameters."""
+    commands = [command.__name__.lower() for command in get_args(Command)]
+    if argv[0] not in (*commands, "-h", "--help"):
+        raise unknown("command", argv[0], commands)
+    with one_sentence(argv[0]):
+        command, rest = tyro.cli(
+            Command,
+            args=argv,
+            prog="minimodels",
+            description=ABOUT,
+            return_unknown_args=True,
+            config=(tyro.conf.OmitArgPrefixes,),
+        )
+    return command, choices(command, rest)
+
+
+@contextmanager
+def one_sentence(command: str) -> Iterator[None]:
+    """Turn the box that tyro draws around what is wrong with a word into one sentence."""
+    box = StringIO()
+    try:
+        with redirect_stderr(box):
+            yield
+    except SystemExit as end:
+        if end.code != 2:
+            raise
+        rows = [line.strip("│ ") for line in box.getvalue().splitlines() if line.startswith("│")]
+        rule = next((i for i, row in enumerate(rows) if set(row) <= {"─"}), len(rows))
+        reason = " ".join(rows[:rule]).rstrip(".").replace(". Expected", "; expected") or "cannot read these words"
+        if "MODEL" in reason or "'model'" in reason:
+            raise model_first(command) from None
+        raise InputError(f"{reason}; see `minimodels {command} --help`.") from None
+
+
+def flags(command: Command) -> list[str]:
+    """Return the names of a command's own flags."""
+    grouped = (*dataclasses.fields(command), *(dataclasses.fields(Output) if hasattr(command, "output") else ()))
+    return [f.name.replace("_", "-") for f in grouped if f.name not in ("model", "paper", "output")]
+
+
+def model_first(command: str) -> InputError:
+    """Build the error for a command without a model, or with flags before it."""
+    return InputError(f"name a model first, as in `minimodels {command} nested_logit`; `minimodels models` lists them.")
+
+
+def choices(command: Command, rest: Sequence[str]) -> Choices:
+    """Read flags that are not the command's own as a model's options and parameters."""
+    name = type(command).__name__.lower()
+    if isinstance(command, Validate | Warmup):
+        if not rest:
+            return {}
+        if rest[0].startswith("-"):
+            raise unknown("option", rest[0], [f"--{flag}" for flag in flags(command)])
+        raise InputError(f"did not expect {rest[0]!r}; `minimodels {name} --help` says what it takes.")
+    if rest and command.model in (None, "[]"):  # "[]" is what tyro reads when an unknown flag comes first
+        raise model_first(name)
+    found: Choices = {}
+    words = [part for word in rest for part in (word.split("=", 1) if word.startswith("--") else [word])]
+    for name, value in zip(words[::2], words[1::2], strict=False):
+        if not name.startswith("--"):
+            raise InputError(f"did not expect {name!r}; parameters are given as in --N 8 --L 32.")
+        found[name[2:].replace("-", "_")] = _number_or_word(value)
+    if len(words) % 2 and not words[-1].startswith("--"):
+        raise InputError(f"did not expect {words[-1]!r}; parameters are given as in --N 8 --L 32.")
+    if len(words) % 2:
+        raise InputError(f"{words[-1]!r} lacks a value; parameters are given as in --N 8 --L 32.")
+    return found
+
+
+def _number_or_word(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def pairs(words: Sequence[str], what: str) -> dict[str, str]:
+    """Read words such as alpha=0.01."""
+    for word in words:
+        if "=" not in word:
+            raise InputError(f"--{what} takes name=value, as in --{what} alpha=0.01; got {word!r}.")
+    return dict(word.split("=", 1) for word in words)
+
+
+def numbers(words: Sequence[str], what: str) -> dict[str, float]:
+    """Read words such as alpha=0.01 as numbers."""
+    return {k: _number(v, f"--{what} {k}") for k, v in pairs(words, what).items()}
+
+
+def _number(text: str, what: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise InputError(f"{what} takes a number; got {text!r}.") from error
+
+
+def clamps(words: Sequence[str]) -> dict[str, Any]:
+    """Read words such as beta_1=5 or beta_1=5:0:100."""
+    found: dict[str, Any] = {}
+    for key, text in pairs(words, "clamp").items():
+        values = [_number(part, f"--clamp {key}") for part in text.split(":")]
+        found[key] = values[0] if len(values) == 1 else tuple(values)
+    return found
+
+
+def axes(words: Sequence[str]) -> "dict[str, list[float] | np.ndarray]":
+    """Read words such as N=4,8,16 or N=2:16:100 or L=log:8:512:100."""
+    return {key: _axis(text) for key, text in pairs(words, "axis").items()}
+
+
+def _axis(text: str) -> "list[float] | np.ndarray":
+    import numpy as np
+
+    parts = text.split(":")
+    if len(parts) == 1:
+        return [_number(v, "--axis") for v in text.split(",") if v]
+    spaced = np.geomspace if parts[0] == "log" else np.linspace
+    try:
+        low, high, count = parts[1:] if parts[0] == "log" else parts
+        return spaced(float(low), float(high), int(count))
+    except ValueError as error:
+        raise InputError(f"--axis takes N=4,8,16 or N=2:16:100 or L=log:8:512:100; got {text!r}.") from error
