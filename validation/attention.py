@@ -57,31 +57,28 @@ def active(held: Mapping[str, Window], step: int) -> dict[str, str]:
 
 def fixed_patterns(names: Mapping[str, str], batch: Batch) -> dict[str, Tensor]:
     """Return the attention of every named pattern: p1 (T, T), the last row of p2 (S, n, T)."""
+    return {head: (_layer_1 if head == "p1" else _layer_2)(name, batch) for head, name in names.items()}
+
+
+def _layer_1(name: str, batch: Batch) -> Tensor:
     length = batch.tokens.shape[2]
-    return {
-        head: (_layer_1(name, length) if head == "p1" else _layer_2(name, batch)).to(batch.tokens)
-        for head, name in names.items()
-    }
-
-
-def _layer_1(name: str, length: int) -> Tensor:
-    if name == "zero":
-        return torch.zeros(length, length)
-    if name == "uniform":
-        return torch.ones(length, length).tril() / torch.arange(1, length + 1)[:, None]
-    previous = torch.diag(torch.ones(length - 1), -1)
-    previous[0, 0] = 1
-    return previous
+    ones = batch.tokens.new_ones(length, length)
+    if name == "previous":
+        out = ones.tril(-1).triu(-1)
+        out[0, 0] = 1
+        return out
+    return (0.0 if name == "zero" else 1.0) * ones.tril() / ones.tril().sum(-1, keepdim=True)
 
 
 def _layer_2(name: str, batch: Batch) -> Tensor:
     seeds, n, length = batch.tokens.shape[:3]
-    if name in ("zero", "uniform"):
-        return torch.full((seeds, n, length), 0.0 if name == "zero" else 1 / length)
-    out = torch.zeros(seeds, n, length)
-    out[:, :, 1::2] = 1.0 if name == "labels" else batch.matches.to(out)
+    out = batch.tokens.new_zeros(seeds, n, length)
+    if name == "zero":
+        return out
+    if name != "uniform":
+        out[:, :, 1::2] = 1.0 if name == "labels" else batch.matches.to(out)
     total = out.sum(-1, keepdim=True)
-    return torch.where(total > 0, out / total.clamp(min=1), 1 / length)
+    return torch.where(total > 0, out / total, 1 / length)
 
 
 @torch.no_grad()
