@@ -250,13 +250,13 @@ def test_snapshots_that_are_missing_or_damaged_are_told_apart(tmp_path: Path) ->
             load_parameters(tmp_path, 3)
     (tmp_path / "checkpoint.json").write_text("{")
     assert load_parameters(tmp_path, 5)["S"].shape == (1, 8, TASK.width)
-    with pytest.raises(InputError, match="the checkpoint in .* is damaged"):
+    with pytest.raises(InputError, match=r"the checkpoint in .* is damaged"):
         load_parameters(tmp_path)
 
 
 def test_another_clamp_or_curriculum_is_another_run(tmp_path: Path) -> None:
     train(TASK, **QUICK, clamp={"p1": "uniform"}, out=tmp_path)
-    with pytest.raises(InputError, match="holds a run with clamp|holds a run with p1="):
+    with pytest.raises(InputError, match=r"holds a run with p1="):
         train(TASK, **QUICK, out=tmp_path)
     with pytest.raises(InputError, match="holds a run with stages="):
         train([(0, replace(TASK, N=3)), (5, TASK)], **QUICK, clamp={"p1": "uniform"}, out=tmp_path)
@@ -280,6 +280,22 @@ def test_maps_are_the_means_of_the_plain_networks_attention() -> None:
     lone = {name: t[:1] for name, t in parameters.items()}
     alone_map = attention_maps(AttentionOnly(), lone, MIXED, MIXED.sample(1, 0, 1))
     assert np.isnan(alone_map.p2_by_slot[0, ~one.matches[0]]).all()
+
+
+def test_every_test_set_is_recorded_and_can_be_chosen() -> None:
+    task = ItemLabelTask(N=4, L=8, K=16, B=2, D=15, N_max=5, p_B=0.5, p_C=0.5, K_c=8)
+    names = ("IC", "IC2", "IW", "IW_absent")
+    run = train(task, **QUICK, tests=names, seed=3)
+    fresh = AttentionOnly().stacked(task, (3,))
+    for name in names:
+        expected = evaluate(AttentionOnly(), fresh, task, task.test_set(name, 3, 32))
+        for what in ("correct", "accuracy"):
+            assert run[f"{name}_{what}"][0].item() == pytest.approx(expected[what][0], abs=1e-6), (name, what)
+    fewer = train(task, **QUICK, tests=("IW",), seed=3)
+    assert [str(v) for v in fewer if str(v).startswith("I") and "accuracy" in str(v)] == ["IW_accuracy"]
+    xr.testing.assert_identical(fewer.drop_attrs(), run[list(fewer)].drop_attrs())
+    with pytest.raises(InputError, match="unknown test set 'IW2'; did you mean 'I"):
+        train(task, **QUICK, tests=("IW2",))
 
 
 def test_scale_multiplies_the_attention_matrices_only() -> None:
