@@ -4,23 +4,28 @@ Reddy (ICLR 2024), data as in the author's programs. Sequence i of a seed is a f
 are drawn in blocks of `BLOCK`, each from its own counter-based stream, so any range can be drawn again, in any order.
 """
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from minimodels.errors import InputError
+from minimodels.draws import contents, normals
+from minimodels.errors import InputError, unknown
 
 BLOCK = 128  # the paper's minibatch: novel class means are redrawn for every block
 
 FloatArray: TypeAlias = NDArray[np.float32]
 IntArray: TypeAlias = NDArray[np.int64]
 
-# The independent streams of one seed. A new use takes a new number and leaves the old draws as they are.
+# The independent streams of one seed. A new use takes a new number and leaves the old draws as they are: 4 and 5 are
+# those of a network's initial parameters and of its effective rates.
 EMBEDDINGS, TRAINING, HELD_OUT, IN_CONTEXT = range(4)
+SWAPPED, IN_WEIGHTS, ABSENT = 6, 7, 8
+TESTS = ("train", "IC", "IC2", "IW", "IW_absent")
 
 
 @dataclass(frozen=True)
@@ -72,17 +77,20 @@ class ItemLabelTask:
     N                 item-label pairs in the context (sequence length 2N + 1)
     L                 labels; the label of class k is k mod L
     K                 classes; a multiple of L
-    B                 burstiness: copies of every context class; divides N, B < N
+    B                 burstiness: copies of every context class; divides N, B < N; 0: no bursty sequences
     D                 content dimension
     eps               within-class noise
-    p_B               probability that a sequence is bursty; otherwise context and target are i.i.d.
+    zipf              exponent of the class frequencies, P(k) proportional to k^-zipf, k = 1..K
+    p_B               probability that a sequence is bursty; otherwise context and target are i.i.d. from P(k)
     p_C               probability that a sequence uses novel classes (always bursty)
     K_c               novel classes per block of 128 sequences, or None: a fresh item for every context label
     N_max             2 N_max + 1 position dimensions, the sequence shifted at random; N_max = N: no shift
     unique_labels     whether the N/B classes of a bursty context have distinct labels
     ================  =========================================================================================
 
-    Classes are equally frequent. With `unique_labels` the labels are drawn first, then a class of each.
+    With `unique_labels` the labels of a bursty context are drawn first, then a class of each: P(k) is not used there,
+    only by i.i.d. sequences. Without, its classes are i.i.d. from P(k), so that one may occur more than B times. With
+    B = 0 no sequence is bursty but the novel ones, which have N/2 copies of a class.
 
     Raises
     ------
@@ -107,6 +115,7 @@ class ItemLabelTask:
     B: int = 1
     D: int = 63
     eps: float = 0.1
+    zipf: float = 0.0
     p_B: float = 1.0
     p_C: float = 0.0
     K_c: int | None = 128
@@ -114,11 +123,13 @@ class ItemLabelTask:
     unique_labels: bool = True
 
     def __post_init__(self) -> None:
-        for name, low in (("N", 2), ("L", 2), ("K", 1), ("B", 1), ("D", 1), ("N_max", 1)):
+        for name, low in (("N", 2), ("L", 2), ("K", 1), ("B", 0), ("D", 1), ("N_max", 1)):
             _whole(name, getattr(self, name), low)
         if self.K_c is not None:
             _whole("K_c", self.K_c, 1)
-        if self.N % self.B or self.B == self.N:
+        if self.B == 0 and self.N % 2:
+            raise InputError(f"B = 0 needs an even `N` for the copies of novel classes; got N={self.N}.")
+        if self.N % self.copies or self.copies == self.N:
             divisors = [str(b) for b in range(1, self.N) if self.N % b == 0]
             raise InputError(f"`B` must divide `N` and be below it; got B={self.B}, N={self.N}: use {_or(divisors)}.")
         for name, value in (("K", self.K), ("K_c", self.K_c)):
@@ -127,23 +138,41 @@ class ItemLabelTask:
                     f"`{name}` must be a multiple of `L`; got {name}={value}, L={self.L}: "
                     f"use {_or([str(m) for m in (value // self.L * self.L, (value // self.L + 1) * self.L) if m])}."
                 )
-        if self.unique_labels and self.L < self.N // self.B:
+        if self.unique_labels and self.N_c > self.L:
             raise InputError(
-                f"`L` must be at least N/B = {self.N // self.B} for distinct context labels; got L={self.L}: "
+                f"`L` must be at least N/B = {self.N_c} for distinct context labels; got L={self.L}: "
                 "raise `L`, or set `unique_labels` to False."
             )
         if self.N_max < self.N:
             raise InputError(f"`N_max` must be at least `N`; got N_max={self.N_max}, N={self.N}: use {self.N} or more.")
-        if not (np.isfinite(self.eps) and self.eps >= 0):
-            raise InputError(f"`eps` must be finite and not negative; got {self.eps}: 0.1 is the paper's value.")
+        for name, usual in (("eps", "0.1 is the paper's value"), ("zipf", "0 makes all classes equally frequent")):
+            if not (np.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
+                raise InputError(f"`{name}` must be finite and not negative; got {getattr(self, name)}: {usual}.")
         for name in ("p_B", "p_C"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"`{name}` must be a probability; got {getattr(self, name)}: use a value in [0, 1].")
 
+        if self.zipf > 0 and self.unique_labels and self.B > 0 and self.p_B == 1:
+            raise InputError(
+                f"zipf={self.zipf:g} would do nothing: with `unique_labels` bursty contexts do not use the class "
+                "frequencies; set `unique_labels` to False, or p_B below 1."
+            )
+
+    @property
+    def copies(self) -> int:
+        """Copies of every class in a bursty context: B, or N/2 for B = 0."""
+        return self.B or self.N // 2
+
     @property
     def N_c(self) -> int:
         """Distinct classes in a bursty context, N/B."""
-        return self.N // self.B
+        return self.N // self.copies
+
+    @property
+    def frequencies(self) -> NDArray[np.float64]:
+        """Class frequencies P(k), (K,)."""
+        weights = np.arange(1, self.K + 1) ** -float(self.zipf)
+        return np.asarray(weights / weights.sum())
 
     @property
     def length(self) -> int:
@@ -163,7 +192,9 @@ class ItemLabelTask:
     def embeddings(self, seed: int) -> Embeddings:
         """Label vectors and class means of the run with this seed."""
         rng = _stream(seed, EMBEDDINGS, 0)
-        return Embeddings(_gaussian(rng, (self.L, self.D)), _gaussian(rng, (self.K, self.D)))
+        scale = np.float32(1 / np.sqrt(self.D))
+        labels, means = (rng.standard_normal((number, self.D), np.float32) for number in (self.L, self.K))
+        return Embeddings(labels * scale, means * scale)
 
     def sample(self, seed: int, start: int, count: int, *, stream: int = TRAINING) -> Sequences:
         """Sequences `start`, ..., `start + count - 1` of a stream of this seed."""
@@ -174,6 +205,33 @@ class ItemLabelTask:
         part = slice(start - first * BLOCK, start - first * BLOCK + count)
         arrays = {name: [getattr(b, name) for b in blocks] for name in Sequences.__dataclass_fields__}
         return Sequences(**{k: np.concatenate(v)[part] for k, v in arrays.items()})  # copies: the blocks are kept
+
+    def test_set(self, name: str, seed: int, count: int) -> Sequences:
+        """Sequences of a fixed test of this seed.
+
+        =========  ==================================================================================================
+        train      as in training
+        IC         novel classes with the old labels, bursty (B = N/2 for B = 0)
+        IC2        known classes, bursty as in training; labels of context and target shown as (label + 1) mod L
+        IW         context and target i.i.d. from P(k)
+        IW_absent  the sequences of IW whose target class is not in the context
+        =========  ==================================================================================================
+        """
+        if name not in TESTS:
+            raise unknown("test", name, TESTS)
+        if name == "IW_absent" and self.K == 1:
+            raise InputError("with K=1 the target's class is always in the context: the test IW_absent is empty.")
+        bursty = 1.0 if self.B else 0.0
+        unused = 0.0 if self.unique_labels and self.B else self.zipf
+        loose = replace(self, p_B=0.0, p_C=0.0)
+        task, stream = {
+            "train": (self, HELD_OUT),
+            "IC": (replace(self, B=self.copies, p_B=1.0, p_C=1.0, zipf=0.0), IN_CONTEXT),
+            "IC2": (replace(self, p_B=bursty, p_C=0.0, zipf=unused), SWAPPED),
+            "IW": (loose, IN_WEIGHTS),
+            "IW_absent": (loose, ABSENT),
+        }[name]
+        return task.sample(seed, 0, count, stream=stream)
 
     def batches(self, seed: int, size: int, *, first: int = 0, stream: int = TRAINING) -> Iterator[Sequences]:
         """Minibatches without end, beginning with number `first`; batch b holds sequences b*size, ..."""
@@ -189,33 +247,36 @@ class ItemLabelTask:
         rows, N, N_c = np.arange(BLOCK), self.N, self.N_c
         bursty_draw, novel_draw = rng.random((2, BLOCK))
         novel = novel_draw < self.p_C
-        iid = ~novel & (bursty_draw >= self.p_B)
+        iid = ~novel & (bursty_draw >= (self.p_B if self.B else 0.0))
         shift = rng.integers(0, 2 * (self.N_max - N), BLOCK, endpoint=True)
         slots = rng.random((BLOCK, N)).argsort(axis=1) % N_c  # which of the N_c classes sits in each slot: B copies
         asked = rng.integers(0, N, BLOCK)  # the target's class is that of a uniformly chosen slot
 
-        classes = self._distinct(rng, self.K)[rows[:, None], slots]
+        known = self._distinct(rng, self.K) if self.unique_labels else self._independent(rng, (BLOCK, N_c))
+        classes = known[rows[:, None], slots]
         target = classes[rows, asked]
-        if self.p_B < 1:
-            loose = rng.integers(0, self.K, (BLOCK, N + 1))
+        if iid.any():
+            loose = self._independent(rng, (BLOCK, N + 1))
+            while stream == ABSENT and (present := (loose[:, :N] == loose[:, N:]).any(axis=1)).any():
+                loose[present] = self._independent(rng, (int(present.sum()), N + 1))
             classes = np.where(iid[:, None], loose[:, :N], classes)
             target = np.where(iid, loose[:, N], target)
-        means = emb.means[np.concatenate([classes, target[:, None]], axis=1)]
+        means, picks = emb.means, np.concatenate([classes, target[:, None]], axis=1)
         if self.p_C > 0:
-            fresh, fresh_means = self._novel(rng, slots, asked)
+            fresh, fresh_means, fresh_picks = self._novel(rng, slots, asked)
             classes = np.where(novel[:, None], fresh[:, :N], classes)
             target = np.where(novel, fresh[:, N], target)
-            means = fresh_means if novel.all() else np.where(novel[:, None, None], fresh_means, means)
-
-        noise = _gaussian(rng, (BLOCK, N + 1, self.D))
-        noise *= np.float32(self.eps)
-        noise += means
-        noise /= np.float32(np.sqrt(1 + self.eps**2))
-        labels = classes % self.L
+            if novel.all():
+                means, picks = fresh_means, fresh_picks
+            else:
+                picks = np.where(novel[:, None], fresh_picks + self.K, picks)
+                means = np.concatenate([means, fresh_means])
+        swap = stream == SWAPPED
+        labels = (classes + swap) % self.L
+        noise = _normal(rng, (BLOCK, N + 1, self.D))
         content = np.empty((BLOCK, self.length, self.D), np.float32)
-        content[:, 0::2] = noise
-        content[:, 1::2] = emb.labels[labels]
-        return Sequences(content, shift, labels, target % self.L, classes == target[:, None], novel)
+        contents(noise, means, np.ascontiguousarray(picks), emb.labels, labels, np.float32(self.eps), content)
+        return Sequences(content, shift, labels, (target + swap) % self.L, classes == target[:, None], novel)
 
     def _distinct(self, rng: np.random.Generator, number: int) -> IntArray:
         """The N_c classes of each bursty context, out of `number`: (BLOCK, N_c)."""
@@ -224,22 +285,36 @@ class ItemLabelTask:
         labels = rng.random((BLOCK, self.L)).argsort(axis=1)[:, : self.N_c]
         return labels + self.L * rng.integers(0, number // self.L, (BLOCK, self.N_c))
 
-    def _novel(self, rng: np.random.Generator, slots: IntArray, asked: IntArray) -> tuple[IntArray, FloatArray]:
-        """Novel classes (BLOCK, N + 1), target last, and their means; a fresh class has the number label + L*place."""
+    def _independent(self, rng: np.random.Generator, shape: tuple[int, ...]) -> IntArray:
+        """Classes i.i.d. from P(k)."""
+        if self.zipf == 0:
+            return rng.integers(0, self.K, shape)
+        return np.searchsorted(_cumulative(self), rng.random(shape), side="right")
+
+    def _novel(
+        self, rng: np.random.Generator, slots: IntArray, asked: IntArray
+    ) -> tuple[IntArray, FloatArray, IntArray]:
+        """Novel classes (BLOCK, N + 1), target last, means, and the row of each; a fresh class is label + L*place."""
         rows = np.arange(BLOCK)[:, None]
         place = np.concatenate([slots, slots[np.arange(BLOCK), asked][:, None]], axis=1)
-        if self.K_c is not None:
-            means = _gaussian(rng, (self.K_c, self.D))
-            classes = self._distinct(rng, self.K_c)[rows, place]
-            return classes, means[classes]
-        means = _gaussian(rng, (BLOCK, self.N_c, self.D))
-        labels = self._distinct(rng, self.L)[rows, place]
-        return labels + self.L * place, means[rows, place]
+        fresh = self.K_c is None
+        number = self.L if self.K_c is None else self.K_c
+        classes = self._distinct(rng, number)[rows, place]
+        means = _normal(rng, (BLOCK * self.N_c if fresh else number, self.D))
+        means *= np.float32(1 / np.sqrt(self.D))
+        return (classes + self.L * place, means, rows * self.N_c + place) if fresh else (classes, means, classes)
 
 
 @lru_cache(maxsize=32)
 def _embeddings(task: ItemLabelTask, seed: int) -> Embeddings:
     return task.embeddings(seed)
+
+
+@lru_cache(maxsize=32)
+def _cumulative(task: ItemLabelTask) -> NDArray[np.float64]:
+    cumulative = np.cumsum(task.frequencies)
+    cumulative[-1] = 1.0
+    return cumulative
 
 
 @lru_cache(maxsize=16)
@@ -254,11 +329,12 @@ def _stream(seed: int, stream: int, block: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=key, counter=np.array([0, 0, 0, block], np.uint64)))
 
 
-def _gaussian(rng: np.random.Generator, shape: tuple[int, ...]) -> FloatArray:
-    """Entries N(0, 1/D), D the last length."""
-    out = rng.standard_normal(shape, np.float32)
-    out *= np.float32(1 / np.sqrt(shape[-1]))
-    return out
+def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> FloatArray:
+    """Entries N(0, 1), by counter from a key that the generator gives."""
+    size = math.prod(shape)
+    out = np.empty(size + size % 2, np.float32)
+    normals(rng.integers(0, 2**64, dtype=np.uint64), out)
+    return out[:size].reshape(shape)
 
 
 def _whole(name: str, value: object, low: int) -> None:

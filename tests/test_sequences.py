@@ -115,7 +115,10 @@ def test_tokens_are_one_hot_positions_with_a_uniform_shift_then_content() -> Non
     [
         ({"B": 3}, "`B` must divide `N` and be below it; got B=3, N=8: use 1, 2 or 4."),
         ({"B": 8}, "`B` must divide `N` and be below it; got B=8, N=8: use 1, 2 or 4."),
-        ({"B": 0}, "`B` must be a whole number of at least 1; got 0: use 1 or more."),
+        ({"B": -1}, "`B` must be a whole number of at least 0; got -1: use 0 or more."),
+        ({"B": 0, "N": 5}, "B = 0 needs an even `N` for the copies of novel classes; got N=5."),
+        ({"zipf": -1.0}, "`zipf` must be finite and not negative; got -1.0: 0 makes all classes equally frequent."),
+        ({"zipf": 1.0}, "zipf=1 would do nothing: with `unique_labels` bursty contexts do not use the class frequencies;"),
         ({"N": 1}, "`N` must be a whole number of at least 2; got 1: use 2 or more."),
         ({"N": 2.5}, "`N` must be a whole number of at least 2; got 2.5: use 2 or more."),
         ({"K": 100}, "`K` must be a multiple of `L`; got K=100, L=32: use 96 or 128."),
