@@ -155,6 +155,9 @@ def test_measures_of_an_ideal_head() -> None:
     logits = AttentionOnly().forward(parameters, batch.tokens, fixed)[0][0].argmax(-1)
     shown = [int(guess) in row for guess, row in zip(logits, batch.labels[0].tolist(), strict=True)]
     assert found["CLA_argmax"] == pytest.approx(np.mean(shown))
+    batch = Batch.of(MIXED, [MIXED.sample(0, 0, 64)])  # labels of other classes may be the target's
+    found = measures(AttentionOnly(), parameters, batch, fixed_patterns({"p2": "uniform"}, batch))
+    assert found["match_attention"].item() == pytest.approx(batch.matches.sum().item() / 64 / 9)
 
 
 def test_stages_and_windows_begin_and_end_at_their_steps() -> None:
