@@ -203,7 +203,7 @@ def do_validate(command: Validate, chosen: Choices) -> int:
             check_folder(trainings)
         outcomes = validation.claims(
             command.paper, only=command.only or None, full=command.full, out=trainings, workers=command.workers,
-            device=command.device,
+            device=command.device, record=command.record,
         )  # fmt: skip
         for outcome in outcomes:  # a training is a process of its own: what is wrong with its folder arrives as text
             if "InputError: " in outcome.reason:

@@ -151,6 +151,8 @@ class Validate:
     """Trainings side by side; one a processor unless given."""
     device: str = "cpu"
     """Torch device of the trainings."""
+    record: Flag = False
+    """Keep what a full run finds in the package: quick runs then show it beside what they measure."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
 from io import StringIO
+from itertools import dropwhile, takewhile
 from typing import TYPE_CHECKING, Any, get_args
 
 import tyro
@@ -49,9 +50,9 @@ def one_sentence(command: str) -> Iterator[None]:
     except SystemExit as end:
         if end.code != 2:
             raise
-        rows = [line.strip("│ ") for line in box.getvalue().splitlines() if line.startswith("│")]
-        rule = next((i for i, row in enumerate(rows) if set(row) <= {"─"}), len(rows))
-        reason = " ".join(rows[:rule]).rstrip(".").replace(". Expected", "; expected") or "cannot read these words"
+        rows = [line.strip("│╰╯ ") for line in box.getvalue().splitlines()[1:]]  # without the title
+        text = takewhile(lambda row: row.strip("─-"), dropwhile(lambda row: not row.strip("─-"), rows))
+        reason = " ".join(text).rstrip(".").replace(". Expected", "; expected")
         if "MODEL" in reason or "'model'" in reason:
             raise model_first(command) from None
         raise InputError(f"{reason}; see `minimodels {command} --help`.") from None

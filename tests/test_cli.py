@@ -6,12 +6,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import minimodels as mm
 from minimodels import cli
+from minimodels.models import variants
 
 HERE = Path(__file__).parent.parent
 
@@ -38,7 +40,9 @@ def test_models(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = main(capsys, "models")
     assert code == 0
     assert "nested_logit" in out
-    assert "beta_1" in main(capsys, "models", "nested_logit")[1]
+    out = main(capsys, "models", "nested_logit", "--beta-2", "free", "--N", "5")[1]
+    for words in ("option     beta_2       = free", "state      beta_2", '"exact-labels"', "N            = 5."):
+        assert words in out
 
 
 def test_a_run_in_a_process_of_its_own_says_and_writes_what_the_library_computes(tmp_path: Path) -> None:
@@ -50,15 +54,22 @@ def test_a_run_in_a_process_of_its_own_says_and_writes_what_the_library_computes
     assert saved.equals(expected)
     assert f"{float(expected.escape_time):.6g}" in done.stdout
     assert "<text" in (tmp_path / "run.svg").read_text()  # text stays text
-    before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
-    assert sorted(before) == ["run.nc", "run.svg"]
-    for words, name in ((("--out", "run.nc"), "run.nc"), (("--plot", "run.svg"), "run.svg")):
-        again = minimodels("simulate", *RUN, *words, cwd=tmp_path)
-        assert again.returncode == 2
-        assert again.stderr.count("\n") == 1
-        assert f"{name}' exists and is left as it is" in again.stderr
-        assert "Traceback" not in again.stderr
-    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+
+def test_what_exists_is_left_as_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("run.nc", "run.svg"):
+        (tmp_path / name).write_text("of another hand")
+    for flag, name in (("--out", "run.nc"), ("--plot", "run.svg")):
+        code, _, errors = main(capsys, "simulate", *RUN, flag, name)
+        assert code == 2
+        assert errors.count("\n") == 1
+        assert f"{name}' exists and is left as it is" in errors
+    assert {p.name: p.read_text() for p in tmp_path.iterdir()} == dict.fromkeys(
+        ("run.nc", "run.svg"), "of another hand"
+    )
 
 
 def test_options_reach_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -85,7 +96,7 @@ def test_sweep(axes: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixt
     out, figure = tmp_path / "grid.nc", tmp_path / "grid.pdf"
     code, said, errors = main(capsys, "sweep", *RUN, "--axis", *axes, "--out", str(out), "--plot", str(figure))
     assert code == 0, errors
-    values = {"N": [4, 8]} if len(axes) == 1 else {"N": [4, 6, 8], "L": np.geomspace(16, 64, 5)}
+    values: dict[str, Any] = {"N": [4, 8]} if len(axes) == 1 else {"N": [4, 6, 8], "L": np.geomspace(16, 64, 5)}
     assert mm.load(out).equals(mm.sweep(mm.model("nested_logit", attend="labels"), values, t_end=200.0))
     assert figure.read_bytes().startswith(b"%PDF")
     assert "SUCCESS" in said
@@ -110,6 +121,10 @@ BAD = [
     (("simulate", "nested_logit", "--N", "0.5"), "`N` must lie in"),
     (("simulate", "nested_logit", "--N", "many"), "must be a number"),
     (("simulate", "nested_logit", "--N", "8", "--L", "4"), "`L` must be at least N/B"),
+    (("simulate", "nested_logit", "--M", "0"), "`M` must lie in"),
+    (("simulate", "nested_logit", "--attend", "labels", "--beta-2", "1"), "`beta_2` needs attend='all'"),
+    (("simulate", "nested_logit", "--attend", "labels", "--eps", "1"), "unknown parameter"),
+    (("simulate", "nested_logit", "--attend", "some"), "`attend` must be one of"),
     (("simulate", "nested_logit", "--N"), "lacks a value"),
     (("simulate", "nested_logit", "8"), "did not expect"),
     (("simulate", "nested_logit", "--init", "alpha=nan"), "must be finite"),
@@ -124,15 +139,25 @@ BAD = [
     (("simulate", "nested_logit", "--out", "run.csv"), "ends in .nc"),
     (("simulate", "nested_logit", "--plot", "run.gif"), "a figure ends in"),
     (("simulate", "nested_logit", "--plot", "missing/run.png"), "does not exist"),
+    (("simulate",), "name a model first"),
+    (("simulate", "--N", "8", "nested_logit"), "name a model first"),
+    (("simulate", "nested_logit", "--t-end", "late"), "could not convert string to float: 'late'"),
+    (("simulate", "nested_logit", "--t-end"), "Missing value for argument '--t-end'"),
+    (("simulate", "nested_logit", "--method", "euler"), "invalid choice 'euler'"),
     (("descend", "nested_logit", "--steps", "0"), "positive whole number"),
     (("sweep", "nested_logit"), "at least one axis"),
     (("sweep", "nested_logit", "--axis", "N="), "non-empty"),
     (("sweep", "nested_logit", "--axis", "N=4:8"), "--axis takes"),
+    (("sweep", "nested_logit", "--axis", "N=lin:4:8:3"), "--axis takes"),
     (("sweep", "nested_logit", "--axis", "K=4,8"), "unknown sweep axis 'K'"),
     (("sweep", "nested_logit", "--axis", "N=4", "--keep", "escape"), "did you mean 'escape_time'"),
     (("derive", "nested_logits"), "did you mean 'nested_logit'"),
+    (("derive", "nested_logit", "--N", "8"), "leave out --N"),
+    (("derive", "nested_logit", "--formt", "latex"), "did you mean 'format'"),
     (("predict", "nested_logit", "--N", "0"), "`N` must lie in"),
     (("models", "logit"), "unknown model"),
+    (("models", "--attend", "all"), "name a model first"),
+    (("warmup", "now"), "did not expect 'now'"),
 ]
 
 
@@ -156,18 +181,28 @@ def test_a_process_ends_with_status_2_and_no_traceback() -> None:
     assert done.stderr == "minimodels: unknown model 'nested_logits'; did you mean 'nested_logit'?\n"
 
 
-def test_an_unwritable_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "words", [("simulate", *RUN), ("descend", *RUN[:3]), ("sweep", *RUN, "--axis", "N=4,8"), ("derive", *RUN[:3])],
+    ids=lambda words: words[0],
+)  # fmt: skip
+def test_a_path_that_cannot_be_written(
+    words: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("a regular file")
     (tmp_path / "run.nc").mkdir()
-    code, _, errors = main(capsys, "simulate", *RUN, "--out", str(tmp_path / "run.nc"), "--overwrite")
-    assert code == 2
-    assert "cannot write" in errors
     (tmp_path / "plot.png").mkdir()
-    code, _, errors = main(capsys, "simulate", *RUN, "--plot", str(tmp_path / "plot.png"), "--overwrite")
-    assert code == 2, errors
-    assert "cannot write" in errors
-    if os.getuid():
-        tmp_path.chmod(0o500)
-        assert main(capsys, "simulate", *RUN, "--out", str(tmp_path / "x.nc"))[0] == 2
+    paths = [("--out", "file/run.nc"), ("--out", "run.nc")]
+    if words[0] != "derive":
+        paths += [("--plot", "file/plot.png"), ("--plot", "plot.png")]
+        words = (*words, "--overwrite")
+    for flag, path in paths:
+        code, out, errors = main(capsys, *words, flag, str(tmp_path / path))
+        assert code == 2
+        assert "cannot write" in errors or "does not exist" in errors
+        assert errors.count("\n") == 1
+        assert out == ""
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["file", "plot.png", "run.nc"]
+    assert (tmp_path / "file").read_text() == "a regular file"
 
 
 def test_a_failed_run_ends_with_status_1(capsys: pytest.CaptureFixture[str]) -> None:
@@ -205,8 +240,74 @@ def test_damaged_shards_are_reported(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "parts of another sweep" in errors
 
 
-def test_help_lists_the_commands() -> None:
-    done = minimodels("--help")
-    assert done.returncode == 0
-    for name in ("models", "simulate", "descend", "sweep", "derive", "predict", "validate", "warmup"):
-        assert name in done.stdout
+def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in ((), ("--help",)):
+        code, out, errors = main(capsys, *words)
+        assert (code, errors) == (0, "")
+        for name in ("models", "simulate", "descend", "sweep", "derive", "predict", "validate", "warmup"):
+            assert name in out
+    assert main(capsys, "--version")[:2] == (0, f"minimodels {mm.__version__}\n")
+
+
+BOWL = '''"""A bowl."""
+
+import sympy as sp
+
+from minimodels.model import GradientFlow, Map
+
+WARM = ({}, {"form": "map"})
+x, a = sp.symbols("x a")
+
+
+def build(form: str = "flow"):
+    """Return the bowl.
+
+    Parameters
+    ----------
+    form : {"flow", "map"}
+        In continuous time,
+        or in steps.
+    """
+    rest = {"name": "bowl", "state": {"x": 1.0}, "parameters": {"a": 0.5}, "options": {"form": form}}
+    return GradientFlow(loss=a * x**2 / 2, **rest) if form == "flow" else Map(update={"x": a * x}, **rest)
+'''
+
+
+def test_a_file_is_a_model_and_warmup_compiles_all_it_needs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, kernels = tmp_path / "models", tmp_path / "kernels"
+    folder.mkdir()
+    (folder / "bowl.py").write_text(BOWL)
+    (folder / "shared.py").write_text("A = 1  # a helper is no model\n")
+    monkeypatch.setattr(sys.modules["minimodels.models"], "__path__", [str(folder)])
+    monkeypatch.setenv("MINIMODELS_CACHE_DIR", str(kernels))
+    assert main(capsys, "models")[1] == "bowl  A bowl.\n"
+    assert (
+        '= map ({"flow", "map"}). In continuous time, or in steps.'
+        in main(capsys, "models", "bowl", "--form", "map")[1]
+    )
+    with monkeypatch.context() as quick:
+        quick.setattr("minimodels.problem.FLOW_METHODS", ("rk4",))  # the others take long to compile
+        code, _, errors = main(capsys, "warmup")
+    assert code == 0, errors
+    assert len(list(kernels.glob("*.py"))) == 4 + 3  # a map has no rk4
+    compiled = {p.name for p in kernels.rglob("*")}
+    for words in (
+        ("simulate", "bowl", "--t-end", "1", "--method", "rk4", "--step", "0.1", "--a", "2"),
+        ("descend", "bowl", "--lr", "0.1", "--steps", "3"),
+        ("descend", "bowl", "--form", "map", "--lr", "1", "--steps", "3"),
+    ):
+        code, out, errors = main(capsys, *words)
+        assert code == 0, errors
+    assert "0.125 at the end" in out  # 1 halved three times
+    for form in ("flow", "map"):
+        assert mm.fixed_points(mm.model("bowl", form=form))[0].state == {"x": pytest.approx(0.0, abs=1e-9)}
+    assert {p.name for p in kernels.rglob("*")} == compiled
+
+
+def test_warmup_compiles_the_variants_of_the_nested_logit() -> None:
+    options = [m.options for m in variants() if m.name == "nested_logit"]
+    assert {"attend": "all", "beta_2": "free"} in options
+    assert {"attend": "all", "beta_2": "fixed"} in options
+    assert {"attend": "labels", "beta_2": "fixed"} in options

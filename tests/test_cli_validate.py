@@ -1,0 +1,119 @@
+"""`minimodels validate` on a ledger of three claims: what reaches it, what it writes, what it refuses."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch")
+
+import validation.reddy
+from minimodels.sequences import ItemLabelTask
+from tests.test_cli import main
+from validation import verdicts
+from validation.jobs import Job
+from validation.ledger import Claim, Context, Finding, between
+
+TRAINING = Job(
+    "tiny", ItemLabelTask(N=2, L=8, K=8, D=15, N_max=2, p_C=1.0, K_c=None), lr=0.1, steps=8, seeds=(0,), record_every=4,
+    held_out=32, options={"batch": 8, "checkpoint_every": 4},
+)  # fmt: skip
+
+
+def claim(id: str, value: float, *jobs: Job) -> Claim:
+    def measure(context: Context) -> Finding:
+        number = float(context.runs["tiny"].step[-1]) if jobs else value
+        return Finding([between("a number", number, 0.0, 10.0, "below 10")])
+
+    setting = {"quick": "none", "full": "none"}
+    return Claim(id, "A number is below 10.", "model", setting, measure, trainings=lambda full: jobs)
+
+
+@pytest.fixture(autouse=True)
+def three_claims(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    every = (claim("T1", 5.0), claim("T2", 20.0), claim("T3", 0.0, TRAINING))
+    monkeypatch.setattr(validation.reddy, "CLAIMS", every)
+    monkeypatch.chdir(tmp_path)
+
+
+def files(folder: Path) -> dict[str, bytes | None]:
+    return {str(p.relative_to(folder)): p.read_bytes() if p.is_file() else None for p in folder.rglob("*")}
+
+
+def verdicts_in(folder: Path) -> dict[str, str]:
+    return {c["id"]: c["verdict"] for c in json.loads((folder / "claims.json").read_text())}
+
+
+def test_the_status_tells_whether_a_claim_disagrees(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, errors = main(capsys, "validate", "--only", "T1", "--out", "one")
+    assert (code, errors) == (0, "")
+    assert "1 claims: 1 agrees." in out
+    assert verdicts_in(tmp_path / "one") == {"T1": "agrees"}
+    code, out, _ = main(capsys, "validate", "--only", "T2", "T1")
+    assert code == 1
+    assert verdicts_in(tmp_path / "report") == {"T1": "agrees", "T2": "disagrees"}
+    assert "report/report.md" in out
+
+
+def test_options_reach_the_ledger(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+    seen: dict[str, Any] = {}
+
+    def execute(jobs: list[Job], **options: Any) -> tuple[Mapping[str, Any], Mapping[str, str], Mapping[str, float]]:
+        seen.update(options, jobs=[job.name for job in jobs])
+        return {}, {"tiny": "it was not run"}, {}
+
+    monkeypatch.setattr(verdicts, "execute", execute)
+    code, out, _ = main(capsys, "validate", "reddy", "--full", "--workers", "3", "--trainings", "kept")
+    assert (seen["jobs"], seen["workers"], seen["out"]) == (["tiny"], 3, Path("kept"))
+    assert code == 1
+    assert "the training tiny failed: it was not run" in out
+    main(capsys, "validate", "--only", "T1", "--workers", "2")
+    assert (seen["jobs"], seen["workers"], seen["out"]) == ([], 2, None)
+
+
+REFUSED = [
+    (("readdy",), "unknown ledger 'readdy'; did you mean 'reddy'?"),
+    (("--only", "T1", "t33"), "unknown claim 't33'; did you mean 'T3'?"),
+    (("--workers", "0"), "`workers` must be at least 1; got 0."),
+    (("--workers", "x"), "invalid literal for int"),
+    (("--device", "abacus"), "abacus"),
+    (("--record",), "`record` keeps full runs"),
+    (("--quick", "1"), "unknown option '--quick'"),
+    (("--out", "file/report"), "cannot write to 'file/report'"),
+    (("--trainings", "file/kept"), "cannot write to 'file/kept'"),
+    (("--out", "mine"), "'mine' holds something other than a report"),
+]
+
+
+@pytest.mark.parametrize(("words", "sentence"), REFUSED, ids=lambda v: " ".join(v) if isinstance(v, tuple) else "")
+def test_what_is_refused_is_one_sentence_and_leaves_nothing(
+    words: tuple[str, ...], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("a regular file")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("years of work")
+    before = files(tmp_path)
+    code, out, errors = main(capsys, "validate", *words)
+    assert code == 2
+    assert sentence in errors
+    assert errors.count("\n") == 1
+    assert out == ""
+    assert files(tmp_path) == before
+
+
+def test_a_damaged_checkpoint_is_refused_and_left_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("validate", "--only", "T3", "--trainings", "kept")
+    code, out, errors = main(capsys, *words)
+    assert code == 0, out + errors
+    assert verdicts_in(tmp_path / "report") == {"T3": "agrees"}
+    state = next((tmp_path / "kept" / "tiny").glob("state-*"))
+    state.write_bytes(state.read_bytes()[:-20])
+    before = files(tmp_path)
+    code, out, errors = main(capsys, *words, "--out", "another")
+    assert code == 2
+    assert "the checkpoint in 'kept/tiny' is damaged or not one of a training run: move it away" in errors
+    assert errors.count("\n") == 1
+    assert out == ""
+    assert files(tmp_path) == before
