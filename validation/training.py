@@ -215,10 +215,10 @@ class _Run:
                 f"the run in {str(folder.path) if folder else ''!r} already has {self.step} steps; got steps={steps}: "
                 f"ask for {self.step} or more, or choose another folder."
             )
-        passed = [s for s in snapshots if folder and s < self.step and s not in snapshot_steps(folder.path)]
-        if folder and passed:
+        missed = [s for s in snapshots if folder and s < self.step and s not in snapshot_steps(folder.path)]
+        if folder and missed:
             raise InputError(
-                f"the run in {str(folder.path)!r} is at step {self.step} and kept no snapshot at {passed[0]}: "
+                f"the run in {str(folder.path)!r} is at step {self.step} and kept no snapshot at {missed[0]}: "
                 f"ask for later ones, or choose another folder."
             )
         parameters = [t.requires_grad_() for t in self.parameters.values()]
