@@ -112,6 +112,7 @@ def test_derive_and_predict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert "0.0121528" in out
 
 
+LATE = "Error parsing --t-end: could not convert string to float: 'late'; see `minimodels simulate --help`."
 BAD = [
     (("simulate", "nested_logits"), "did you mean 'nested_logit'"),
     (("simulat", "nested_logit"), "did you mean 'simulate'"),
@@ -141,7 +142,7 @@ BAD = [
     (("simulate", "nested_logit", "--plot", "missing/run.png"), "does not exist"),
     (("simulate",), "name a model first"),
     (("simulate", "--N", "8", "nested_logit"), "name a model first"),
-    (("simulate", "nested_logit", "--t-end", "late"), "could not convert string to float: 'late'"),
+    (("simulate", "nested_logit", "--t-end", "late"), f"minimodels: {LATE}"),
     (("simulate", "nested_logit", "--t-end"), "Missing value for argument '--t-end'"),
     (("simulate", "nested_logit", "--method", "euler"), "invalid choice 'euler'"),
     (("descend", "nested_logit", "--steps", "0"), "positive whole number"),
@@ -176,9 +177,13 @@ def test_bad_input_is_one_sentence_and_status_2(
 
 
 def test_a_process_ends_with_status_2_and_no_traceback() -> None:
-    done = minimodels("simulate", "nested_logits")
-    assert done.returncode == 2
-    assert done.stderr == "minimodels: unknown model 'nested_logits'; did you mean 'nested_logit'?\n"
+    for words, sentence in (
+        (("nested_logits",), "unknown model 'nested_logits'; did you mean 'nested_logit'?"),
+        (("nested_logit", "--t-end", "late"), LATE),
+    ):
+        done = minimodels("simulate", *words)
+        assert done.returncode == 2
+        assert done.stderr == f"minimodels: {sentence}\n"
 
 
 @pytest.mark.parametrize(
