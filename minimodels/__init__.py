@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from minimodels.engine.status import Status
     from minimodels.errors import InputError, RunFailed
     from minimodels.fixed_points import FixedPoint, fixed_points
+    from minimodels.induction_head import InductionHead, train_head
     from minimodels.model import Constraint, Event, Flow, GradientFlow, Map, Parameter, State
     from minimodels.models import describe, model, models
     from minimodels.results import load, save
+    from minimodels.sequences import ItemLabelTask
     from minimodels.simulate import simulate
     from minimodels.sweep import sweep
 
@@ -26,9 +28,11 @@ _HOMES = {
     "engine.status": ("Status",),
     "errors": ("InputError", "RunFailed"),
     "fixed_points": ("FixedPoint", "fixed_points"),
+    "induction_head": ("InductionHead", "train_head"),
     "model": ("Constraint", "Event", "Flow", "GradientFlow", "Map", "Parameter", "State"),
     "models": ("describe", "model", "models"),
     "results": ("load", "save"),
+    "sequences": ("ItemLabelTask",),
     "simulate": ("simulate",),
     "sweep": ("sweep",),
 }
@@ -40,7 +44,9 @@ __all__ = [
     "FixedPoint",
     "Flow",
     "GradientFlow",
+    "InductionHead",
     "InputError",
+    "ItemLabelTask",
     "Map",
     "Parameter",
     "RunFailed",
@@ -55,6 +61,7 @@ __all__ = [
     "save",
     "simulate",
     "sweep",
+    "train_head",
 ]
 
 

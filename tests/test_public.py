@@ -21,7 +21,9 @@ NAMES = [
     "FixedPoint",
     "Flow",
     "GradientFlow",
+    "InductionHead",
     "InputError",
+    "ItemLabelTask",
     "Map",
     "Parameter",
     "RunFailed",
@@ -36,6 +38,7 @@ NAMES = [
     "save",
     "simulate",
     "sweep",
+    "train_head",
 ]
 
 

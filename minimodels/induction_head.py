@@ -1,0 +1,396 @@
+r"""The two- and three-parameter induction head with its classifier, trained on sampled sequences (Reddy 2024).
+
+Contents :math:`c_j` (no positions), :math:`j=1..n`, :math:`n=2N+1`:
+
+.. math::
+
+    p^1_{ij} &= \frac{e^{\beta_1[j=i-1]}}{\sum_{k\le i} e^{\beta_1[k=i-1]}}, \qquad
+    b_i = \sum_{j\le i} p^1_{ij} c_j, \\
+    p^2_{j} &\propto e^{\alpha\, b_j\cdot c_n + \beta_2[j\ \mathrm{label}]}, \qquad
+    o = \sum_j p^2_{j} c_j ,
+
+and a classifier reads :math:`c_n` and ``gain`` :math:`\times\,o`. This is the one model here that is not a symbolic
+statement: it is trained by stochastic gradient descent, forward and backward pass in `minimodels.head_kernels`. For
+:math:`D\to\infty`, :math:`\epsilon\to 0` and a linear read-out its expected loss is that of
+``nested_logit(attend="exact")``.
+"""
+
+import json
+import math
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from minimodels import head_kernels as kernels
+from minimodels.engine.ensemble import available_threads
+from minimodels.engine.status import Status
+from minimodels.errors import InputError, unknown
+from minimodels.results import FORMAT
+from minimodels.sequences import ItemLabelTask, Sequences
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+LOGITS = ("beta_1", "alpha", "beta_2")
+INPUTS = ("output", "sum", "concat")
+TESTS = ("IC", "IC2", "IW")
+SMOOTH = 9  # steps of the centred running mean in which the transition is looked for
+_INITIAL = 9  # stream of a seed, after those of minimodels.sequences
+Clamp = float | tuple[float, float, float]
+Stages = ItemLabelTask | Sequence[tuple[int, ItemLabelTask]]
+
+
+@dataclass(frozen=True)
+class InductionHead:
+    """Options of the head and its classifier.
+
+    ==========  ======================================================================================================
+    classifier  "deep": `layers` ReLU layers of `width` with one scalar bias each, then logits S h (initialisation of
+                the author's program: W entries N(0, 2/inputs), b and S entries N(0, 1/width)); "linear": regression
+                vectors kappa_l, logits kappa_l . z, from 0
+    input       "concat": [c_n; gain o]; "sum": c_n + gain o; "output": gain o. By default concat for the deep and
+                output for the linear classifier
+    gain        factor of the attention output
+    keys        of layer 2: "all" tokens or the "labels" only
+    beta_2      "fixed" (two-parameter head) or "free" (three)
+    init        initial beta_1, alpha, beta_2; 0 where not given
+    rates       learning rates of beta_1, alpha, beta_2 relative to that of the classifier; 1 where not given
+    clamp       logits that are held, at a value or (value, first step, step of release)
+    ==========  ======================================================================================================
+
+    Raises
+    ------
+    InputError
+        For an option that cannot be.
+    """
+
+    classifier: Literal["deep", "linear"] = "deep"
+    layers: int = 3
+    width: int = 128
+    input: Literal["concat", "sum", "output"] | None = None
+    gain: float = 1.0
+    keys: Literal["all", "labels"] = "all"
+    beta_2: Literal["fixed", "free"] = "fixed"
+    init: Mapping[str, float] = field(default_factory=dict)
+    rates: Mapping[str, float] = field(default_factory=dict)
+    clamp: Mapping[str, Clamp] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, allowed in (
+            ("classifier", ("deep", "linear")),
+            ("input", (None, *INPUTS)),
+            ("keys", ("all", "labels")),
+            ("beta_2", ("fixed", "free")),
+        ):
+            if getattr(self, name) not in allowed:
+                words = ", ".join(repr(a) for a in allowed if a)
+                raise InputError(f"`{name}` must be one of {words}; got {getattr(self, name)!r}.")
+        for name in ("layers", "width"):
+            _whole(name, getattr(self, name), 1)
+        if not math.isfinite(self.gain):
+            raise InputError(f"`gain` must be finite; got {self.gain}.")
+        for what in ("init", "rates", "clamp"):
+            for key, value in getattr(self, what).items():
+                if key not in LOGITS:
+                    raise unknown(f"logit in {what}", key, LOGITS)
+                numbers = value if isinstance(value, tuple | list) else (value,)
+                if len(numbers) not in (1, 3) or any(math.isnan(v) for v in numbers) or not math.isfinite(numbers[0]):
+                    raise InputError(f"{what}[{key!r}] must be a finite number; got {value!r}.")
+
+    @property
+    def depth(self) -> int:
+        """Layers before the logits: 0 for the linear read-out."""
+        return self.layers if self.classifier == "deep" else 0
+
+    @property
+    def mode(self) -> int:
+        """Number of the input: 0 output, 1 sum, 2 concat."""
+        return INPUTS.index(self.input or ("concat" if self.classifier == "deep" else "output"))
+
+    def inputs(self, task: ItemLabelTask) -> int:
+        """Width of the classifier's input."""
+        return (2 if self.mode == 2 else 1) * task.D
+
+    def initial(self, task: ItemLabelTask, seed: int) -> NDArray[np.float32]:
+        """The classifier's parameters of one seed, in the order of `minimodels.head_kernels`."""
+        inputs, w = self.inputs(task), self.width
+        if not self.depth:
+            return np.zeros(task.L * inputs, np.float32)
+        rng = np.random.Generator(np.random.Philox(key=np.array([seed, _INITIAL], np.uint64)))
+
+        def gaussian(variance: float, count: int) -> NDArray[np.float64]:
+            return rng.standard_normal(count) * math.sqrt(variance)
+
+        parts = [gaussian(2 / inputs, w * inputs), gaussian(2 / w, (self.depth - 1) * w * w)]
+        parts += [gaussian(1 / w, self.depth), gaussian(1 / w, task.L * w)]
+        return np.concatenate(parts).astype(np.float32)
+
+
+def train_head(
+    task: Stages,
+    head: InductionHead | None = None,
+    *,
+    optimiser: Literal["sgd", "adam"] = "sgd",
+    lr: float = 0.01,
+    decay: float = 0.0,
+    steps: int = 10_000,
+    seed: int | Sequence[int] = 0,
+    batch: int = 128,
+    record_every: int = 50,
+    held_out: int = 512,
+    tests: Sequence[str] = TESTS,
+    stop_above: float | None = None,
+    threads: int | None = None,
+    progress: bool | None = None,
+) -> "xr.Dataset":
+    r"""Minimise :math:`-\log p(\text{label of } x_q)` on a fresh minibatch at every step.
+
+    Parameters
+    ----------
+    task : ItemLabelTask, or sequence of (first step, ItemLabelTask)
+        The second is a curriculum: L, K and D stay, so that the embeddings do; tests are of the last stage.
+    head : InductionHead
+        Options of the head and its classifier.
+    optimiser, lr, decay
+        "sgd": theta <- (1 - decay) theta - lr grad (the paper's classifier: lr 0.01, decay 1e-6); "adam": the same
+        decay, then Adam (0.9, 0.999, 1e-8). The head's logits do not decay.
+    steps, batch, record_every, held_out : int
+        Updates, sequences in a minibatch, steps between records, sequences in each test set.
+    seed : int or sequence of int
+        Each seed has its own embeddings, data and initial classifier.
+    tests : sequence of str
+        Test sets recorded beside that of the task: IC, IC2, IW, IW_absent (`ItemLabelTask.test_set`).
+    stop_above : float
+        Stop a seed when its smoothed correct probability on the minibatches exceeds this.
+    threads : int
+        Seeds trained at once, BLAS with one thread each; all processors unless given. Results do not depend on it.
+    progress : bool
+        Show a bar; on terminals unless given.
+
+    Returns
+    -------
+    xarray.Dataset
+        Over ``step`` (and ``seed`` if a sequence was given): ``train_loss`` (mean since the last record); on held-out
+        sequences of the task ``loss, correct, accuracy, CLA, ILA1, TILA2, TLA2``; ``<test>_accuracy``; the logits
+        ``beta_1, alpha, beta_2``; ``xi`` (linear read-out: gain x (mean kappa_l . l_l - mean kappa_k . l_l)). Per seed:
+        ``escape_step``, where the correct probability of the minibatches, in a centred running mean of 9 steps,
+        exceeds 1/2 (nan if it does not), and ``status``.
+
+    Raises
+    ------
+    InputError
+
+    Examples
+    --------
+    >>> import minimodels as mm
+    >>> task = mm.ItemLabelTask(N=4, L=16, K=64, D=63, p_C=1.0)
+    >>> run = mm.train_head(task, mm.InductionHead(classifier="linear"), lr=1.0, steps=20, record_every=10)
+    >>> dict(run.sizes), bool(run.train_loss[-1] < 2.8)
+    ({'step': 3}, True)
+    """
+    import xarray as xr
+    from threadpoolctl import threadpool_limits
+
+    head = head or InductionHead()
+    stages = _stages(task)
+    seeds = (seed,) if isinstance(seed, int | np.integer) else tuple(seed)
+    for name, value, low in (
+        ("steps", steps, 1), ("batch", batch, 1), ("record_every", record_every, 1), ("held_out", held_out, 1),
+        *(("seed", s, 0) for s in seeds), *([("threads", threads, 1)] if threads is not None else []),
+    ):  # fmt: skip
+        _whole(name, value, low)
+    if not seeds:
+        raise InputError("`seed` is empty: give one seed or more.")
+    if optimiser not in ("sgd", "adam"):
+        raise InputError(f"`optimiser` must be 'sgd' or 'adam'; got {optimiser!r}.")
+    if not (math.isfinite(lr) and lr > 0 and 0 <= decay < 1):
+        raise InputError(f"`lr` must be positive and `decay` in [0, 1); got lr={lr}, decay={decay}.")
+    runs = [_Run(stages, head, optimiser, lr, decay, int(s), batch, held_out, tuple(tests)) for s in seeds]
+    stop = threading.Event()
+    with (
+        tqdm(total=steps * len(runs), unit="step", disable=None if progress is None else not progress) as bar,
+        threadpool_limits(1),
+        ThreadPoolExecutor(threads or available_threads()) as pool,
+    ):
+        futures = [pool.submit(run.go, steps, record_every, stop_above, stop, bar.update) for run in runs]
+        try:
+            for future in futures:
+                future.result()
+        except KeyboardInterrupt:
+            stop.set()
+    recorded = max((run.steps for run in runs), key=len)
+    names = list(runs[0].records[0])
+    values = np.full((len(names), len(runs), len(recorded)), np.nan)
+    for i, run in enumerate(runs):
+        for j, record in enumerate(run.records):
+            values[:, i, j] = list(record.values())
+    statuses = np.array([int(run.status) for run in runs], np.int8)
+    last_task = stages[-1][1]
+    result = xr.Dataset(
+        {name: (("seed", "step"), v) for name, v in zip(names, values, strict=True)}
+        | {"escape_step": ("seed", [run.escape() for run in runs]), "status": ("seed", statuses)},
+        coords={"step": np.array(recorded, np.int64), "seed": np.array(seeds, np.int64)},
+        attrs={
+            "format": FORMAT,
+            "title": "training run of an induction head",
+            "task": json.dumps(asdict(last_task)),
+            "stages": json.dumps([first for first, _ in stages]),
+            "head": json.dumps(asdict(head)),
+            "optimiser": json.dumps({"name": optimiser, "lr": lr, "decay": decay}),
+            "batch": batch,
+            "held_out": held_out,
+            "versions": json.dumps({name: version(name) for name in ("minimodels", "numpy", "numba")}),
+        },
+    )
+    return result.isel(seed=0) if isinstance(seed, int | np.integer) else result
+
+
+class _Run:
+    """The training of one seed."""
+
+    def __init__(
+        self, stages: Sequence[tuple[int, ItemLabelTask]], head: InductionHead, optimiser: str, lr: float, decay: float,
+        seed: int, batch: int, held_out: int, tests: tuple[str, ...],
+    ) -> None:  # fmt: skip
+        self.stages, self.head, self.optimiser, self.seed, self.batch = stages, head, optimiser, seed, batch
+        self.task = stages[-1][1]
+        self.rate, self.keep = lr, 1.0 - decay
+        self.logits = np.array([head.init.get(k, 0.0) for k in LOGITS])
+        relative = {"beta_2": 1.0 if head.beta_2 == "free" else 0.0}
+        self.rates = np.array([head.rates.get(k, 1.0) * relative.get(k, 1.0) for k in LOGITS])
+        self.flat = head.initial(self.task, seed)
+        self.moments = np.zeros((2, self.flat.size), np.float32), np.zeros((2, len(LOGITS)))
+        self.shape = (head.depth, head.width, self.task.L)
+        self.reading = (head.mode, float(head.gain), head.keys == "labels")
+        self.sets = {name: self.task.test_set(name, seed, held_out) for name in ("train", *tests)}
+        self.labels = stages[0][1].embeddings(seed).labels
+        self.steps: list[int] = []
+        self.records: list[dict[str, float]] = []
+        self.course: list[tuple[float, float]] = []  # loss and correct probability of every minibatch
+        self.status = Status.SUCCESS
+
+    def go(self, steps: int, every: int, level: float | None, stop: threading.Event, tick: Any) -> None:
+        """Train until the end, the level or the stop."""
+        grad, head_grad = np.empty_like(self.flat), np.empty(len(LOGITS))
+        self.hold(0)
+        self.record(0)
+        for step in range(steps):
+            if stop.is_set():
+                self.status = Status.INTERRUPTED
+                return
+            task = next(t for first, t in reversed(self.stages) if first <= step)
+            data = task.sample(self.seed, step * self.batch, self.batch)
+            self.course.append(
+                kernels.loss_and_gradients(
+                    data.content, data.target, self.logits, self.flat, *self.shape, *self.reading, head_grad, grad
+                )
+            )
+            if self.optimiser == "sgd":
+                kernels.descend_sgd(self.flat, grad, self.rate, self.keep)
+                self.logits -= self.rate * self.rates * head_grad
+            else:
+                kernels.descend_adam(self.flat, grad, *self.moments[0], step + 1, self.rate, self.keep)
+                before = self.logits.copy()
+                kernels.descend_adam(self.logits, head_grad, *self.moments[1], step + 1, self.rate, 1.0)
+                self.logits = before + self.rates * (self.logits - before)
+            self.hold(step + 1)
+            tick()
+            if not math.isfinite(self.course[-1][0]):
+                self.status = Status.NON_FINITE
+            reached = level is not None and np.mean([c for _, c in self.course[-SMOOTH:]]) > level
+            done = reached or self.status == Status.NON_FINITE
+            if (step + 1) % every == 0 or step + 1 == steps or done:
+                self.record(step + 1)
+            if done:
+                self.status = self.status if self.status == Status.NON_FINITE else Status.EVENT
+                return
+
+    def hold(self, step: int) -> None:
+        """Set the logits that are clamped at this step."""
+        for key, given in self.head.clamp.items():
+            value, start, end = given if isinstance(given, tuple | list) else (given, 0, math.inf)
+            if start <= step < end:
+                self.logits[LOGITS.index(key)] = value
+
+    def record(self, step: int) -> None:
+        """Measure on the test sets."""
+        since = self.steps[-1] if self.steps else 0
+        losses = [loss for loss, _ in self.course[since:]]
+        row = {"train_loss": float(np.mean(losses)) if losses else math.nan}
+        for name, data in self.sets.items():
+            logits, p = kernels.respond(data.content, self.logits, self.flat, *self.shape, *self.reading)
+            if name == "train":
+                row |= _measures(logits, p, data) | {"ILA1": self.item_attention()}
+            else:
+                row[f"{name}_accuracy"] = float((logits.argmax(axis=1) == data.target).mean())
+        row |= dict(zip(LOGITS, self.logits.tolist(), strict=True))
+        if not self.head.depth:
+            kappa = self.flat.reshape(self.task.L, -1)[:, -self.task.D :]
+            overlap = self.head.gain * (kappa @ self.labels.T)
+            diagonal = overlap.trace() / self.task.L
+            row["xi"] = float(diagonal - (overlap.sum() - overlap.trace()) / (self.task.L * (self.task.L - 1)))
+        self.steps.append(step)
+        self.records.append(row)
+
+    def item_attention(self) -> float:
+        """ILA1: mean over k of e^beta_1/(e^beta_1 + 2k - 1)."""
+        with np.errstate(over="ignore"):
+            others = (2 * np.arange(1, self.task.N + 1) - 1) * np.exp(-self.logits[0])
+        return float((1 / (1 + others)).mean())
+
+    def escape(self) -> float:
+        """Step at which the smoothed correct probability first exceeds 1/2, interpolated."""
+        correct = np.array([c for _, c in self.course])
+        if len(correct) < SMOOTH:
+            return math.nan
+        smooth = np.convolve(correct, np.full(SMOOTH, 1 / SMOOTH), "valid")
+        above = np.flatnonzero(smooth > 0.5)
+        if not above.size:
+            return math.nan
+        i = int(above[0])
+        part = (0.5 - smooth[i - 1]) / (smooth[i] - smooth[i - 1]) if i else 1.0
+        return i - 1 + part + SMOOTH // 2
+
+
+def _measures(logits: NDArray[np.float32], p: NDArray[np.float32], data: Sequences) -> dict[str, float]:
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    probability = np.exp(shifted)
+    probability /= probability.sum(axis=1, keepdims=True)
+    rows = np.arange(len(data))
+    chosen = probability[rows, data.target]
+    inside = np.zeros_like(probability)
+    inside[rows[:, None], data.labels] = 1.0
+    to_labels = p[:, 1::2]
+    return {
+        "loss": float(-np.log(np.maximum(chosen, 1e-300)).mean()),
+        "correct": float(chosen.mean()),
+        "accuracy": float((logits.argmax(axis=1) == data.target).mean()),
+        "CLA": float((probability * inside).sum(axis=1).mean()),
+        "TILA2": float((to_labels * (data.labels == data.target[:, None])).sum(axis=1).mean()),
+        "TLA2": float(to_labels.sum(axis=1).mean()),
+    }
+
+
+def _stages(task: Stages) -> tuple[tuple[int, ItemLabelTask], ...]:
+    if isinstance(task, ItemLabelTask):
+        return ((0, task),)
+    stages = tuple((int(first), stage) for first, stage in task)
+    firsts = [first for first, _ in stages]
+    if not firsts or firsts[0] != 0 or sorted(set(firsts)) != firsts:
+        raise InputError(f"stages must begin at step 0 and at increasing steps; got {firsts}.")
+    for name in ("L", "K", "D"):
+        if len({getattr(stage, name) for _, stage in stages}) > 1:
+            raise InputError(f"`{name}` must be the same in all stages, so that the embeddings stay.")
+    return stages
+
+
+def _whole(name: str, value: object, low: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < low:
+        raise InputError(f"`{name}` must be a whole number of at least {low}; got {value!r}.")
