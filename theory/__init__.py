@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from theory.error_map import summarise, transition_error_map
     from theory.prediction import Prediction, Predictions, predict
     from theory.reduced_flow import transition_time
+    from theory.scaling import emergence_scaling
 
 _HOME = {
     "derive": "derivation",
@@ -26,6 +27,7 @@ _HOME = {
     "transition_time": "reduced_flow",
     "transition_error_map": "error_map",
     "summarise": "error_map",
+    "emergence_scaling": "scaling",
 }
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "Result",
     "Step",
     "derive",
+    "emergence_scaling",
     "predict",
     "summarise",
     "transition_error_map",

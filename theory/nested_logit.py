@@ -1,4 +1,4 @@
-"""Theory of the nested-logit model: origin, slow phase, drives; see also `saddle`, `symmetry`, `transition`."""
+"""Theory of the nested-logit model: origin, slow phase, drives; the rest in files of their own."""
 
 from functools import lru_cache
 
@@ -9,7 +9,7 @@ from scipy.special import wrightomega
 from minimodels.errors import unknown
 from minimodels.model import Model
 from minimodels.models import model as build
-from theory import saddle, symmetry, transition
+from theory import saddle, scaling, symmetry, transition
 from theory.checks import identity
 from theory.derivation import Derivation, Init, Regime, Result, Step, expand, number
 from theory.setting import (
@@ -75,6 +75,7 @@ def _derive(attend: str, beta_2: str) -> Derivation:
         transition.leading(st),
         transition.crossover(st),
         transition.reduced(st),
+        scaling.growth_with_size(st),
         symmetry.sufficient_parameters(st),
         symmetry.sign_symmetry(st),
         saddle.anti_induction(st),

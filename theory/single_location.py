@@ -4,29 +4,48 @@ import math
 from collections.abc import Mapping
 from functools import lru_cache
 
-import mpmath
 import numpy as np
 import sympy as sp
-from scipy.integrate import quad
-from scipy.special import wrightomega
 
 from minimodels.model import GradientFlow, Model
 from minimodels.models.single_location import build
 from minimodels.primitives import elementary
 from theory import runaway
 from theory.checks import converges, identity
-from theory.derivation import Derivation, Init, Regime, Result, Step, number
+from theory.derivation import Derivation, Init, Regime, Result, Step, expand, number
+from theory.location_setting import (
+    ENDS,
+    HERE,
+    REST,
+    SECOND,
+    SOURCE,
+    T_HALF,
+    Delta,
+    R,
+    S,
+    T,
+    a,
+    compact,
+    d,
+    draw,
+    eta_Delta,
+    eta_w,
+    gains,
+    n,
+    not_yet,
+    one_direction,
+    p,
+    sigma,
+    silent_others,
+    too_short,
+    w,
+    w_1,
+    w_f,
+    w_h,
+    x,
+)
+from theory.location_time import exact
 from theory.setting import equal, first, label, measured_escape, needs_rates
-
-SOURCE = "Zucchet et al. 2025 (arXiv 2505.17863)"
-HERE = "derived here from the loss of the model; task of " + SOURCE
-T, d, B, sigma, p, w, w_1, Delta = sp.symbols("T d B sigma p w w_1 Delta", real=True)
-n, R, S, x, w_h, w_f = sp.symbols("n R S x w_h w_f", positive=True)
-eta_w, eta_Delta = sp.symbols("eta_w eta_Delta", positive=True)
-T_HALF, a = label("t_{1/2}"), label("a")
-SECOND = sp.pi / 4 * (w_h / w_f) ** 2 * sp.sqrt(d) / (eta_w * (1 - p))
-REST = T / B - 1  # tokens that compete with one copy of the relevant one
-ENDS = 2 * w_h - 1 / w_h + w_h**2 / (2 * w_f) + w_h / w_f**2  # next order of the plateau, in units of S/(n + 1)
 
 
 def derive(repetition: str = "none") -> Derivation:
@@ -40,62 +59,6 @@ def _derive(repetition: str) -> Derivation:
     m = build(repetition=repetition)
     made = (invariant(m), plateau(m), *((exact(m),) if repetition == "none" else (repeated_sample(m),)))
     return Derivation("single_location", {"repetition": repetition}, made)
-
-
-def draw(rng: np.random.Generator) -> dict[str, float]:
-    """Draw a random point: parameters, states, rates."""
-    copies = rng.uniform(0.5, 4)
-    point = {"B": copies, "T": copies * rng.uniform(4, 500), "d": rng.uniform(2, 300), "p": rng.uniform(0, 1)}
-    point |= {"w": rng.uniform(0.1, 3), "w_1": rng.uniform(0.1, 3), "Delta": rng.uniform(-1, 5)}
-    point |= {"x": rng.uniform(0.05, 1), "n": rng.uniform(3, 500), "sigma": rng.uniform(0.1, 2)}
-    return point | {k: rng.lognormal(0, 1) for k in ("eta_w", "eta_w_1", "eta_Delta", "eta_beta")}
-
-
-def gains(m: Model) -> dict[sp.Symbol, tuple[sp.Expr, sp.Expr]]:
-    """Return the gains, each with the variance of its contents and the length of its part of the target map."""
-    if "w_1" not in m.state:
-        return {w: (sp.S(1), sp.sqrt(d))}
-    return {w_1: (p * d + 1 - p, sp.S(1)), w: (1 - p, sp.sqrt(d - 1))}
-
-
-def compact(m: Model) -> dict[sp.Symbol, sp.Expr]:
-    """Return the compact symbols of the theory.
-
-    Competing tokens n, strength R of the map, unit of time S, damping c; gains (times the root of the ratio of rates)
-    w_h at a = 1/2 and w_f at the solution.
-    """
-    parts = gains(m).values()
-    strength = sp.sqrt(sum((size * part) ** 2 for size, part in parts))
-    saturation = sum(size * (size * part / R) ** 2 for size, part in parts)
-    return {
-        n: REST,
-        R: strength,
-        S: T * d / (B * R),
-        runaway.c: sigma**2 / (B * R),
-        w_h: sp.sqrt(2 * (sp.log(n) + 1 - 1 / n)),
-        w_f: R / saturation * sp.sqrt(eta_Delta / eta_w),
-    }
-
-
-def _silent_others(model: Model) -> str | None:
-    size = model.values["sigma"]
-    return f"sigma = {size:g}: the contents of the other tokens damp w; derived for sigma = 0." if size else None
-
-
-def _not_yet(model: Model, init: Init) -> str | None:
-    share = 1 / (1 + number(model, REST, {}) * math.exp(-init["Delta"]))
-    return f"the relevant token has the attention {share:.3g} at the start." if share >= 0.5 else None
-
-
-def _one_direction(model: Model) -> bool:
-    """Whether all gains are learnt at one pace."""
-    return model.values.get("p", 0) in (0, 1)
-
-
-def _too_short(model: Model, init: Init) -> str | None:
-    """Give the reason why the attention does not get to 1/2 by this route."""
-    half, limit = _gain_at_half(model, init), 2 * math.sqrt(model.values["d"] if model.values.get("p", 0) == 0 else 1)
-    return f"at a = 1/2 the gain would be {half:.3g}, but aw cannot exceed {limit / 2:.3g}." if half >= limit else None
 
 
 def invariant(m: GradientFlow) -> Result:
@@ -119,7 +82,7 @@ def invariant(m: GradientFlow) -> Result:
     )
 
     def obstacle(model: Model, init: Init) -> str | None:
-        return first(_silent_others(model), needs_rates(model, *m.state))
+        return first(silent_others(model), needs_rates(model, *m.state))
 
     def evaluate(model: Model, init: Init) -> dict[str, float]:
         start = {m.symbols[k]: sp.Float(v) for k, v in init.items()}
@@ -142,9 +105,9 @@ def invariant(m: GradientFlow) -> Result:
 def plateau(m: GradientFlow) -> Result:
     """Time on the plateau: leading order for any sigma and p, next order without the other tokens."""
     where, parts, g = compact(m), gains(m), runaway.w
-    unit, damping = (explicit(where, e) for e in (S, runaway.c))
+    unit, damping = (expand(e, where) for e in (S, runaway.c))
     early = {k: _large_context(v) for k, v in m.drift.items()}
-    along = {s: explicit(where, size * part / R) for s, (size, part) in parts.items()}
+    along = {s: expand(size * part / R, where) for s, (size, part) in parts.items()}
     on_ray = {k: v.subs({s: share * g for s, share in along.items()}) for k, v in early.items()}
     claimed = {k: along[m.symbols[k]] * (sp.exp(Delta) - damping * g) / unit for k in m.state if k != "Delta"}
     claimed |= {"Delta": g * sp.exp(Delta) / unit}
@@ -183,13 +146,13 @@ def plateau(m: GradientFlow) -> Result:
     def obstacle(model: Model, init: Init) -> str | None:
         rate, moved = model.rate_values(), [s.name for s in parts if init[s.name] != 0]
         several = len(parts) > 1
-        return first(
+        common = first(
             needs_rates(model, *m.state),
-            _not_yet(model, init),
+            not_yet(model, init),
             f"{moved[0]} does not start at 0." if several and moved else None,
             "the rates of w and w_1 differ." if several and rate["w"] != rate["w_1"] else None,
-            _too_short(model, init) if _one_direction(model) else None,
         )
+        return common or (too_short(model, init) if one_direction(model) else None)
 
     def evaluate(model: Model, init: Init) -> dict[str, float]:
         rate = model.rate_values()
@@ -203,7 +166,7 @@ def plateau(m: GradientFlow) -> Result:
     def error(model: Model, init: Init, values: Mapping[str, float]) -> float:
         ends = S / (n + 1) * (ENDS - sp.sqrt(2 * sp.pi)) / sp.sqrt(eta_w * eta_Delta)
         late = abs(number(model, ends, where))
-        if not _one_direction(model) and number(model, w_h - 2 * w_f, where) > 0:
+        if not one_direction(model) and number(model, w_h - 2 * w_f, where) > 0:
             late += number(model, SECOND, where)  # see the speed-up by a repeated sample
         return late / values["plateau_time"]
 
@@ -221,145 +184,11 @@ def plateau(m: GradientFlow) -> Result:
     )  # fmt: skip
 
 
-def explicit(where: Mapping[sp.Symbol, sp.Expr], expr: sp.Expr) -> sp.Expr:
-    """Replace the compact symbols."""
-    for symbol in reversed(where):
-        expr = expr.xreplace({symbol: where[symbol]})
-    return expr
-
-
 def _large_context(drift: sp.Expr) -> sp.Expr:
     """Return the leading order in 1/T of a drift at fixed gains and logit."""
     small = sp.Symbol("small", positive=True)
     inverse = sp.simplify(elementary(drift).subs(T, 1 / small) / small)
     return sp.limit(inverse, small, 0) / T
-
-
-def exact(m: GradientFlow) -> Result:
-    """Escape time without the other tokens: one quadrature for any T, and the first two orders in closed form."""
-    where = compact(m)
-    level, competing = sp.Symbol("I", positive=True), n * sp.exp(-1 / n)
-    logit = level - sp.LambertW(sp.exp(level) / n)
-    share, root_d = 1 / (1 + n * sp.exp(-Delta)), sp.sqrt(d)
-    rate = elementary(m.drift["w"]).subs(sigma, 0)
-    parts = (1 / share, w / root_d, share * w**2 / d / (1 - share * w / root_d))
-    gain = sp.sqrt(2 * (sp.log(n * x) + x - 1 / n))
-    stretch = sp.diff(gain, x)
-    fall = (1 + x) * (1 - x - sp.exp(-x)) / x**2
-    rest = fall / gain
-    antiderivative = -(1 - x - sp.exp(-x)) / x - x
-    time = sp.Integral(d / (a * (root_d - a * w)), (w, 0, w_h))
-    closed = S / (n + 1) * (competing * sp.sqrt(sp.pi / 2) + ENDS) / sp.sqrt(eta_w * eta_Delta)
-
-    def point(rng: np.random.Generator) -> dict[str, float]:
-        return {**draw(rng), "I": rng.uniform(0.1, 8), "x": rng.uniform(0.3, 1)}
-
-    steps = (
-        Step(
-            "The invariant, solved for the logit, with $I=w^2/2+1/n$.",
-            equal(Delta, logit),
-            identity(logit + sp.exp(logit) / n, level, point, symbolic=False),
-        ),
-        Step(
-            "The gain only grows, and can serve as the clock, up to its value $w_h$ at $a=1/2$.",
-            equal(T_HALF, time),
-            identity(explicit({n: REST}, d / (share * (root_d - share * w))) * rate, sp.S(1), point, symbolic=False),
-        ),
-        Step(
-            "Three parts: the plateau, and what $aw$ lacks to $\\sqrt d$, at first order and beyond.",
-            equal(label(r"\frac{\sqrt d}{a(\sqrt d-aw)}"), 1 / a + w / root_d + label(r"\frac{aw^2/d}{1-aw/\sqrt d}")),
-            identity(sum(parts, sp.S(0)), root_d / (share * (root_d - share * w)), point, symbolic=False),
-        ),
-        Step(
-            "In $x=e^\\Delta/n$ the plateau is a Gaussian integral, twice the gain, and a rest at $x$ of order 1.",
-            equal(
-                label(r"\frac{1}{a}\frac{dw}{dx}"),
-                (competing * sp.exp(-(w**2) / 2) + 2) * sp.Derivative(w, x) + rest.subs(gain, w),
-            ),
-            identity(
-                (1 + 1 / x) * stretch, (competing * sp.exp(-(gain**2) / 2) + 2) * stretch + rest, point, symbolic=False
-            ),
-        ),
-        Step(
-            "The rest and the tail of the Gaussian beyond $w_h$ cost $-1/w_h$ together, $w$ being about $w_h$ there;",
-            equal(sp.Integral(fall, (x, 0, 1)) - sp.exp(-1), sp.S(-1)),
-            identity(
-                (sp.diff(antiderivative, x) - fall) ** 2
-                + (antiderivative.subs(x, 1) - sp.limit(antiderivative, x, 0) - sp.exp(-1) + 1) ** 2,
-                sp.S(0), point,
-            ),
-        ),
-        Step(
-            "the other two parts are $w_h^2/2\\sqrt d$ and $w_h/d$, by $a\\,dw=dx/w$. The sum converges as $T$ grows.",
-            equal(T_HALF, closed),
-            converges(
-                [_remainder(size) for size in (1e3, 1e9, 1e27)], 0.4,
-                "remainder in units of sqrt(d), T = 1e3, 1e9, 1e27, d = 1e4 T",
-            ),
-        ),
-    )  # fmt: skip
-
-    def obstacle(model: Model, init: Init) -> str | None:
-        return first(
-            _silent_others(model), needs_rates(model, *m.state), _not_yet(model, init), _too_short(model, init)
-        )
-
-    def evaluate(model: Model, init: Init) -> dict[str, float]:
-        values = {"escape_time": _quadrature(model, init)}
-        if init["w"] == init["Delta"] == 0:
-            values["next_order"] = number(model, closed, where)
-        return values
-
-    return Result(
-        name="escape_time",
-        title="Escape time by a quadrature, and its first two orders",
-        statement=sp.Tuple(equal(T_HALF, time), equal(T_HALF, closed)),
-        where=where,
-        steps=steps,
-        regime=Regime("sigma = 0, any T, B, rates and start; d large enough for the gain to get there", obstacle),
-        reference=HERE,
-        evaluate=evaluate,
-        measure=measured_escape,
-    )
-
-
-def _remainder(size: float) -> float:
-    """Return what the first two orders leave of t/sqrt(d), at T = size and a dimension so large that w^2/d vanishes."""
-    with mpmath.workdps(60):
-        k = mpmath.mpf(size) - 1
-        root_d = mpmath.sqrt(10000 * size)
-
-        def slowness(r: mpmath.mpf) -> mpmath.mpf:
-            """Time per unit of r, where the logit is r^2 (the gain is smooth in r)."""
-            s = mpmath.e ** (r**2) / k
-            gain = mpmath.sqrt(2 * (r**2 + mpmath.expm1(r**2) / k))
-            return (1 + s) ** 2 / (s * gain) / (1 - s / (1 + s) * gain / root_d) * 2 * r
-
-        whole = mpmath.quad(slowness, mpmath.linspace(0, mpmath.sqrt(mpmath.log(k)), 12))
-        terms = {n: k, w_f: root_d}
-        closed = (n * sp.exp(-1 / n) * sp.sqrt(sp.pi / 2) + ENDS).subs(w_h, sp.sqrt(2 * (sp.log(n) + 1 - 1 / n)))
-        return float(whole - mpmath.mpf(sp.N(closed.subs(terms), 60)))
-
-
-def _gain_at_half(model: Model, init: Init) -> float:
-    """Return the gain at a = 1/2, from the invariant."""
-    competing, rate = number(model, REST, {}), model.rate_values()
-    way = math.log(competing) + 1 - init["Delta"] - math.exp(init["Delta"]) / competing
-    return math.sqrt(init["w"] ** 2 + 2 * rate["w"] / rate["Delta"] * way)
-
-
-def _quadrature(model: Model, init: Init) -> float:
-    """Return the time from the start to a = 1/2, without the other tokens."""
-    competing, rate, root_d = number(model, REST, {}), model.rate_values(), math.sqrt(model.values["d"])
-    start = init["Delta"] + math.exp(init["Delta"]) / competing
-
-    def slowness(gain: float) -> float:
-        level = start + rate["Delta"] / rate["w"] * (gain**2 - init["w"] ** 2) / 2
-        inverse = 1 + competing * math.exp(float(wrightomega(level - math.log(competing)).real) - level)
-        return inverse * root_d**2 / (rate["w"] * (root_d - gain / inverse))
-
-    time, _ = quad(slowness, init["w"], _gain_at_half(model, init), epsabs=0, epsrel=1e-11, limit=200)
-    return float(time)
 
 
 def repeated_sample(m: GradientFlow) -> Result:
@@ -424,7 +253,7 @@ def repeated_sample(m: GradientFlow) -> Result:
         steps=steps,
         regime=Regime(
             "the plateau is shorter by this factor if T/B is large; the second phase is an estimate for w_h > 2 w_f",
-            lambda model, init: first(needs_rates(model, *m.state), _not_yet(model, init)),
+            lambda model, init: first(needs_rates(model, *m.state), not_yet(model, init)),
         ),
         reference=f"{HERE}; {SOURCE} gives sqrt(p^2 d + (1 - p)^2)",
         evaluate=evaluate,

@@ -30,6 +30,7 @@ NAMES = [
     "transition_time_leading",
     "transition_time_crossover",
     "transition_time",
+    "growth_with_size",
     "sufficient_parameters",
     "sign_symmetry",
     "anti_induction",
