@@ -27,7 +27,7 @@ def draw(rng: np.random.Generator) -> dict[str, float]:
     point = {"B": copies, "T": copies * rng.uniform(4, 500), "d": rng.uniform(2, 300), "p": rng.uniform(0, 1)}
     point |= {"w": rng.uniform(0.1, 3), "w_1": rng.uniform(0.1, 3), "Delta": rng.uniform(-1, 5)}
     point |= {"x": rng.uniform(0.05, 1), "n": rng.uniform(3, 500), "sigma": rng.uniform(0.1, 2)}
-    return point | {k: rng.lognormal(0, 1) for k in ("eta_w", "eta_w_1", "eta_Delta", "eta_beta")}
+    return point | {k: rng.lognormal(0, 1) for k in ("eta_w", "eta_w_1", "eta_Delta")}
 
 
 def gains(m: Model) -> dict[sp.Symbol, tuple[sp.Expr, sp.Expr]]:

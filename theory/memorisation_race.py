@@ -1,6 +1,7 @@
 """Theory of the race between memorisation and in-context learning: reduction, in-context time, K*."""
 
 import math
+from collections.abc import Mapping
 from functools import lru_cache
 from statistics import NormalDist
 
@@ -11,7 +12,7 @@ from scipy.special import expit
 
 from minimodels.model import Flow, GradientFlow, Model
 from minimodels.models import memorisation_race as statement
-from minimodels.primitives import elementary
+from minimodels.primitives import elementary, sigmoid
 from theory import runaway
 from theory.checks import converges, identity, vanishes
 from theory.derivation import Derivation, Init, Regime, Result, Step
@@ -224,7 +225,7 @@ def acquisition(m: Flow) -> Result:
     x = sp.Symbol("x", positive=True)
     law = (1 / x - 1 / v_0) / (-3 * power)  # in-context time that has passed when v is x
     clock = sp.Integral((1 + sp.exp(x**3)) / (3 * power * x**2), (x, v_0, label("v^*")))
-    plain, cube = ((lambda e: sp.integrate(1 / (e * x ** (e - 1)), (x, v_0, sp.oo)))(k) for k in (2, 3))
+    plain, cube = (sp.integrate(1 / (k * x ** (k - 1)), (x, v_0, sp.oo)) for k in (2, 3))
     steps = (
         Step(
             "What is left of the in-context time decreases by $c_1$ per unit of time, by the equation of $v$.",
@@ -256,19 +257,18 @@ def acquisition(m: Flow) -> Result:
 
     def evaluate(model: Model, init: Init) -> dict[str, float]:
         needed, _ = _needed(model, init, _half_attention(model))
-        exponent = model.values["nu"]
-        star = (3 * init["v"] * needed) ** (1 / exponent) if exponent > 0 and init["v"] > 0 else math.nan
+        budget, exponent = available(model, init), model.values["nu"]
         return {
             "acquisition_time": _time(model, init, needed),
-            "K_star": star,
+            "K_star": model.values["K"] * (needed / budget) ** (1 / exponent) if exponent > 0 else math.nan,
             "needed": needed,
-            "available": available(model, init),
+            "available": budget,
         }
 
-    def error(model: Model, init: Init, values: dict[str, float]) -> float:
+    def error(model: Model, init: Init, values: Mapping[str, float]) -> float:
         if math.isinf(values["acquisition_time"]):
             return math.nan
-        c2 = _mean_damping(model, init, values["needed"]) if init["v"] > 0 else None
+        c2 = _mean_damping(model, init, values["needed"]) if math.isfinite(values["available"]) else None
         relative = _relative_error(model, init, c2)
         late = _time(model, init, values["needed"] * (1 + relative))
         return late / values["acquisition_time"] - 1
@@ -279,10 +279,14 @@ def acquisition(m: Flow) -> Result:
         statement=equal(K_STAR, critical),
         where={},
         steps=steps,
-        regime=Regime("as the in-context time; v_0 >= 0 (0: unlimited K). A time of inf means never", obstacle),
+        regime=Regime(
+            "as the in-context time; v_0 >= 0 (0: unlimited K). A time of inf means never; K* is that of unlimited time, "
+            "until t more pairs are needed: as many as bring the acquisition time below t",
+            obstacle,
+        ),
         reference=f"{SOURCE}: K* ~ N^(1/nu) exp(-beta_0/nu) where c2 exp(-beta_0) << 1; {HERE}",
         evaluate=evaluate,
-        error=error,  # type: ignore[arg-type]
+        error=error,
         measure=measured_escape,
     )
 

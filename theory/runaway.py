@@ -42,7 +42,7 @@ def steps(drift: Mapping[str, sp.Expr], names: Mapping[sp.Symbol, sp.Expr], draw
     drift : mapping
         Rates of change of ``w`` and ``beta`` by the model, its rates included.
     names : mapping
-        w, beta, c and scale (the unit of time) in the model's symbols.
+        w, beta, c and scale (the unit of time) in the model's symbols; eta_beta if it is not the model's own.
     draw : callable
         Random points for the checks.
     """
@@ -63,13 +63,15 @@ def steps(drift: Mapping[str, sp.Expr], names: Mapping[sp.Symbol, sp.Expr], draw
     m, e = label("m"), sp.exp
 
     def shown(expr: sp.Expr) -> sp.Expr:
-        return expr.xreplace({w: names[w], beta: names[beta]})
+        return expr.xreplace({s: names[s] for s in (w, beta, eta_beta) if s in names})
 
     far = {k: v for k, v in at_rest.items() if k not in (w, beta)} | {w: sp.S(2), c: sp.S(1)}
     return (
         Step(
-            "The sum of the two equations has no damping left.",
-            equal(label(r"S\,\dot m"), shown(-sp.sqrt(eta_w * eta_beta) * e(beta))),
+            "The sum of the two equations, that of $m$, has no damping left.",
+            sp.Tuple(
+                equal(m, shown(M)), equal(label(r"S\,\dot m"), shown(-sp.sqrt(eta_w * eta_beta) * e(beta)))
+            ),
             identity(change(M), own(-sp.sqrt(eta_w * eta_beta) * e(beta)), draw, symbolic=False),
         ),
         Step(

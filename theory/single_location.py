@@ -111,10 +111,10 @@ def plateau(m: GradientFlow) -> Result:
     on_ray = {k: v.subs({s: share * g for s, share in along.items()}) for k, v in early.items()}
     claimed = {k: along[m.symbols[k]] * (sp.exp(Delta) - damping * g) / unit for k in m.state if k != "Delta"}
     claimed |= {"Delta": g * sp.exp(Delta) / unit}
-    names = {g: g, runaway.beta: Delta, runaway.c: damping, runaway.scale: unit}
+    names = {g: g, runaway.beta: Delta, runaway.eta_beta: eta_Delta, runaway.c: damping, runaway.scale: unit}
     drift = {
         "w": runaway.eta_w * sum(share * on_ray[s.name] for s, share in along.items()),
-        "beta": runaway.eta_beta * on_ray["Delta"],
+        "beta": eta_Delta * on_ray["Delta"],
     }
     y = runaway.c
     full = S / y * sp.log(1 + y * sp.exp(y**2 / 2) * sp.sqrt(sp.pi / 2) * (1 + sp.erf(y / sp.sqrt(2))))
