@@ -19,7 +19,7 @@ def read_out(w: Any, beta: Any, contents: np.ndarray, labels: np.ndarray, target
     return w * (weights * labels).sum(axis=-1) / weights.sum(axis=-1)
 
 
-def literal(w: Any, beta: Any, v: Any, n: int) -> dict[str, Any]:
+def literal(w: Any, beta: Any, v: Any, *, n: int) -> dict[str, Any]:
     """Return loss and c1 on orthonormal contents, averaged over all labels of the other tokens."""
     contents = np.eye(n)  # the target copies token 0, whose label is +1
     count = np.arange(n)
@@ -36,12 +36,12 @@ def test_the_loss_and_its_gradient_are_those_of_an_attention_layer() -> None:
         m = mm.model("memorisation_race", N=n, K=1)
         found, error = at(m, POINTS), 0.0
         for i, point in enumerate(POINTS):
-            exact = literal(*point, n)
+            exact = literal(*point, n=n)
             error = max(error, abs(found["loss"][i] / exact["loss"] - 1), abs(found["c1"][i] / exact["c1"] - 1))
             for k, name in enumerate(m.state):
                 step = point.astype(complex)
                 step[k] += 1e-30j
-                slope = literal(*step, n)["loss"].imag / 1e-30
+                slope = literal(*step, n=n)["loss"].imag / 1e-30
                 error = max(error, abs(-found[f"d_{name}"][i] - slope) / max(abs(slope), 1e-2))
         errors.append(error)
     assert errors[0] < 0.01  # labels are +-1, the model's are Gaussian: the fourth moment differs by 2/N
@@ -80,7 +80,7 @@ def test_the_two_variables_move_as_the_attention_layer_does_in_a_long_context(fo
     for k in range(3):
         step = np.array([w, beta, v], dtype=complex)
         step[k] += 1e-30j
-        assert drift[k] == pytest.approx(-literal(*step, n)["loss"].imag / 1e-30, rel=3e-3)
+        assert drift[k] == pytest.approx(-literal(*step, n=n)["loss"].imag / 1e-30, rel=3e-3)
 
 
 def test_more_nodes_change_nothing() -> None:

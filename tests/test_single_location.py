@@ -76,10 +76,9 @@ def test_copies_shorten_the_context() -> None:
 def test_without_repeats_both_forms_are_one() -> None:
     """At p = 0 the gain along the repeated content is its share of one gain."""
     d = 10.0
-    one = at(mm.model("single_location", d=d, sigma=0.5), [[1.2, 0.8]])
-    two = at(
-        mm.model("single_location", repetition="sample", d=d, sigma=0.5, p=0), [[1.2 / d**0.5, 1.2 * 0.9**0.5, 0.8]]
-    )
+    one = at(mm.model("single_location", d=d, sigma=0.5), np.array([[1.2, 0.8]]))
+    shares = np.array([[1.2 / d**0.5, 1.2 * 0.9**0.5, 0.8]])
+    two = at(mm.model("single_location", repetition="sample", d=d, sigma=0.5, p=0), shares)
     assert two["loss"] == pytest.approx(one["loss"], rel=1e-13)
     assert two["d_Delta"] == pytest.approx(one["d_Delta"], rel=1e-12)
     assert two["d_w_1"] * d**0.5 == pytest.approx(one["d_w"], rel=1e-12)

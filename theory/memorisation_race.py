@@ -52,7 +52,7 @@ def draw(rng: np.random.Generator) -> dict[str, float]:
 def reduction(m: GradientFlow) -> Result:
     """From the loss to two variables: second order in z, then e^beta much smaller than N."""
     s = m.symbols
-    a, c1 = m.observables["attention"], elementary(statement.sigmoid(-(s["v"] ** 3)))
+    a, c1 = m.observables["attention"], elementary(sigmoid(-(s["v"] ** 3)))
     at_zero = {s["w"]: sp.S(0)}
     symbols = [s[k] for k in ("w", "beta", "v", "N")]
     variance = a**2 + (1 - a) ** 2 / (s["N"] - 1)
@@ -280,8 +280,8 @@ def acquisition(m: Flow) -> Result:
         where={},
         steps=steps,
         regime=Regime(
-            "as the in-context time; v_0 >= 0 (0: unlimited K). A time of inf means never; K* is that of unlimited time, "
-            "until t more pairs are needed: as many as bring the acquisition time below t",
+            "as the in-context time; v_0 >= 0 (0: unlimited K). A time of inf means never; K* is for unlimited time, "
+            "by a time t it takes more pairs: as many as bring the acquisition time below t",
             obstacle,
         ),
         reference=f"{SOURCE}: K* ~ N^(1/nu) exp(-beta_0/nu) where c2 exp(-beta_0) << 1; {HERE}",

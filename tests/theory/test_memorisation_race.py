@@ -1,6 +1,7 @@
 """The race: closed forms against sweeps of both levels, and the law of K*."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,11 +14,11 @@ from minimodels.model import Model
 from theory import runaway
 
 
-def race(**choices: object) -> Model:
+def race(**choices: Any) -> Model:
     return mm.model("memorisation_race", **choices)
 
 
-def acquired(model: Model, axes: dict[str, object], t_end: float, **options: object) -> np.ndarray:
+def acquired(model: Model, axes: dict[str, Any], t_end: float, **options: Any) -> np.ndarray:
     run = mm.sweep(
         model, axes, t_end=t_end, keep=["escape_time"], stop_at="escape_time", rtol=1e-9, atol=1e-12, **options
     )

@@ -1,6 +1,7 @@
 """The single-location model: plateau times of every form against sweeps, with the stated errors."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from minimodels.errors import InputError
 from minimodels.model import Model
 
 
-def location(**choices: object) -> Model:
+def location(**choices: Any) -> Model:
     return mm.model("single_location", **choices)
 
 
@@ -86,10 +87,10 @@ def test_a_repeated_sample() -> None:
             assert repeated["second_phase"] == pytest.approx(late, rel=0.35)
         else:
             assert repeated["second_phase"] == 0
-    made = theory.predict(m.with_values(p=0.01))["repeated_sample"].values
+    speed = theory.predict(m.with_values(p=0.01))["repeated_sample"].values
     measured = run.escape_time.values[0] / run.escape_time.values[2]
-    assert made["speed_up"] == pytest.approx(measured, rel=1e-3)
-    assert made["published"] == pytest.approx(measured * (1 - 0.01 / 2), rel=1e-3)  # p = 1/sqrt(d)
+    assert speed["speed_up"] == pytest.approx(measured, rel=1e-3)
+    assert speed["published"] == pytest.approx(measured * (1 - 0.01 / 2), rel=1e-3)  # p = 1/sqrt(d)
     few = location(repetition="sample", d=256, T=1024)
     assert escape(few.with_values(p=0.9)) > escape(few.with_values(p=0.6))
 
