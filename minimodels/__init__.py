@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from minimodels.induction_head import InductionHead, train_head
     from minimodels.model import Constraint, Event, Flow, GradientFlow, Map, Parameter, State
     from minimodels.models import describe, model, models
+    from minimodels.oracles import oracles
     from minimodels.results import load, save
     from minimodels.sequences import ItemLabelTask
     from minimodels.simulate import simulate
@@ -31,6 +32,7 @@ _HOMES = {
     "induction_head": ("InductionHead", "train_head"),
     "model": ("Constraint", "Event", "Flow", "GradientFlow", "Map", "Parameter", "State"),
     "models": ("describe", "model", "models"),
+    "oracles": ("oracles",),
     "results": ("load", "save"),
     "sequences": ("ItemLabelTask",),
     "simulate": ("simulate",),
@@ -58,6 +60,7 @@ __all__ = [
     "load",
     "model",
     "models",
+    "oracles",
     "save",
     "simulate",
     "sweep",

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,6 +86,7 @@ class ItemLabelTask:
     K_c               novel classes per block of 128 sequences, or None: a fresh item for every context label
     N_max             2 N_max + 1 position dimensions, the sequence shifted at random; N_max = N: no shift
     unique_labels     whether the N/B classes of a bursty context have distinct labels
+    label_vectors     "gaussian": entries N(0, 1/D); "orthonormal" (L <= D): without overlaps, as for large D
     ================  =========================================================================================
 
     With `unique_labels` the labels of a bursty context are drawn first, then a class of each: P(k) is not used there,
@@ -121,6 +122,7 @@ class ItemLabelTask:
     K_c: int | None = 128
     N_max: int = 32
     unique_labels: bool = True
+    label_vectors: Literal["gaussian", "orthonormal"] = "gaussian"
 
     def __post_init__(self) -> None:
         for name, low in (("N", 2), ("L", 2), ("K", 1), ("B", 0), ("D", 1), ("N_max", 1)):
@@ -152,6 +154,10 @@ class ItemLabelTask:
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"`{name}` must be a probability; got {getattr(self, name)}: use a value in [0, 1].")
 
+        if self.label_vectors not in ("gaussian", "orthonormal"):
+            raise InputError(f"`label_vectors` must be 'gaussian' or 'orthonormal'; got {self.label_vectors!r}.")
+        if self.label_vectors == "orthonormal" and self.L > self.D:
+            raise InputError(f"at most D={self.D} label vectors can be orthonormal; got L={self.L}: raise `D`.")
         if self.zipf > 0 and self.unique_labels and self.B > 0 and self.p_B == 1:
             raise InputError(
                 f"zipf={self.zipf:g} would do nothing: with `unique_labels` bursty contexts do not use the class "
@@ -175,6 +181,11 @@ class ItemLabelTask:
         return np.asarray(weights / weights.sum())
 
     @property
+    def absent(self) -> NDArray[np.float64]:
+        """Chance P(k)(1 - P(k))^N that an i.i.d. target is of class k and the context without it, (K,)."""
+        return self.frequencies * (1 - self.frequencies) ** self.N
+
+    @property
     def length(self) -> int:
         """Tokens in a sequence, 2N + 1."""
         return 2 * self.N + 1
@@ -194,7 +205,11 @@ class ItemLabelTask:
         rng = _stream(seed, EMBEDDINGS, 0)
         scale = np.float32(1 / np.sqrt(self.D))
         labels, means = (rng.standard_normal((number, self.D), np.float32) for number in (self.L, self.K))
-        return Embeddings(labels * scale, means * scale)
+        if self.label_vectors == "orthonormal":
+            labels, scale_of_labels = np.linalg.qr(labels.T.astype(np.float64))[0].T, 1.0
+        else:
+            scale_of_labels = float(scale)
+        return Embeddings(np.ascontiguousarray(labels * scale_of_labels, np.float32), means * scale)
 
     def sample(self, seed: int, start: int, count: int, *, stream: int = TRAINING) -> Sequences:
         """Sequences `start`, ..., `start + count - 1` of a stream of this seed."""
@@ -219,8 +234,11 @@ class ItemLabelTask:
         """
         if name not in TESTS:
             raise unknown("test", name, TESTS)
-        if name == "IW_absent" and self.K == 1:
-            raise InputError("with K=1 the target's class is always in the context: the test IW_absent is empty.")
+        if name == "IW_absent" and not self.absent.any():
+            raise InputError(
+                f"zipf={self.zipf:g} leaves one class only, always in the context, and the test IW_absent empty: "
+                "lower `zipf`."
+            )
         bursty = 1.0 if self.B else 0.0
         unused = 0.0 if self.unique_labels and self.B else self.zipf
         loose = replace(self, p_B=0.0, p_C=0.0)
@@ -257,8 +275,10 @@ class ItemLabelTask:
         target = classes[rows, asked]
         if iid.any():
             loose = self._independent(rng, (BLOCK, N + 1))
-            while stream == ABSENT and (present := (loose[:, :N] == loose[:, N:]).any(axis=1)).any():
-                loose[present] = self._independent(rng, (int(present.sum()), N + 1))
+            if stream == ABSENT:  # the target by its exact law given that it is absent, then slots until none holds it
+                loose[:, N] = np.searchsorted(_cumulative(self, absent=True), rng.random(BLOCK), side="right")
+                while (present := loose[:, :N] == loose[:, N:]).any():
+                    loose[:, :N][present] = self._independent(rng, (int(present.sum()),))
             classes = np.where(iid[:, None], loose[:, :N], classes)
             target = np.where(iid, loose[:, N], target)
         means, picks = emb.means, np.concatenate([classes, target[:, None]], axis=1)
@@ -311,10 +331,9 @@ def _embeddings(task: ItemLabelTask, seed: int) -> Embeddings:
 
 
 @lru_cache(maxsize=32)
-def _cumulative(task: ItemLabelTask) -> NDArray[np.float64]:
-    cumulative = np.cumsum(task.frequencies)
-    cumulative[-1] = 1.0
-    return cumulative
+def _cumulative(task: ItemLabelTask, *, absent: bool = False) -> NDArray[np.float64]:
+    cumulative = np.cumsum(task.absent if absent else task.frequencies)
+    return np.asarray(cumulative / cumulative[-1])
 
 
 @lru_cache(maxsize=16)
@@ -325,6 +344,8 @@ def _block(task: ItemLabelTask, seed: int, stream: int, block: int) -> Sequences
 
 def _stream(seed: int, stream: int, block: int) -> np.random.Generator:
     _whole("seed", seed, 0)
+    if seed >= 2**64:
+        raise InputError(f"`seed` must be below 2**64; got {seed}: use a smaller one.")
     key = np.array([seed, stream], np.uint64)
     return np.random.Generator(np.random.Philox(key=key, counter=np.array([0, 0, 0, block], np.uint64)))
 

@@ -35,6 +35,7 @@ NAMES = [
     "load",
     "model",
     "models",
+    "oracles",
     "save",
     "simulate",
     "sweep",
