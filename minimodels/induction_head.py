@@ -100,9 +100,12 @@ class InductionHead:
             for key, value in getattr(self, what).items():
                 if key not in LOGITS:
                     raise unknown(f"logit in {what}", key, LOGITS)
-                numbers = value if isinstance(value, tuple | list) else (value,)
-                if len(numbers) not in (1, 3) or any(math.isnan(v) for v in numbers) or not math.isfinite(numbers[0]):
+                window = list(value) if isinstance(value, tuple | list) else []
+                held = window[0] if what == "clamp" and window else value
+                if not (isinstance(held, int | float | np.number) and math.isfinite(held)):
                     raise InputError(f"{what}[{key!r}] must be a finite number; got {value!r}.")
+                if window and not (len(window) == 3 and window[1] < window[2]):
+                    raise InputError(f"{what}[{key!r}] is one value or (value, first step, last + 1); got {value!r}.")
 
     @property
     def depth(self) -> int:
@@ -177,11 +180,11 @@ def train_head(
     Returns
     -------
     xarray.Dataset
-        Over ``step`` (and ``seed`` if a sequence was given): ``train_loss`` (mean since the last record); on held-out
-        sequences of the task ``loss, correct, accuracy, CLA, ILA1, TILA2, TLA2``; ``<test>_accuracy``; the logits
-        ``beta_1, alpha, beta_2``; ``xi`` (linear read-out: gain x (mean kappa_l . l_l - mean kappa_k . l_l)). Per seed:
-        ``escape_step``, where the correct probability of the minibatches, in a centred running mean of 9 steps,
-        exceeds 1/2 (nan if it does not), and ``status``.
+        Over ``step`` (and ``seed`` if a sequence was given): ``train_loss, train_correct`` (means since the last
+        record); on held-out sequences of the task ``loss, correct, accuracy, CLA, ILA1, TILA2, TLA2``;
+        ``<test>_accuracy``; the logits ``beta_1, alpha, beta_2``; ``xi`` (linear read-out: gain x (mean
+        kappa_l . l_l - mean kappa_k . l_l)). Per seed: ``escape_step``, where the correct probability of the
+        minibatches, in a centred running mean of 9 steps, exceeds 1/2 (nan if it does not), and ``status``.
 
     Raises
     ------
@@ -212,6 +215,8 @@ def train_head(
         raise InputError(f"`optimiser` must be 'sgd' or 'adam'; got {optimiser!r}.")
     if not (math.isfinite(lr) and lr > 0 and 0 <= decay < 1):
         raise InputError(f"`lr` must be positive and `decay` in [0, 1); got lr={lr}, decay={decay}.")
+    if stop_above is not None and not 0 <= stop_above < 1:
+        raise InputError(f"`stop_above` must be a probability below 1; got {stop_above}.")
     runs = [_Run(stages, head, optimiser, lr, decay, int(s), batch, held_out, tuple(tests)) for s in seeds]
     stop = threading.Event()
     with (
@@ -304,7 +309,8 @@ class _Run:
             tick()
             if not math.isfinite(self.course[-1][0]):
                 self.status = Status.NON_FINITE
-            reached = level is not None and np.mean([c for _, c in self.course[-SMOOTH:]]) > level
+            recent = [c for _, c in self.course[-SMOOTH:]]
+            reached = level is not None and len(recent) == SMOOTH and np.mean(recent) > level
             done = reached or self.status == Status.NON_FINITE
             if (step + 1) % every == 0 or step + 1 == steps or done:
                 self.record(step + 1)
@@ -322,12 +328,13 @@ class _Run:
     def record(self, step: int) -> None:
         """Measure on the test sets."""
         since = self.steps[-1] if self.steps else 0
-        losses = [loss for loss, _ in self.course[since:]]
-        row = {"train_loss": float(np.mean(losses)) if losses else math.nan}
+        row = dict.fromkeys(("train_loss", "train_correct"), math.nan)
+        if self.course[since:]:
+            row = dict(zip(row, np.mean(self.course[since:], axis=0).tolist(), strict=True))
         for name, data in self.sets.items():
             logits, p = kernels.respond(data.content, self.logits, self.flat, *self.shape, *self.reading)
             if name == "train":
-                row |= _measures(logits, p, data) | {"ILA1": self.item_attention()}
+                row |= measures(logits, p, data, self.logits[0])
             else:
                 row[f"{name}_accuracy"] = float((logits.argmax(axis=1) == data.target).mean())
         row |= dict(zip(LOGITS, self.logits.tolist(), strict=True))
@@ -338,12 +345,6 @@ class _Run:
             row["xi"] = float(diagonal - (overlap.sum() - overlap.trace()) / (self.task.L * (self.task.L - 1)))
         self.steps.append(step)
         self.records.append(row)
-
-    def item_attention(self) -> float:
-        """ILA1: mean over k of e^beta_1/(e^beta_1 + 2k - 1)."""
-        with np.errstate(over="ignore"):
-            others = (2 * np.arange(1, self.task.N + 1) - 1) * np.exp(-self.logits[0])
-        return float((1 / (1 + others)).mean())
 
     def escape(self) -> float:
         """Step at which the smoothed correct probability first exceeds 1/2, interpolated."""
@@ -359,7 +360,10 @@ class _Run:
         return i - 1 + part + SMOOTH // 2
 
 
-def _measures(logits: NDArray[np.float32], p: NDArray[np.float32], data: Sequences) -> dict[str, float]:
+def measures(logits: NDArray[Any], p: NDArray[Any], data: Sequences, beta_1: float) -> dict[str, float]:
+    """Loss, accuracy and progress measures, given logits (n, L) and layer-2 attention (n, T) on n sequences."""
+    with np.errstate(over="ignore"):
+        others = np.arange(1, p.shape[1] - 1, 2) * np.exp(-beta_1)
     shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
     probability = np.exp(shifted)
     probability /= probability.sum(axis=1, keepdims=True)
@@ -373,6 +377,7 @@ def _measures(logits: NDArray[np.float32], p: NDArray[np.float32], data: Sequenc
         "correct": float(chosen.mean()),
         "accuracy": float((logits.argmax(axis=1) == data.target).mean()),
         "CLA": float((probability * inside).sum(axis=1).mean()),
+        "ILA1": float((1 / (1 + others)).mean()),
         "TILA2": float((to_labels * (data.labels == data.target[:, None])).sum(axis=1).mean()),
         "TLA2": float(to_labels.sum(axis=1).mean()),
     }
