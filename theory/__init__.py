@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from theory.derivation import Check, Derivation, Regime, Result, Step, derive
     from theory.error_map import summarise, transition_error_map
+    from theory.numeric import exact_transition_time
     from theory.prediction import Prediction, Predictions, predict
     from theory.reduced_flow import transition_time
     from theory.scaling import emergence_scaling
@@ -25,6 +26,7 @@ _HOME = {
     "Prediction": "prediction",
     "Predictions": "prediction",
     "transition_time": "reduced_flow",
+    "exact_transition_time": "numeric",
     "transition_error_map": "error_map",
     "summarise": "error_map",
     "emergence_scaling": "scaling",
@@ -40,6 +42,7 @@ __all__ = [
     "Step",
     "derive",
     "emergence_scaling",
+    "exact_transition_time",
     "predict",
     "summarise",
     "transition_error_map",

@@ -46,7 +46,7 @@ def interventions(folder: Path, task: ItemLabelTask, network: AttentionOnly, see
         def keep(
             case: str, parameters: Parameters, sequences: object = sequences, seed: int = seed, **how: object
         ) -> None:
-            found = evaluate(network, parameters, task, sequences, **how)  # type: ignore[arg-type]
+            found = evaluate(network, parameters, task, sequences, **how)
             rows.setdefault(case, []).append({k: float(v[0]) for k, v in found.items()})
 
         keep("before", before)

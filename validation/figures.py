@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from validation.comparison import escape_steps
+from validation.head_figures import HEAD_FIGURES
 from validation.model_figures import curriculum, landscape, phase_diagram, survival
 
 
@@ -154,15 +155,8 @@ def _context_labels(run: xr.Dataset) -> int:
 FIGURES: dict[str, Callable[[xr.Dataset], tuple[Figure, str]]] = {
     f.__name__: f
     for f in (
-        course,
-        shifts,
-        saturation,
-        overlay,
-        slow_phase,
-        predictor,
-        phase_diagram,
-        survival,
-        curriculum,
-        landscape,
+        *(course, shifts, saturation, overlay, slow_phase, predictor),
+        *(phase_diagram, survival, curriculum, landscape),
+        *HEAD_FIGURES,
     )
 }

@@ -17,8 +17,6 @@ _LINES: tuple[tuple[str, str, Level, str, str], ...] = (
     ("R8", "0 < p_B, p_C < 1: both kinds are learned and kept", "network", "p_B, p_C = .25, .5, .75", _IWL),
     ("R9", "The jump coincides with an induction head", "network", "K = 256, B = 1, p_C = .8",
      "needs attention maps at checkpoints before and after the jump"),
-    ("R12", "The three-parameter head reproduces dynamics and measures", "model", "as R9", _HEAD),
-    ("R13", "The two-parameter head reproduces the data dependences", "model", "R2 to R5 with beta_2 = 0", _HEAD),
     ("R16", "In-context learning is not transient here", "network", "three times the jump time",
      "needs long runs of R7, R8"),
     ("R17", "Both kinds of learning are acquired independently", "network", "R2", _IWL),
@@ -33,8 +31,6 @@ _LINES: tuple[tuple[str, str, Level, str, str], ...] = (
     ("R22", "The minimal model explains the dependences on B, eps, K, zipf", "model", "R2 to R5", _HEAD),
     ("R23", "The gain xi depends on the label frequencies", "model", "R5", "needs one gain per label"),
     ("R26", "Fewer classifier layers break in-weights learning at large K", "network", "1, 2, 3 layers", _IWL),
-    ("R27", "Head / prediction is constant in L within 5 % at each N", "model", "N = 2..8, L/N = 2..16", _HEAD),
-    ("R28", "The head's transition step is predicted within 5 %", "model", "as R27", _HEAD),
 )  # fmt: skip
 
 CLAIMS = tuple(

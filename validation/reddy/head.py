@@ -1,0 +1,378 @@
+"""Claims about the two- and three-parameter induction head: its transition predicted, its dependence on the data."""
+
+import math
+from dataclasses import replace
+from functools import lru_cache
+from itertools import pairwise
+
+import numpy as np
+import xarray as xr
+
+from minimodels.induction_head import InductionHead, train_head
+from minimodels.sequences import ItemLabelTask
+from theory.numeric import exact_transition_time
+from validation.curves import half_rise
+from validation.jobs import HeadJob
+from validation.ledger import Check, Claim, Context, Finding, between, near, ordered
+
+LINEAR = InductionHead(classifier="linear")
+Key = tuple[int, int, int]
+
+# N, L, B; at N = 2 the plateau itself has correct probability 1/2
+TRANSITIONS: tuple[Key, ...] = tuple(
+    (N, N // B * ratio, B)
+    for N, B, ratios in ((3, 1, (2, 4, 8, 16)), (4, 1, (2, 4, 8, 16)), (4, 2, (4, 8, 16)), (6, 1, (2, 4, 8, 16)),
+                         (8, 1, (2, 4, 8, 16)))
+    for ratio in ratios
+)  # fmt: skip
+
+
+def _task(key: Key, **options: object) -> ItemLabelTask:
+    N, L, B = key
+    return replace(ItemLabelTask(N=N, L=L, B=B, K=L, N_max=N, p_C=1.0, K_c=None), **options)  # type: ignore[arg-type]
+
+
+@lru_cache
+def _ratios(key: Key, vectors: str, D: int = 63, lr: float = 1.0, batch: int = 128) -> tuple[float, ...]:
+    """Transition step x learning rate over the prediction, three seeds; nothing is fitted."""
+    task = _task(key, label_vectors=vectors, D=D)
+    predicted = _predicted(key)
+    run = train_head(
+        task, LINEAR, lr=lr, steps=int(2 * predicted / lr) + 100, seed=(0, 1, 2), record_every=10**6, held_out=32,
+        tests=(), stop_above=0.6, batch=batch, progress=False,
+    )  # fmt: skip
+    return tuple(run["escape_step"].values * lr / predicted)
+
+
+@lru_cache
+def _predicted(key: Key) -> float:
+    N, L, B = key
+    return exact_transition_time(N, L, B, eps=0.1)
+
+
+def _name(key: Key) -> str:
+    return "N = {}, L = {}, B = {}".format(*key)
+
+
+def _comparison() -> xr.Dataset:
+    keys = TRANSITIONS
+    data = {
+        vectors: [_ratios(k, vectors) if vectors == "gaussian" or k[1] <= 63 else (math.nan,) * 3 for k in keys]
+        for vectors in ("gaussian", "orthonormal")
+    }
+    columns = zip("NLB", zip(*keys, strict=True), strict=True)
+    return xr.Dataset(
+        {f"ratio_{v}": (("configuration", "seed"), np.array(r)) for v, r in data.items()}
+        | {"predicted": ("configuration", [_predicted(k) for k in keys])},
+        coords={name: ("configuration", list(values)) for name, values in columns},
+    )
+
+
+def predicted_steps(context: Context) -> Finding:
+    """R28: head / prediction for L up to D."""
+    data = _comparison()
+    checks = [
+        near(f"head / prediction, {_name(key)}", data["ratio_gaussian"].values[i], 1.0, rel=0.05)
+        for i, key in enumerate(TRANSITIONS)
+        if key[1] <= 63
+    ]
+    return Finding(checks, data)
+
+
+def predicted_without_overlaps(context: Context) -> Finding:
+    """R28, the deviation explained: it is that of overlapping label vectors."""
+    data = _comparison()
+    checks = [
+        near(f"head / prediction, {_name(key)}", data["ratio_orthonormal"].values[i], 1.0, rel=0.05)
+        for i, key in enumerate(TRANSITIONS)
+        if key[1] <= 63
+    ]
+    key = (4, 64, 1)
+    excess = [np.mean(_ratios(key, "gaussian", D)) - np.mean(_ratios(key, "gaussian", 1008)) for D in (63, 252)]
+    checks.append(between(f"fall of the excess from D = 63 to 252 (1008 as zero), {_name(key)}",
+                          float(excess[0] / excess[1]), 2.0, math.inf, "as 1/D, or faster"))  # fmt: skip
+    return Finding(checks, data)
+
+
+def constant_along_L(context: Context) -> Finding:
+    """R27: at each N the ratio to the prediction does not depend on L; with unit rates the sign is wrong."""
+    checks = []
+    for vectors in ("gaussian", "orthonormal"):
+        for N in (3, 4, 6, 8):
+            keys = [k for k in TRANSITIONS if k[0] == N and k[2] == 1 and (vectors == "gaussian" or k[1] <= 63)]
+            means = [float(np.mean(_ratios(k, vectors))) for k in keys]
+            checks.append(between(f"largest / smallest head/prediction along L, N = {N}, {vectors} labels",
+                                  max(means) / min(means), 1.0, 1.05, "constant within 5%"))  # fmt: skip
+    for N in (3, 8):
+        keys = [k for k in TRANSITIONS if k[0] == N and k[2] == 1]
+        measured = [float(np.mean(_ratios(k, "gaussian"))) * _predicted(k) for k in keys]
+        unit = [exact_transition_time(*k, eps=0.1, rates={"xi": 1.0}) for k in keys]
+        checks.append(
+            ordered(f"growth of T* from L = 2N to 16N, head, N = {N}", measured[-1] / measured[0] - 1, "grows")
+        )
+        checks.append(between(f"growth of T* from L = 2N to 16N, unit rates, N = {N}", unit[-1] / unit[0] - 1,
+                              -1.0, 0.0, "falls"))  # fmt: skip
+    return Finding(checks, _comparison())
+
+
+def beyond_gradient_flow(context: Context) -> Finding:
+    """Where gradient flow stops describing SGD: learning rate and batch."""
+    key = (4, 16, 1)
+    rates = (0.25, 1.0, 4.0, 16.0, 32.0)
+    batches = (128, 32, 8)
+    ratios = np.array([[_ratios(key, "orthonormal", 63, lr, batch) for lr in rates] for batch in batches])
+    worst = np.abs(np.nanmean(ratios, axis=2) - 1)
+    worst = np.where(np.isnan(ratios).any(axis=2), np.inf, worst)
+    checks = [
+        near("transition x lr / prediction, lr 0.25, batch 128", ratios[0, 0], 1.0, rel=0.05),
+        ordered("deviation at lr 32 minus at lr 0.25, batch 128", float(worst[0, -1] - worst[0, 0]), "larger"),
+        ordered("deviation at batch 8 minus at batch 128, lr 4", float(worst[2, 2] - worst[0, 2]), "larger"),
+    ]
+    data = xr.Dataset({"ratio": (("batch", "lr", "seed"), ratios)}, coords={"lr": list(rates), "batch": list(batches)})
+    return Finding(checks, data)
+
+
+def curriculum(context: Context) -> Finding:
+    """R20 for the head: N = 2, then N = 8."""
+    task = _task((8, 32, 1))
+    easy = replace(task, N=2, N_max=8)
+    steps = {"without": None, "with": 250}
+    times = {}
+    for name, switch in steps.items():
+        stages = task if switch is None else ((0, replace(easy, N_max=8)), (switch, replace(task, N_max=8)))
+        run = train_head(stages, LINEAR, lr=1.0, steps=1000, seed=(0, 1, 2), record_every=25, held_out=512, tests=(),
+                         progress=False)  # fmt: skip
+        # on held-out sequences of the last stage: the minibatches of the first are easier
+        times[name] = np.array([_crossing(run.isel(seed=i)) for i in range(3)])
+    ratio = times["with"] / times["without"]
+    return Finding([between("transition step with N = 2 for 250 steps / without", ratio, 0.0, 1.0, "below 1")])
+
+
+def _crossing(run: xr.Dataset) -> float:
+    from validation.curves import crossing
+
+    return crossing(run["step"], run["correct"], 0.5)
+
+
+def three_parameters(context: Context) -> Finding:
+    """R12: the order of the progress measures, and that attention to labels is learned too."""
+    task = _task((8, 32, 1))
+    run = train_head(task, replace(LINEAR, beta_2="free"), lr=1.0, steps=1200, seed=(0, 1, 2), record_every=10,
+                     tests=(), progress=False)  # fmt: skip
+    names = ("CLA", "TLA2", "ILA1", "TILA2", "accuracy")
+    halves = np.array([[half_rise(run.step, run[n].isel(seed=i)) for n in names] for i in range(3)])
+    jump, first = halves[:, 2:].mean(axis=1), halves[:, 2:].min(axis=1)
+    return Finding(
+        [
+            ordered("lead of CLA over the jump / its time", (first - halves[:, 0]) / jump, "before"),
+            ordered("lead of TLA2 over the jump / its time", (first - halves[:, 1]) / jump, "before"),
+            between("spread of ILA1, TILA2, accuracy / their time", np.ptp(halves[:, 2:], axis=1) / jump, 0.0, 0.2,
+                    "together"),
+            between("attention to labels at the end", run["TLA2"].isel(step=-1).values, 0.8, 1.0, "learned"),
+        ]
+    )  # fmt: skip
+
+
+# The dependence on the data: deep classifier on target and attention output, Adam at 1e-3 (with plain SGD and gain 1
+# it stalls), p_B = 1, p_C = 0 where not said otherwise.
+DATA = "two-parameter head, deep classifier, gain 1, Adam 1e-3, N = 8, L = 32, D = 63, eps .1"
+
+
+def _grid(full: bool) -> tuple[tuple[int, ...], tuple[int, ...], int, tuple[int, ...]]:
+    """K, B, steps, seeds."""
+    return ((128, 256, 512, 2048), (0, 1, 2, 4), 8000, (0, 1, 2)) if full else ((128, 2048), (0, 1, 4), 2500, (0, 1))
+
+
+def _data_job(full: bool, seeds: tuple[int, ...], steps: int, **options: float) -> HeadJob:
+    task = replace(ItemLabelTask(K=1024), **options)  # type: ignore[arg-type]
+    words = "-".join(f"{k}{v:g}" for k, v in options.items())
+    return HeadJob(f"head-{words}-{steps}", task, 1e-3, steps, seeds, steps // 10, 512, None, "cpu", "adam")
+
+
+def classes_and_copies(full: bool) -> list[HeadJob]:
+    """The grid of R2 and R3."""
+    Ks, Bs, steps, seeds = _grid(full)
+    return [_data_job(full, seeds, steps, K=K, B=B) for K in Ks for B in Bs]
+
+
+def _final(context: Context, jobs: list[HeadJob], test: str) -> np.ndarray:
+    return np.array([context.runs[job.name][f"{test}_accuracy"].isel(step=-1).values for job in jobs])
+
+
+def _data_grid(context: Context) -> xr.Dataset:
+    Ks, Bs, _, seeds = _grid(context.full)
+    jobs = classes_and_copies(context.full)
+    return xr.Dataset(
+        {
+            t: (("K", "B", "seed"), _final(context, jobs, t).reshape(len(Ks), len(Bs), len(seeds)))
+            for t in ("IC", "IC2", "IW")
+        },
+        coords={"K": list(Ks), "B": list(Bs)},
+    )
+
+
+def with_classes(context: Context) -> Finding:
+    """R2 and R13."""
+    data = _data_grid(context)
+    checks = []
+    for B in [b for b in data.B.values if b > 0]:
+        one = data.sel(B=B)
+        for test in ("IC", "IC2"):
+            change = (one[test].isel(K=-1) - one[test].isel(K=0)).values
+            checks.append(ordered(f"{test}(K = 2048) - {test}(K = 128), B = {B}", change, "grows with K"))
+        fall = (one["IW"].isel(K=0) - one["IW"].isel(K=-1)).values
+        checks.append(ordered(f"IW(K = 128) - IW(K = 2048), B = {B}", fall, "falls with K"))
+    return Finding(checks, data)
+
+
+def with_copies(context: Context) -> Finding:
+    """R3."""
+    data = _data_grid(context)
+    large = data.sel(K=data.K[-1])
+    bursty = [b for b in data.B.values if b > 0]
+    checks = [
+        ordered(f"IC(B = {b}) - IC(B = {a}), K = 2048", (large["IC"].sel(B=b) - large["IC"].sel(B=a)).values + 0.02,
+                "grows with B, up to .02")
+        for a, b in pairwise(bursty)
+    ]  # fmt: skip
+    checks += [
+        between(f"IW at B = 0, K = {K}", data["IW"].sel(B=0, K=K).values, 0.9, 1.0, "near 1") for K in data.K.values
+    ]
+    return Finding(checks, data)
+
+
+def _probabilities(full: bool) -> list[HeadJob]:
+    steps, seeds = (20_000, (0, 1, 2)) if full else (3000, (0, 1))
+    return [_data_job(full, seeds, steps, K=256, p_B=0.5), _data_job(full, seeds, steps, K=256, p_C=0.8)]
+
+
+def loose_sequences(context: Context) -> Finding:
+    """R6."""
+    run = context.runs[_probabilities(context.full)[0].name]
+    return Finding([between("IW accuracy", run["IW_accuracy"].isel(step=-1).values, 0.9, 1.0, "near 1")])
+
+
+def novel_sequences(context: Context) -> Finding:
+    """R7."""
+    run = context.runs[_probabilities(context.full)[1].name].isel(step=-1)
+    return Finding([between(f"{t} accuracy", run[f"{t}_accuracy"].values, 0.9, 1.0, "near 1") for t in ("IC", "IC2")])
+
+
+PAIRS = (0.25, 0.5, 0.75)
+
+
+def _both(full: bool) -> list[HeadJob]:
+    return [_data_job(full, (0, 1, 2), 20_000, K=256, p_B=b, p_C=c) for b in PAIRS for c in PAIRS]
+
+
+def both_kinds(context: Context) -> Finding:
+    """R8."""
+    jobs = _both(context.full)
+    data = xr.Dataset(
+        {t: (("p_B", "p_C", "seed"), _final(context, jobs, t).reshape(3, 3, -1)) for t in ("IC", "IC2", "IW")},
+        coords={"p_B": list(PAIRS), "p_C": list(PAIRS)},
+    )
+    checks = [
+        between(f"{t} accuracy, p_B = {b}, p_C = {c}", data[t].sel(p_B=b, p_C=c).values, 0.9, 1.0, "near 1")
+        for b in PAIRS
+        for c in PAIRS
+        for t in ("IC", "IW")
+    ]
+    return Finding(checks, data)
+
+
+NOISE = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4)
+ZIPF = (0.0, 0.5, 1.0, 1.5)
+
+
+def _noise(full: bool) -> list[HeadJob]:
+    return [_data_job(full, (0, 1, 2), 10_000, K=1024, B=1, eps=eps) for eps in NOISE]
+
+
+def with_noise(context: Context) -> Finding:
+    """R4."""
+    jobs = _noise(context.full)
+    data = xr.Dataset(
+        {t: (("eps", "seed"), _final(context, jobs, t)) for t in ("IC", "IC2", "IW")}, {"eps": list(NOISE)}
+    )
+    rise = (data["IC"].sel(eps=0.8) - data["IC"].sel(eps=0.0)).values
+    last = data.sel(eps=6.4)
+    return Finding(
+        [
+            ordered("IC(eps = .8) - IC(eps = 0)", rise, "rises with eps"),
+            between("IC at eps = 6.4", last["IC"].values, 0.0, 0.5, "fails"),
+            between("IW at eps = 6.4", last["IW"].values, 0.0, 0.5, "fails"),
+        ],
+        data,
+    )
+
+
+def _zipf(full: bool) -> list[HeadJob]:
+    return [_data_job(full, (0, 1, 2), 10_000, K=1024, B=1, zipf=z, unique_labels=False) for z in ZIPF]
+
+
+def with_frequencies(context: Context) -> Finding:
+    """R5: IW on targets absent from the context would need its own test; IW is contaminated from zipf = 1 on."""
+    jobs = _zipf(context.full)
+    data = xr.Dataset(
+        {t: (("zipf", "seed"), _final(context, jobs, t)) for t in ("IC", "IC2", "IW")}, {"zipf": list(ZIPF)}
+    )
+    lesser = data[["IC", "IW"]].to_dataarray().min("variable").mean("seed")
+    checks: list[Check] = [
+        between("IC at zipf = 1", data["IC"].sel(zipf=1.0).values, 0.8, 1.0, "high"),
+        between("IW at zipf = 1", data["IW"].sel(zipf=1.0).values, 0.8, 1.0, "high"),
+        ordered(
+            "lesser of IC and IW at zipf = 1 minus at 0", float(lesser.sel(zipf=1.0) - lesser.sel(zipf=0.0)), "both"
+        ),
+    ]
+    return Finding(checks, data)
+
+
+def _setting(quick: str, full: str | None = None) -> dict[str, str]:
+    return {"quick": quick, "full": full or quick}
+
+
+_HEAD = (
+    "two-parameter head, linear read-out, SGD 1.0, batch 128, D = 63, eps .1, p_C = 1, a fresh item per label, 3 seeds"
+)
+_LONG = "minutes: use the full settings"
+_GRID = _setting(f"{DATA}; K = 128, 2048; B = 0, 1, 4; 2 500 steps, 2 seeds",
+                 f"{DATA}; K = 128, 256, 512, 2048; B = 0, 1, 2, 4; 8 000 steps, 3 seeds")  # fmt: skip
+
+CLAIMS = (
+    Claim("R2h", "In the two-parameter head small K favours in-weights, large K in-context learning", "model", _GRID,
+          with_classes, classes_and_copies, "data_grid"),
+    Claim("R3h", "In the two-parameter head burstiness favours in-context learning; B = 0: in-weights only", "model",
+          _GRID, with_copies, classes_and_copies, "data_grid"),
+    Claim("R4h", "In the two-parameter head within-class variation favours in-context learning, up to a point", "model",
+          _setting(f"{DATA}; K = 1024, B = 1, eps = 0 to 6.4; 10 000 steps, 3 seeds"), with_noise, _noise, "noise",
+          full_only=_LONG),
+    Claim("R5h", "In the two-parameter head skewed frequencies allow both kinds of learning near zipf = 1", "model",
+          _setting(f"{DATA}; K = 1024, B = 1, zipf = 0, .5, 1, 1.5, unique_labels off; 10 000 steps, 3 seeds"),
+          with_frequencies, _zipf, "frequencies", full_only=_LONG),
+    Claim("R6h", "In the two-parameter head p_B = .5 with p_C = 0 yields an in-weights solution", "model",
+          _setting(f"{DATA}; K = 256, p_B = .5; 3 000 steps, 2 seeds", f"{DATA}; K = 256; 20 000 steps, 3 seeds"),
+          loose_sequences, _probabilities),
+    Claim("R7h", "In the two-parameter head p_C = .8 with p_B = 1 gives in-context learning", "model",
+          _setting(f"{DATA}; K = 256, p_C = .8; 3 000 steps, 2 seeds", f"{DATA}; K = 256; 20 000 steps, 3 seeds"),
+          novel_sequences, _probabilities),
+    Claim("R8h", "In the two-parameter head 0 < p_B, p_C < 1 gives both kinds of learning", "model",
+          _setting(f"{DATA}; K = 256, p_B, p_C = .25, .5, .75; 20 000 steps, 3 seeds"), both_kinds, _both,
+          "probabilities", full_only=_LONG),
+    Claim("R12", "The three-parameter head learns in the same order: CLA and TLA2 first, the rest at once", "model",
+          _setting("three-parameter head, linear read-out, SGD 1.0, N = 8, L = 32, 3 seeds"), three_parameters),
+    Claim("R13", "The two-parameter head, without attention to labels as such, shows the dependence on K", "model",
+          _GRID, with_classes, classes_and_copies, "data_grid"),
+    Claim("R20h", "A curriculum in N shortens the head's way to the transition", "model",
+          _setting(f"{_HEAD}; N = 8, L = 32 after N = 2"), curriculum),
+    Claim("R27", "Head / prediction is constant in L within 5% at each N; unit rates predict the wrong sign",
+          "model", _setting(f"{_HEAD}; N = 3..8, L/N = 2..16"), constant_along_L, figure="head_steps"),
+    Claim("R28", "The head's transition step is predicted within 5% for L <= D, nothing fitted", "model",
+          _setting(f"{_HEAD}; 16 (N, L, B)"), predicted_steps, figure="head_steps"),
+    Claim("R28g", "Gradient flow describes the head's SGD at small learning rates and large batches only", "model",
+          _setting(f"{_HEAD}; N = 4, L = 16, orthonormal labels, lr .25 to 32, batch 8 to 128"), beyond_gradient_flow,
+          figure="sgd"),
+    Claim("R28l", "What deviates is due to overlaps of the label vectors: with orthonormal ones it is gone", "model",
+          _setting(f"{_HEAD}; 16 (N, L, B), orthonormal labels; D = 252, 1008"), predicted_without_overlaps,
+          figure="head_steps"),
+)  # fmt: skip
