@@ -154,7 +154,7 @@ def do_sweep(command: Sweep, chosen: Choices) -> int:
 
     targets(command.output)
     result = mm.sweep(
-        build(command.model, chosen, command), axes(command.axis), t_end=command.t_end, keep=command.keep,
+        build(command.model, chosen, command), axes(command.axis), t_end=command.t_end, keep=command.keep or None,
         init=numbers(command.init, "init"), rates=pairs(command.rates, "rates"), clamp=clamps(command.clamp),
         method=command.method, rtol=command.rtol, atol=command.atol, threads=command.threads, out=command.output.out,
         overwrite=command.output.overwrite,

@@ -98,8 +98,8 @@ class Sweep:
     """Axes, as N=4,8,16 or N=2:16:100 (100 points) or L=log:8:512:100."""
     t_end: float = 2000.0
     """End time, in units of learning rate x steps."""
-    keep: Annotated[tuple[str, ...], arg(metavar="RESULT ...")] = ("loss", "escape_time")
-    """Results to keep."""
+    keep: Annotated[tuple[str, ...], arg(metavar="RESULT ...")] = ()
+    """Results to keep; the loss and the events unless given."""
     init: Init = ()
     rates: Rates = ()
     clamp: Clamps = ()

@@ -36,7 +36,7 @@ def sweep(
     axes: Mapping[str, ArrayLike],
     *,
     t_end: float,
-    keep: Sequence[str] = ("loss", "escape_time"),
+    keep: Sequence[str] | None = None,
     init: Mapping[str, float] | None = None,
     rates: Mapping[str, Statement] | None = None,
     clamp: Mapping[str, Clamp] | None = None,
@@ -63,7 +63,7 @@ def sweep(
         Parameter -> values; also ``<state>_0`` (initial value) and ``rate_<state>``.
     keep : sequence of str
         States, ``loss``, observables (at the end of the run, or over time if ``save`` is given), events,
-        ``stop_time``, ``steps``.
+        ``stop_time``, ``steps``; unless given, the loss, if the model has one, and its events.
     threads : int
         Kernels release the interpreter lock; all available processors unless given. Results do not depend on it.
     executor : concurrent.futures.Executor
@@ -103,7 +103,8 @@ def sweep(
     grid = {name: _axis(name, values, stated) for name, values in axes.items()}
     if not grid:
         raise InputError("a sweep needs at least one axis, e.g. {'N': [4, 8, 16]}.")
-    keep = list(dict.fromkeys(keep))
+    usual = [*(name for name in ("loss",) if name in stated.results), *stated.model.events]
+    keep = list(dict.fromkeys(usual if keep is None else keep))
     for name in keep:
         if name not in stated.results:
             raise unknown("result to keep", name, stated.results)

@@ -101,8 +101,8 @@ def head_steps(data: xr.Dataset) -> tuple[Figure, str]:
     worst = {v: float(abs(data[f"ratio_{v}"].mean("seed") - 1).max()) for v in ("gaussian", "orthonormal")}
     return figure, (
         f"With nothing fitted the prediction is off by at most {100 * worst['orthonormal']:.1f}% where label vectors "
-        f"are orthonormal, and by up to {100 * worst['gaussian']:.1f}% where random ones overlap. Band: 5%; bars: standard "
-        "deviation over seeds; D = 63."
+        f"are orthonormal, and by up to {100 * worst['gaussian']:.1f}% where random ones overlap. Band: 5%; bars: "
+        "standard deviation over seeds; D = 63."
     )
 
 
