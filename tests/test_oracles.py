@@ -40,8 +40,8 @@ def test_what_has_no_value_is_nan() -> None:
 
 def played(batch: Sequences, L: int) -> dict[str, np.ndarray]:
     """What each strategy gives the right label, its rule carried out on the slots of every sequence."""
-    hits, found = batch.labels == batch.target[:, None], batch.matches.any(axis=1)
-    read = np.where(found[:, None], batch.matches, True)
+    hits = batch.labels == batch.target[:, None]
+    read = batch.matches | ~batch.matches.any(axis=1, keepdims=True)  # all slots where none matches
     return {
         "uniform": np.full(len(batch), 1 / L),
         "random context label": hits.mean(axis=1),
