@@ -1,5 +1,7 @@
 """The loss of nested_logit against the mechanism, and the numbers of the science file."""
 
+from collections.abc import Callable
+from itertools import permutations
 from typing import Any
 
 import mpmath
@@ -12,7 +14,6 @@ from hypothesis import strategies as st
 import minimodels as mm
 from minimodels.errors import InputError
 from minimodels.model import Model
-from minimodels.primitives import elementary
 from tests import mechanism
 from tests.systems import at
 
@@ -21,22 +22,71 @@ logit = st.floats(-6, 6)
 POINTS = np.array([[0.0, 0, 0], [2.8, 8, 8], [-1.0, 3, -4], [1.3, -2.5, 6], [5.0, 12, 20]])
 
 
-def plain(model: Model, expr: Any) -> Any:
-    """Return an expression as a NumPy function of the states: the statement itself, without the engine."""
-    values = {model.symbols[k]: sp.Float(v, 30) for k, v in model.values.items()}
-    return sp.lambdify([model.symbols[k] for k in model.state], elementary(sp.sympify(expr)).xreplace(values), "numpy")
+def logsumexp(*terms: Any) -> Any:
+    top = max(np.real(a) for a in terms[1::2])
+    return top + np.log(sum(w * np.exp(a - top) for w, a in zip(terms[::2], terms[1::2], strict=True)))
 
 
-@pytest.mark.parametrize("B", [1, 2])
-@pytest.mark.parametrize("attend", ["exact", "exact-labels"])
-def test_exact_positions_are_the_mechanism(attend: str, B: int) -> None:
-    extra = {} if attend == "exact-labels" else {"beta_2": 0.7}
-    m = mm.model("nested_logit", attend=attend, N=4, L=9, B=B, eps=0.3, **extra)
+def softmax(k: int, *terms: Any) -> Any:
+    return terms[2 * k] * np.exp(terms[2 * k + 1] - logsumexp(*terms))
+
+
+def plain(model: Model, expr: Any) -> Callable[..., Any]:
+    """Return expressions as a NumPy function of the states: the statement itself, without the engine."""
+    own = {"LogSumExp": logsumexp, "SoftMax": softmax, "sigmoid": lambda x: 1 / (1 + np.exp(-x))}
+    symbols = [model.symbols[k] for k in (*model.state, *model.parameters)]
+    function = sp.lambdify(symbols, expr, [own, "numpy"], cse=True)
+    values = [model.values[k] for k in model.parameters]
+    return lambda *states: function(*states, *values)
+
+
+def read_literally(point: Any, N: int, B: int, **choices: Any) -> dict[str, Any]:
+    """Return the mechanism's average; orders that differ in the names of the classes alone are read once."""
+    named = permutations([c for c in range(N // B) for _ in range(B)])
+    orders = {tuple(list(dict.fromkeys(order)).index(c) for c in order) for order in named}
+    results = [mechanism.one_sequence(order, target, *point, **choices) for order in orders for target in range(N // B)]
+    return {name: sum(r[name] for r in results) / len(results) for name in MEASURES}
+
+
+@pytest.mark.parametrize(
+    ("N", "B", "attend"),
+    [(4, 1, "exact"), (4, 1, "exact-labels"), (4, 2, "exact-labels"), (6, 2, "exact"), (6, 3, "exact"), (8, 1, "exact"),
+     (8, 1, "exact-labels")],
+)  # fmt: skip
+def test_exact_positions_are_the_mechanism(N: int, B: int, attend: str) -> None:
+    extra: dict[str, Any] = {} if attend == "exact-labels" else {"beta_2": 0.7}
+    m = mm.model("nested_logit", attend=attend, N=N, L=9, B=B, eps=0.3, **extra)
+    choices: dict[str, Any] = {
+        "N": N,
+        "B": B,
+        "L": 9,
+        "labels_only": attend == "exact-labels",
+        "eps": 0.3,
+        "beta_2": 0.0,
+        **extra,
+    }
+    stated = plain(m, [m.loss, *m.observables.values()])
     for point in POINTS:
-        found = mechanism.exact(*point, N=4, L=9, B=B, labels_only=attend == "exact-labels", eps=0.3, **extra)
-        assert plain(m, m.loss)(*point) == pytest.approx(found["loss"], rel=1e-12)
+        found = read_literally(point, **choices)
+        assert stated(*point) == pytest.approx([found[name] for name in MEASURES], rel=1e-12)
+    for k in range(3):
+        step = POINTS[3].astype(complex)
+        step[k] += 1e-30j
+        slopes = [read_literally(step, **choices)[name].imag for name in MEASURES]
+        assert np.imag(stated(*step)) / 1e-30 == pytest.approx(np.array(slopes) / 1e-30, rel=1e-10, abs=1e-15)
+
+
+def test_exact_positions_stay_finite_and_right_at_extreme_logits() -> None:
+    """The largest logit of layer 2 takes all attention, whichever it is, and so does the largest of the read-out."""
+    m = mm.model("nested_logit", attend="exact", N=4, L=16, B=1)
+    corners = np.array([[b, a, x] for b in (-800.0, 800) for a in (-1e4, 1e4) for x in (-1e4, 1e4)])
+    found = at(m, corners)
+    assert all(np.isfinite(v).all() for v in found.values())
+    for i, corner in enumerate(corners):
+        with np.errstate(divide="ignore"):  # its loss is the logarithm of a probability that underflows
+            exact = read_literally(corner, 4, 1, L=16, labels_only=False, eps=0.0, beta_2=0.0)
         for name in MEASURES[1:]:
-            assert plain(m, m.observables[name])(*point) == pytest.approx(found[name], rel=1e-12), name
+            assert found[name][i] == pytest.approx(float(exact[name]), rel=1e-9, abs=1e-13), (name, corner)
 
 
 def test_the_kernel_of_exact_positions_has_the_mechanism_s_loss_and_gradient() -> None:

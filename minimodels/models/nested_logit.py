@@ -20,6 +20,8 @@ classification task", ICLR 2024 (arXiv 2312.03002), phenomenological model; the 
 large-D limit of its two-parameter induction head.
 """
 
+from collections import Counter
+from functools import cache
 from itertools import combinations
 from math import factorial
 
@@ -126,39 +128,61 @@ def exact_positions(labels_only: bool, N: float, B: float) -> tuple[sp.Expr, dic
             "lower N, use B=1 or the mean field (attend='all')."
         )
     L, eps, beta_1, alpha, xi, beta_2 = sp.symbols("L eps beta_1 alpha xi beta_2", real=True)
-    overlap = 1 / (1 + eps**2)
+    match = alpha / (1 + eps**2)
     to_label = sp.Integer(0) if labels_only else beta_2
 
-    def attention(token: int, key: int) -> sp.Expr:
-        if token == 1:
-            return sp.Integer(1)
-        previous = sigmoid(beta_1 - sp.log(token - 1))
-        return previous if key == token - 1 else sigmoid(sp.log(token - 1) - beta_1) / (token - 1)
+    def spread(token: int) -> sp.Expr:
+        return softmax(1, (1, beta_1), (token - 1, 0)) / (token - 1) if token > 1 else sp.Integer(1)
 
-    def match(token: int, slots: tuple[int, ...]) -> sp.Expr:
-        seen = [2 * k - 1 for k in slots if 2 * k - 1 <= token]
-        own = attention(token, token) if token == 2 * n + 1 else 0
-        return overlap * sp.Add(*(attention(token, item) for item in seen)) + own
+    def previous(token: int) -> sp.Expr:
+        return softmax(0, (1, beta_1), (token - 1, 0))
+
+    @cache
+    def logits(slot: int, seen: int, hit: bool) -> tuple[sp.Expr, sp.Expr]:
+        """Return the logits of the item and the label in a slot after ``seen`` copies of the target."""
+        item, label = (seen + hit) * spread(2 * slot - 1), seen * spread(2 * slot)
+        label += previous(2 * slot) if hit else 0
+        return match * item, match * label + to_label
+
+    @cache
+    def onwards(slot: int, seen: int, left: Slots) -> sp.Expr:
+        """Return the log-sum-exp over the tokens from a slot on, with copies of the target in the slots ``left``."""
+        if slot > n:
+            return (match * b + alpha) * spread(2 * n + 1)
+        hit = slot in left
+        item, label = logits(slot, seen, hit)
+        if labels_only and slot == n:
+            return label
+        terms = [(1, label), (1, onwards(slot + 1, seen + hit, left[hit:]))]
+        return logsumexp(*terms) if labels_only else logsumexp((1, item), *terms)
+
+    @cache
+    def attended(slot: int, target: Slots) -> sp.Expr:
+        """Return the layer-2 attention to the label in a slot, 0 standing for any slot before the target's."""
+        first = target[0]
+        total = onwards(first, 0, target)
+        if first > 1:
+            blank = [(first - 1, to_label)] if labels_only else [(first - 1, 0), (first - 1, to_label)]
+            total = logsumexp(*blank, (1, total))
+        seen = sum(k < slot for k in target)
+        return sp.exp((logits(slot, seen, slot in target)[1] if slot else to_label) - total)
 
     losses, correct, context, tila, tla = [], [], [], [], []
-    for target, others in arrangements(n, b):
-        tokens = [2 * k for k in range(1, n + 1)]
-        keys = [(1, alpha * match(j, target) + to_label) for j in tokens]
-        if not labels_only:
-            keys += [(1, alpha * match(j, target)) for j in range(1, 2 * n + 2, 2)]
-        q = [softmax(k, *keys) for k in range(n)]
-        q_c, *q_o = [sp.Add(*(q[k - 1] for k in slots)) for slots in (target, *others)]
-        labels = [(1, 0), *((1, xi * (x - q_c)) for x in q_o), (L - n // b, -xi * q_c)]
-        losses.append(logsumexp(*labels))
-        correct.append(softmax(0, *labels))
-        context.append(sp.Add(*(softmax(k, *labels) for k in range(n // b))))
-        tila.append(q_c)
-        tla.append(sp.Add(*q))
+    for (target, others), count in arrangements(n, b).items():
+        q_c = sp.Add(*(attended(k, target) for k in target))
+        q_o = [(w, sp.Add(*(attended(k, target) for k in slots))) for slots, w in others]
+        labels = [(1, 0), *((w, xi * (q - q_c)) for w, q in q_o)]
+        loss = logsumexp(*labels, (L - n // b, -xi * q_c))
+        losses.append(count * loss)
+        correct.append(count * sp.exp(-loss))
+        context.append(count * sp.exp(logsumexp(*labels) - loss))
+        tila.append(count * q_c)
+        tla.append(count * sp.Add(q_c, *(w * q for w, q in q_o)))
 
     def mean(values: list[sp.Expr]) -> sp.Expr:
-        return sp.Add(*values) / len(values)
+        return sp.Add(*values) / contexts
 
-    ila = mean([attention(2 * k, 2 * k - 1) for k in range(1, n + 1)])
+    ila = sp.Add(*(previous(2 * k) for k in range(1, n + 1))) / n
     return mean(losses), {
         "correct": mean(correct),
         "CLA": mean(context),
@@ -169,10 +193,15 @@ def exact_positions(labels_only: bool, N: float, B: float) -> tuple[sp.Expr, dic
 
 
 Slots = tuple[int, ...]
+Arrangement = tuple[Slots, tuple[tuple[Slots, int], ...]]
 
 
-def arrangements(n: int, b: int) -> list[tuple[Slots, list[Slots]]]:
-    """Return all ways to give b of the n slots to the target's class and the rest, by b, to the others."""
+def arrangements(n: int, b: int) -> Counter[Arrangement]:
+    """Return the ways to give b of the n slots to the target's class and the rest, by b, to the others.
+
+    Slots before the target's first are alike and written 0; classes with the same slots are counted together, and
+    so are arrangements that differ in nothing else.
+    """
 
     def split(slots: Slots) -> list[list[Slots]]:
         if not slots:
@@ -182,8 +211,9 @@ def arrangements(n: int, b: int) -> list[tuple[Slots, list[Slots]]]:
         return [[group, *tail] for group in groups for tail in split(tuple(k for k in rest if k not in group))]
 
     every = tuple(range(1, n + 1))
-    return [
-        (target, others)
-        for target in combinations(every, b)
-        for others in split(tuple(k for k in every if k not in target))
-    ]
+    found: Counter[Arrangement] = Counter()
+    for target in combinations(every, b):
+        for others in split(tuple(k for k in every if k not in target)):
+            alike = Counter(tuple(k if k > target[0] else 0 for k in slots) for slots in others)
+            found[target, tuple(sorted(alike.items()))] += 1
+    return found
