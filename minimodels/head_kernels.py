@@ -18,79 +18,70 @@ import math
 import numpy as np
 from numba import njit
 
-# sums may be reordered (they vectorise then); nothing here relies on rounding or hides a nan
-OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"contract", "reassoc"}}
+OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"contract"}}
+
+
+@njit(**OPTIONS)
+def first_layer(beta_1, T, dtype):  # type: ignore[no-untyped-def]
+    """Attention of every token to its predecessor, and to each other token it sees: (T,), (T,)."""
+    previous, others = np.zeros(T, dtype), np.ones(T, dtype)
+    # exponentials of minus the size of beta_1: no overflow in either sign
+    up, down = math.exp(min(0.0, beta_1)), math.exp(min(0.0, -beta_1))
+    for j in range(1, T):
+        previous[j] = up / (up + down * j)
+        others[j] = down / (up + down * j)
+    return previous, others
 
 
 @njit(**OPTIONS)
 def attend(X, head, labels_only, p, over, out):  # type: ignore[no-untyped-def]
     """Fill attention ``p`` (n, T), overlaps ``over`` (2, n, T): o and g, and outputs ``out`` (n, D)."""
-    n, T, D = X.shape
-    E = math.exp(head[0])
-    alpha, beta_2 = head[1], head[2]
+    n, T = X.shape[:2]
+    previous, others = first_layer(head[0], T, X.dtype)
+    alpha = X.dtype.type(head[1])
+    bias = np.full(T, -np.inf if labels_only else 0.0, X.dtype)
+    bias[1::2] = head[2]
     for s in range(n):
-        query = X[s, T - 1]
-        total = 0.0
-        top = -math.inf
-        before = 0.0
+        o, g, w = over[0, s], over[1, s], p[s]
+        np.dot(X[s], X[s, T - 1], g)
+        o[0] = total = g[0]
+        for j in range(1, T):
+            total += g[j]
+            o[j] = others[j] * total + (previous[j] - others[j]) * g[j - 1]
         for j in range(T):
-            token = X[s, j]
-            g = 0.0 * query[0]
-            for m in range(D):
-                g += token[m] * query[m]
-            total += g
-            o = g if j == 0 else (total + (E - 1.0) * before) / (E + j)
-            before = g
-            over[0, s, j] = o
-            over[1, s, j] = g
-            a = alpha * o + (beta_2 if j % 2 else 0.0)
-            if labels_only and j % 2 == 0:
-                a = -math.inf
-            p[s, j] = a
-            top = max(top, a)
-        norm = 0.0
+            w[j] = alpha * o[j] + bias[j]
+        top = w.max()
+        norm = 0 * top
         for j in range(T):
-            e = math.exp(p[s, j] - top)
-            p[s, j] = e
-            norm += e
-        for m in range(D):
-            out[s, m] = 0.0
+            w[j] = math.exp(w[j] - top)
+            norm += w[j]
         for j in range(T):
-            weight = p[s, j] / norm
-            p[s, j] = weight
-            weight = p[s, j]
-            token = X[s, j]
-            for m in range(D):
-                out[s, m] += weight * token[m]
+            w[j] /= norm
+        np.dot(w, X[s], out[s])
 
 
 @njit(**OPTIONS)
 def attend_back(X, head, p, over, slope, grad):  # type: ignore[no-untyped-def]
     """Fill the gradient of (beta_1, alpha, beta_2), given ``slope`` (n, D) = d loss / d out."""
-    n, T, D = X.shape
-    E = math.exp(head[0])
-    alpha = head[1]
-    d_beta_1 = d_alpha = d_beta_2 = 0.0
-    rise = np.empty(T)
+    n, T = X.shape[:2]
+    previous = first_layer(head[0], T, X.dtype)[0]
+    rise = np.empty(T, X.dtype)
+    grad[:] = 0.0
     for s in range(n):
-        mean = 0.0
+        o, g, w = over[0, s], over[1, s], p[s]
+        np.dot(X[s], slope[s], rise)
+        mean = 0 * rise[0]
         for j in range(T):
-            token = X[s, j]
-            d = 0.0 * token[0]
-            for m in range(D):
-                d += slope[s, m] * token[m]
-            rise[j] = d
-            mean += p[s, j] * d
+            mean += w[j] * rise[j]
+        by_beta_1 = by_alpha = by_beta_2 = 0 * mean
         for j in range(T):
-            a = p[s, j] * (rise[j] - mean)
-            d_alpha += a * over[0, s, j]
-            if j % 2:
-                d_beta_2 += a
-            if j:
-                d_beta_1 += alpha * a * E * (over[1, s, j - 1] - over[0, s, j]) / (E + j)
-    grad[0] = d_beta_1
-    grad[1] = d_alpha
-    grad[2] = d_beta_2
+            a = w[j] * (rise[j] - mean)
+            by_alpha += a * o[j]
+            by_beta_2 += a if j % 2 else 0 * a
+            by_beta_1 += a * previous[j] * (g[j - 1] - o[j])  # nothing for the first token
+        grad[0] += head[1] * by_beta_1
+        grad[1] += by_alpha
+        grad[2] += by_beta_2
 
 
 @njit(**OPTIONS)
@@ -121,39 +112,36 @@ def read_in(X, out, mode, gain, z):  # type: ignore[no-untyped-def]
 def classify(flat, layers, width, L, z, hidden):  # type: ignore[no-untyped-def]
     """Return logits (n, L); fill the layers' outputs ``hidden`` (k, n, w)."""
     first, others, b, S = unpack(flat, layers, z.shape[1], width, L)
-    h = z
     for k in range(layers):
-        h = np.dot(h, first.T) if k == 0 else np.dot(h, others[k - 1].T)
+        h = hidden[k]
+        np.dot(hidden[k - 1] if k else z, others[k - 1].T if k else first.T, h)
         for s in range(h.shape[0]):
             for m in range(width):
                 x = h[s, m] + b[k]
-                h[s, m] = x if x > 0.0 or x != x else 0.0
-        hidden[k] = h
-    return np.dot(h, S.T)
+                h[s, m] = 0 * b[k] if x <= 0 else x  # a nan stays
+    return np.dot(hidden[layers - 1] if layers else z, S.T)
 
 
 @njit(**OPTIONS)
-def classify_back(flat, layers, width, L, z, hidden, slope, grad):  # type: ignore[no-untyped-def]
-    """Fill ``grad`` of the classifier, given ``slope`` (n, L) of the logits; return the slope of z."""
+def classify_back(flat, layers, width, L, z, hidden, slope, grad, D):  # type: ignore[no-untyped-def]
+    """Fill ``grad`` of the classifier, given ``slope`` (n, L) of the logits; return that of the last D inputs."""
     first, others, _, S = unpack(flat, layers, z.shape[1], width, L)
     d_first, d_others, d_b, d_S = unpack(grad, layers, z.shape[1], width, L)
-    d_S[:] = np.dot(slope.T, hidden[layers - 1] if layers else z)
+    np.dot(slope.T, hidden[layers - 1] if layers else z, d_S)
+    if layers == 0:
+        return np.dot(slope, np.ascontiguousarray(S[:, S.shape[1] - D :]))
     back = np.dot(slope, S)
     for k in range(layers - 1, -1, -1):
-        total = 0.0
+        sums = np.zeros(width, back.dtype)
         for s in range(back.shape[0]):
             for m in range(width):
-                if hidden[k, s, m] <= 0.0:
-                    back[s, m] = 0.0
-                total += back[s, m]
-        d_b[k] = total
+                back[s, m] = back[s, m] if hidden[k, s, m] > 0.0 else 0.0
+                sums[m] += back[s, m]
+        d_b[k] = sums.sum()
+        np.dot(back.T, hidden[k - 1] if k else z, d_others[k - 1] if k else d_first)
         if k:
-            d_others[k - 1] = np.dot(back.T, hidden[k - 1])
             back = np.dot(back, others[k - 1])
-        else:
-            d_first[:] = np.dot(back.T, z)
-            back = np.dot(back, first)
-    return back
+    return np.dot(back, np.ascontiguousarray(first[:, first.shape[1] - D :]))
 
 
 @njit(**OPTIONS)
@@ -194,8 +182,9 @@ def loss_and_gradients(  # type: ignore[no-untyped-def]
     logits = classify(flat, layers, width, L, z, hidden)
     slope = np.empty((n, L), X.dtype)
     loss, correct = surprise(logits, target, slope)
-    back = classify_back(flat, layers, width, L, z, hidden, slope, grad)
-    attend_back(X, head, p, over, gain * (back[:, D:] if mode == 2 else back), head_grad)
+    back = classify_back(flat, layers, width, L, z, hidden, slope, grad, D)
+    attend_back(X, head, p, over, back, head_grad)
+    head_grad *= gain
     return loss, correct
 
 
