@@ -333,6 +333,8 @@ def test_bad_ranges_are_refused() -> None:
         SMALL.sample(0, 0, 0)
     with pytest.raises(InputError, match="`seed` must be a whole number of at least 0; got -1"):
         SMALL.sample(-1, 0, 4)
+    with pytest.raises(InputError, match="`seed` must be below 2\\*\\*64; got 18446744073709551616"):
+        SMALL.sample(2**64, 0, 4)
 
 
 def test_orthonormal_label_vectors_leave_the_class_means_as_they_are() -> None:
