@@ -158,7 +158,8 @@ def train_head(
     Parameters
     ----------
     task : ItemLabelTask, or sequence of (first step, ItemLabelTask)
-        The second is a curriculum: L, K and D stay, so that the embeddings do; tests are of the last stage.
+        The second is a curriculum: L and D stay, and the embeddings (a smaller K is the first classes of a larger
+        one); tests are of the last stage.
     head : InductionHead
         Options of the head and its classifier.
     optimiser, lr, decay
@@ -171,7 +172,7 @@ def train_head(
     tests : sequence of str
         Test sets recorded beside that of the task: IC, IC2, IW, IW_absent (`ItemLabelTask.test_set`).
     stop_above : float
-        Stop a seed when its smoothed correct probability on the minibatches exceeds this.
+        Stop a seed, with a last record, when its smoothed correct probability on the minibatches exceeds this.
     threads : int
         Seeds trained at once, BLAS with one thread each; all processors unless given. Results do not depend on it.
     progress : bool
@@ -184,7 +185,8 @@ def train_head(
         record); on held-out sequences of the task ``loss, correct, accuracy, CLA, ILA1, TILA2, TLA2``;
         ``<test>_accuracy``; the logits ``beta_1, alpha, beta_2``; ``xi`` (linear read-out: gain x (mean
         kappa_l . l_l - mean kappa_k . l_l)). Per seed: ``escape_step``, where the correct probability of the
-        minibatches, in a centred running mean of 9 steps, exceeds 1/2 (nan if it does not), and ``status``.
+        minibatches, in a centred running mean of 9 steps, exceeds 1/2 (nan if it does not), and ``status``. Seeds
+        that stop earlier are nan afterwards; after Ctrl-C the result holds what was recorded (INTERRUPTED).
 
     Raises
     ------
@@ -224,18 +226,19 @@ def train_head(
         threadpool_limits(1),
         ThreadPoolExecutor(threads or available_threads()) as pool,
     ):
-        futures = [pool.submit(run.go, steps, record_every, stop_above, stop, bar.update) for run in runs]
         try:
+            futures = [pool.submit(run.go, steps, record_every, stop_above, stop, bar.update) for run in runs]
             for future in futures:
                 future.result()
         except KeyboardInterrupt:
+            pass  # what was recorded is kept
+        finally:
             stop.set()
-    recorded = max((run.steps for run in runs), key=len)
+    recorded = sorted({step for run in runs for step in run.steps})
     names = list(runs[0].records[0])
     values = np.full((len(names), len(runs), len(recorded)), np.nan)
     for i, run in enumerate(runs):
-        for j, record in enumerate(run.records):
-            values[:, i, j] = list(record.values())
+        values[:, i, np.searchsorted(recorded, run.steps)] = np.transpose([list(r.values()) for r in run.records])
     statuses = np.array([int(run.status) for run in runs], np.int8)
     last_task = stages[-1][1]
     result = xr.Dataset(
@@ -390,7 +393,7 @@ def _stages(task: Stages) -> tuple[tuple[int, ItemLabelTask], ...]:
     firsts = [first for first, _ in stages]
     if not firsts or firsts[0] != 0 or sorted(set(firsts)) != firsts:
         raise InputError(f"stages must begin at step 0 and at increasing steps; got {firsts}.")
-    for name in ("L", "K", "D"):
+    for name in ("L", "D"):
         if len({getattr(stage, name) for _, stage in stages}) > 1:
             raise InputError(f"`{name}` must be the same in all stages, so that the embeddings stay.")
     return stages

@@ -1,5 +1,8 @@
 """The induction head: its backward pass, its large-D limit, its updates, its options and a real training run."""
 
+import os
+import signal
+import threading
 from collections.abc import Mapping
 from itertools import product
 from typing import Any
@@ -230,6 +233,16 @@ def test_stages_are_a_curriculum() -> None:
     assert run.attrs["stages"] == "[0, 6]"
 
 
+def test_known_classes_stay_when_more_come() -> None:
+    few = mm.ItemLabelTask(N=2, L=4, K=8, D=9)
+    many = mm.ItemLabelTask(N=2, L=4, K=16, D=9)
+    run = mm.train_head(((0, few), (6, many)), LINEAR, **BRIEF)
+    alone = mm.train_head(few, LINEAR, **BRIEF)
+    np.testing.assert_array_equal(run.train_loss[:7], alone.train_loss[:7])
+    assert (run.train_loss[7:] != alone.train_loss[7:]).all()
+    np.testing.assert_array_equal(many.embeddings(0).means[:8], few.embeddings(0).means)
+
+
 def test_a_run_stops_at_the_level() -> None:
     run = mm.train_head(SMALL, LINEAR, **BRIEF | {"stop_above": 0.07, "steps": 200})
     last = int(run.step[-1])
@@ -238,6 +251,26 @@ def test_a_run_stops_at_the_level() -> None:
     assert 9 < last < 200
     assert float(probability[last - 8 :].mean()) > 0.07
     assert float(probability[last - 9 : -1].mean()) <= 0.07
+
+
+def test_records_of_seeds_that_stop_apart_keep_their_steps() -> None:
+    options = BRIEF | {"stop_above": 0.07, "steps": 200, "record_every": 10}
+    both = mm.train_head(SMALL, LINEAR, **options | {"seed": (0, 1)})
+    for number in (0, 1):
+        alone = mm.train_head(SMALL, LINEAR, **options | {"seed": number})
+        mine = both.isel(seed=number)
+        xr.testing.assert_equal(mine.sel(step=alone.step), alone)
+        assert np.isnan(mine.loss.drop_sel(step=alone.step)).all()
+    assert len(set(both.step.values[both.step.values % 10 > 0])) == 2  # their last steps differ
+
+
+def test_an_interrupted_run_keeps_its_records() -> None:
+    done = mm.train_head(SMALL, LINEAR, **BRIEF | {"steps": 20, "record_every": 10})
+    threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+    run = mm.train_head(SMALL, LINEAR, **BRIEF | {"steps": 10**8, "record_every": 10, "seed": (0, 1), "threads": 1})
+    assert list(run.status) == [mm.Status.INTERRUPTED] * 2
+    np.testing.assert_array_equal(run.train_loss.isel(seed=0, step=slice(3)), done.train_loss)
+    assert np.isnan(run.loss.isel(seed=1, step=slice(1, None))).all()  # it had not begun
 
 
 def test_a_run_that_diverges_says_so() -> None:
