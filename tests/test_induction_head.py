@@ -5,7 +5,7 @@ import signal
 import threading
 from collections.abc import Mapping
 from itertools import product
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -90,7 +90,7 @@ def test_gradients_are_those_of_autograd(layers: int, mode: str) -> None:
 def orthonormal(N: int, L: int) -> Sequences:
     """Sequences of rows of an identity, the target's class in every slot once."""
     D = N + L
-    content = np.zeros((N, 2 * N + 1, D))
+    content: NDArray[Any] = np.zeros((N, 2 * N + 1, D))
     content[:, 0:-1:2, :N] = np.eye(N)
     content[:, 1::2, N : 2 * N] = np.eye(N)
     content[np.arange(N), -1, np.arange(N)] = 1
@@ -110,7 +110,8 @@ def test_large_D_limit_is_the_exact_nested_logit() -> None:
         options = 0, 1, L, 0, 1.0, False
         flat = (xi * regression).ravel()
         loss, _ = kernels.loss_and_gradients(data.content, data.target, head, flat, *options, head_grad, grad)
-        found = measures(*kernels.respond(data.content, head, flat, *options), data, beta_1)
+        logits, attention = kernels.respond(data.content, head, flat, *options)
+        found = measures(logits, attention, data, beta_1)
         expected = at(model, point)
         assert loss == pytest.approx(expected["loss"][0], rel=1e-12)
         for name, value in zip(LOGITS, head_grad, strict=True):
@@ -123,12 +124,26 @@ def test_large_D_limit_is_the_exact_nested_logit() -> None:
 def test_oracle_values() -> None:
     data = orthonormal(8, 32)
     flat = (8 * np.eye(32, 40, 8)).ravel()
-    found = measures(
-        *kernels.respond(data.content, np.array([2.8, 8, 0]), flat, 0, 1, 32, 0, 1.0, False), data, 2.8
-    )  # fmt: skip
+    logits, attention = kernels.respond(data.content, np.array([2.8, 8, 0]), flat, 0, 1, 32, 0, 1.0, False)
+    found = measures(logits, attention, data, 2.8)
     expected = {"loss": 0.134178, "ILA1": 0.697951, "TILA2": 0.831270, "TLA2": 0.869839, "CLA": 0.925426}
     for name, value in (expected | {"correct": 0.903291}).items():
         assert found[name] == pytest.approx(value, abs=6e-7), name
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_a_saturated_first_layer_does_not_overflow(sign: int) -> None:
+    data = orthonormal(4, 9)
+    flat = (8 * np.eye(9, 13, 4)).ravel()
+    options = flat, 0, 1, 9, 0, 1.0, False
+    losses = []
+    for size in (60.0, 5000.0):
+        head, head_grad = np.array([sign * size, 8, 0]), np.empty(3)
+        losses.append(
+            kernels.loss_and_gradients(data.content, data.target, head, *options, head_grad, np.empty_like(flat))[0]
+        )
+        assert abs(head_grad[0]) < 1e-15
+    assert losses[1] == pytest.approx(losses[0], rel=1e-12)
 
 
 @pytest.mark.parametrize("optimiser", ["sgd", "adam"])
@@ -151,7 +166,7 @@ def test_updates_are_those_of_torch(optimiser: str) -> None:
         np.testing.assert_allclose(x, theirs.detach(), rtol=1e-12)
 
 
-TRAININGS = {
+TRAININGS: dict[str, tuple[Literal["sgd", "adam"], mm.InductionHead, float]] = {
     "two-parameter": ("sgd", LINEAR, 1.0),
     "rates": ("sgd", mm.InductionHead(classifier="linear", beta_2="free", rates={"alpha": 3.0, "beta_2": 9}), 1.0),
     "adam": ("adam", mm.InductionHead(width=16, layers=2, beta_2="free", rates={"beta_1": 4.0, "beta_2": 0.0}), 0.01),
@@ -332,5 +347,6 @@ def test_wrong_options_of_the_head(options: dict[str, Any], sentence: str) -> No
     ],
 )
 def test_wrong_settings_of_a_training(options: dict[str, Any], sentence: str) -> None:
+    given: dict[str, Any] = {"task": SMALL, "head": LINEAR, **options}
     with pytest.raises(InputError, match=sentence):
-        mm.train_head(**{"task": SMALL, "head": LINEAR} | options)
+        mm.train_head(**given)
