@@ -65,6 +65,71 @@ def shifts(data: xr.Dataset) -> tuple[Figure, str]:
     )
 
 
+def matrices(data: xr.Dataset) -> tuple[Figure, str]:
+    """Transition steps of the networks against the prediction from their initial matrices."""
+    figure, axes = plt.subplots(figsize=(5.6, 3.8), layout="constrained")
+    network = data["network"].where(np.isfinite(data["network"]))
+    both = [
+        0.8 * float(min(data["matrices"].min(), network.min())),
+        1.25 * float(max(data["matrices"].max(), network.max())),
+    ]
+    axes.plot(both, both, color="0.5", lw=0.8, ls="--")
+    for i in range(data.sizes["configuration"]):
+        words = f"{int(data.N[i])}, {int(data.L[i])}, {int(data.B[i])}"
+        axes.plot(
+            data["matrices"][i], network[i], "o", label=words, color=plt.cm.viridis(i / data.sizes["configuration"])
+        )
+    axes.set(xscale="log", yscale="log", xlim=both, ylim=both, ylabel="network (steps)",
+             xlabel="predicted from the initial matrices (steps)")  # fmt: skip
+    axes.legend(title="$N$, $L$, $B$", loc="upper left", bbox_to_anchor=(1, 1), fontsize="small")
+    ratio = (network.mean("seed") / data["matrices"].mean("seed")).values
+    return figure, (
+        f"With nothing fitted, network / prediction lies between {np.nanmin(ratio):.2f} and {np.nanmax(ratio):.2f}; "
+        "each point is a seed."
+    )
+
+
+def maps(data: xr.Dataset) -> tuple[Figure, str]:
+    """Attention of both layers before and after the jump."""
+    figure, panels = plt.subplots(1, 4, figsize=(11, 3), layout="constrained")
+    for k, when in enumerate(data.when.values):
+        one = data.sel(when=when).isel(seed_number=0)
+        image = panels[k].imshow(one["p1"], vmin=0, vmax=1, cmap="viridis")
+        panels[k].set(title=f"layer 1, {when}", xlabel="key", ylabel="query" if k == 0 else "")
+        panels[2 + k].imshow(one["p2_by_slot"], vmin=0, vmax=1, cmap="viridis", aspect="auto")
+        panels[2 + k].set(title=f"layer 2, {when}", xlabel="key", ylabel="slot of the match")
+    figure.colorbar(image, ax=panels, label="mean attention")
+    after = data.sel(when="after").isel(seed_number=0)
+    N = after.sizes["slot"]
+    to_label = float(np.mean([after["p2_by_slot"].sel(slot=s, key=f"l{s}") for s in range(1, N + 1)]))
+    to_item = float(np.mean([after["p1"].sel(query=f"l{s}", key=f"x{s}") for s in range(1, N + 1)]))
+    return figure, (
+        f"After the jump a label attends to its item by {to_item:.2f} on average, and the target to the label of its "
+        f"match by {to_label:.2f}, whatever the slot."
+    )
+
+
+def course_of_rates(data: xr.Dataset) -> tuple[Figure, str]:
+    """Order parameters of the network and their effective rates along a run."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.2), layout="constrained", sharex=True)
+    names = {"beta_1": r"$\beta_1$", "alpha": r"$\alpha$", "xi": r"$\xi/10$"}
+    for i, (name, words) in enumerate(names.items()):
+        value = data["value"].sel(parameter=name) / (10 if name == "xi" else 1)
+        left.plot(data.step, value.mean("seed"), color=f"C{i}", label=words)
+        right.plot(data.step, data["rate"].sel(parameter=name).mean("seed"), color=f"C{i}", label=words.split("/")[0])
+    left.set(xlabel="step", ylabel="value")
+    right.set(xlabel="step", ylabel=r"effective rate $|\nabla_\theta\phi|^2$", yscale="log")
+    left.legend()
+    grown = {
+        k: float((data["rate"].sel(parameter=k).max("step") / data["rate"].sel(parameter=k).isel(step=0)).mean())
+        for k in names
+    }
+    return figure, (
+        f"Along the run the rate of xi grows {grown['xi']:.0f}-fold, that of alpha {grown['alpha']:.1f}-fold and that "
+        f"of beta_1 {grown['beta_1']:.1f}-fold; beta_1 falls at first, which the reduced model does not."
+    )
+
+
 def saturation(data: xr.Dataset) -> tuple[Figure, str]:
     """Loss with and without free labels."""
     figure, axes = plt.subplots(figsize=(4.5, 3.2), layout="constrained")
@@ -155,8 +220,7 @@ def _context_labels(run: xr.Dataset) -> int:
 FIGURES: dict[str, Callable[[xr.Dataset], tuple[Figure, str]]] = {
     f.__name__: f
     for f in (
-        *(course, shifts, saturation, overlay, slow_phase, predictor),
+        *(course, shifts, saturation, overlay, slow_phase, predictor, matrices, maps, course_of_rates),
         *(phase_diagram, survival, curriculum, landscape),
-        *HEAD_FIGURES,
     )
-}
+} | HEAD_FIGURES

@@ -1,5 +1,7 @@
 """Figures of the report about the induction head: data in, figure and a caption that states the finding out."""
 
+from collections.abc import Callable
+
 import numpy as np
 import xarray as xr
 from matplotlib import pyplot as plt
@@ -123,4 +125,6 @@ def sgd(data: xr.Dataset) -> tuple[Figure, str]:
     return figure, f"Gradient flow gives the transition within 5% up to a learning rate of {words} (of those tried)."
 
 
-HEAD_FIGURES = (data_grid, probabilities, noise, frequencies, head_steps, sgd)
+HEAD_FIGURES: dict[str, Callable[[xr.Dataset], tuple[Figure, str]]] = {f.__name__: f for f in (head_steps, sgd)}
+# the same for the network, and with the suffix h of its claims for the head
+HEAD_FIGURES |= {f.__name__ + x: f for f in (data_grid, probabilities, noise, frequencies) for x in ("", "h")}

@@ -7,7 +7,7 @@ of the nested-logit model.
 import re
 
 from validation.ledger import Claim
-from validation.reddy import elsewhere, experiments, head, model, network
+from validation.reddy import data, elsewhere, experiments, head, interventions, model, network
 
 
 def _key(claim: Claim) -> tuple[str, float, str]:
@@ -16,5 +16,16 @@ def _key(claim: Claim) -> tuple[str, float, str]:
 
 
 CLAIMS: tuple[Claim, ...] = tuple(
-    sorted((*model.CLAIMS, *experiments.CLAIMS, *head.CLAIMS, *network.CLAIMS, *elsewhere.CLAIMS), key=_key)
+    sorted(
+        (
+            *model.CLAIMS,
+            *experiments.CLAIMS,
+            *head.CLAIMS,
+            *data.CLAIMS,
+            *network.CLAIMS,
+            *interventions.CLAIMS,
+            *elsewhere.CLAIMS,
+        ),
+        key=_key,
+    )
 )

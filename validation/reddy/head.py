@@ -1,9 +1,8 @@
-"""Claims about the two- and three-parameter induction head: its transition predicted, its dependence on the data."""
+"""Claims about the two- and three-parameter induction head: its transition, predicted."""
 
 import math
 from dataclasses import replace
 from functools import lru_cache
-from itertools import pairwise
 
 import numpy as np
 import xarray as xr
@@ -12,8 +11,7 @@ from minimodels.induction_head import InductionHead, train_head
 from minimodels.sequences import ItemLabelTask
 from theory.numeric import exact_transition_time
 from validation.curves import half_rise
-from validation.jobs import HeadJob
-from validation.ledger import Check, Claim, Context, Finding, between, near, ordered
+from validation.ledger import Claim, Context, Finding, between, near, ordered
 
 LINEAR = InductionHead(classifier="linear")
 Key = tuple[int, int, int]
@@ -173,161 +171,6 @@ def three_parameters(context: Context) -> Finding:
     )  # fmt: skip
 
 
-# The dependence on the data: deep classifier on target and attention output, Adam at 1e-3 (with plain SGD and gain 1
-# it stalls), p_B = 1, p_C = 0 where not said otherwise.
-DATA = "two-parameter head, deep classifier, gain 1, Adam 1e-3, N = 8, L = 32, D = 63, eps .1"
-
-
-def _grid(full: bool) -> tuple[tuple[int, ...], tuple[int, ...], int, tuple[int, ...]]:
-    """K, B, steps, seeds."""
-    return ((128, 256, 512, 2048), (0, 1, 2, 4), 8000, (0, 1, 2)) if full else ((128, 2048), (0, 1, 4), 2500, (0, 1))
-
-
-def _data_job(full: bool, seeds: tuple[int, ...], steps: int, **options: float) -> HeadJob:
-    task = replace(ItemLabelTask(K=1024), **options)  # type: ignore[arg-type]
-    words = "-".join(f"{k}{v:g}" for k, v in options.items())
-    return HeadJob(f"head-{words}-{steps}", task, 1e-3, steps, seeds, steps // 10, 512, None, "cpu", "adam")
-
-
-def classes_and_copies(full: bool) -> list[HeadJob]:
-    """The grid of R2 and R3."""
-    Ks, Bs, steps, seeds = _grid(full)
-    return [_data_job(full, seeds, steps, K=K, B=B) for K in Ks for B in Bs]
-
-
-def _final(context: Context, jobs: list[HeadJob], test: str) -> np.ndarray:
-    return np.array([context.runs[job.name][f"{test}_accuracy"].isel(step=-1).values for job in jobs])
-
-
-def _data_grid(context: Context) -> xr.Dataset:
-    Ks, Bs, _, seeds = _grid(context.full)
-    jobs = classes_and_copies(context.full)
-    return xr.Dataset(
-        {
-            t: (("K", "B", "seed"), _final(context, jobs, t).reshape(len(Ks), len(Bs), len(seeds)))
-            for t in ("IC", "IC2", "IW")
-        },
-        coords={"K": list(Ks), "B": list(Bs)},
-    )
-
-
-def with_classes(context: Context) -> Finding:
-    """R2 and R13."""
-    data = _data_grid(context)
-    checks = []
-    for B in [b for b in data.B.values if b > 0]:
-        one = data.sel(B=B)
-        for test in ("IC", "IC2"):
-            change = (one[test].isel(K=-1) - one[test].isel(K=0)).values
-            checks.append(ordered(f"{test}(K = 2048) - {test}(K = 128), B = {B}", change, "grows with K"))
-        fall = (one["IW"].isel(K=0) - one["IW"].isel(K=-1)).values
-        checks.append(ordered(f"IW(K = 128) - IW(K = 2048), B = {B}", fall, "falls with K"))
-    return Finding(checks, data)
-
-
-def with_copies(context: Context) -> Finding:
-    """R3."""
-    data = _data_grid(context)
-    large = data.sel(K=data.K[-1])
-    bursty = [b for b in data.B.values if b > 0]
-    checks = [
-        ordered(f"IC(B = {b}) - IC(B = {a}), K = 2048", (large["IC"].sel(B=b) - large["IC"].sel(B=a)).values + 0.02,
-                "grows with B, up to .02")
-        for a, b in pairwise(bursty)
-    ]  # fmt: skip
-    checks += [
-        between(f"IW at B = 0, K = {K}", data["IW"].sel(B=0, K=K).values, 0.9, 1.0, "near 1") for K in data.K.values
-    ]
-    return Finding(checks, data)
-
-
-def _probabilities(full: bool) -> list[HeadJob]:
-    steps, seeds = (20_000, (0, 1, 2)) if full else (3000, (0, 1))
-    return [_data_job(full, seeds, steps, K=256, p_B=0.5), _data_job(full, seeds, steps, K=256, p_C=0.8)]
-
-
-def loose_sequences(context: Context) -> Finding:
-    """R6."""
-    run = context.runs[_probabilities(context.full)[0].name]
-    return Finding([between("IW accuracy", run["IW_accuracy"].isel(step=-1).values, 0.9, 1.0, "near 1")])
-
-
-def novel_sequences(context: Context) -> Finding:
-    """R7."""
-    run = context.runs[_probabilities(context.full)[1].name].isel(step=-1)
-    return Finding([between(f"{t} accuracy", run[f"{t}_accuracy"].values, 0.9, 1.0, "near 1") for t in ("IC", "IC2")])
-
-
-PAIRS = (0.25, 0.5, 0.75)
-
-
-def _both(full: bool) -> list[HeadJob]:
-    return [_data_job(full, (0, 1, 2), 20_000, K=256, p_B=b, p_C=c) for b in PAIRS for c in PAIRS]
-
-
-def both_kinds(context: Context) -> Finding:
-    """R8."""
-    jobs = _both(context.full)
-    data = xr.Dataset(
-        {t: (("p_B", "p_C", "seed"), _final(context, jobs, t).reshape(3, 3, -1)) for t in ("IC", "IC2", "IW")},
-        coords={"p_B": list(PAIRS), "p_C": list(PAIRS)},
-    )
-    checks = [
-        between(f"{t} accuracy, p_B = {b}, p_C = {c}", data[t].sel(p_B=b, p_C=c).values, 0.9, 1.0, "near 1")
-        for b in PAIRS
-        for c in PAIRS
-        for t in ("IC", "IW")
-    ]
-    return Finding(checks, data)
-
-
-NOISE = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4)
-ZIPF = (0.0, 0.5, 1.0, 1.5)
-
-
-def _noise(full: bool) -> list[HeadJob]:
-    return [_data_job(full, (0, 1, 2), 10_000, K=1024, B=1, eps=eps) for eps in NOISE]
-
-
-def with_noise(context: Context) -> Finding:
-    """R4."""
-    jobs = _noise(context.full)
-    data = xr.Dataset(
-        {t: (("eps", "seed"), _final(context, jobs, t)) for t in ("IC", "IC2", "IW")}, {"eps": list(NOISE)}
-    )
-    rise = (data["IC"].sel(eps=0.8) - data["IC"].sel(eps=0.0)).values
-    last = data.sel(eps=6.4)
-    return Finding(
-        [
-            ordered("IC(eps = .8) - IC(eps = 0)", rise, "rises with eps"),
-            between("IC at eps = 6.4", last["IC"].values, 0.0, 0.5, "fails"),
-            between("IW at eps = 6.4", last["IW"].values, 0.0, 0.5, "fails"),
-        ],
-        data,
-    )
-
-
-def _zipf(full: bool) -> list[HeadJob]:
-    return [_data_job(full, (0, 1, 2), 10_000, K=1024, B=1, zipf=z, unique_labels=False) for z in ZIPF]
-
-
-def with_frequencies(context: Context) -> Finding:
-    """R5: IW on targets absent from the context would need its own test; IW is contaminated from zipf = 1 on."""
-    jobs = _zipf(context.full)
-    data = xr.Dataset(
-        {t: (("zipf", "seed"), _final(context, jobs, t)) for t in ("IC", "IC2", "IW")}, {"zipf": list(ZIPF)}
-    )
-    lesser = data[["IC", "IW"]].to_dataarray().min("variable").mean("seed")
-    checks: list[Check] = [
-        between("IC at zipf = 1", data["IC"].sel(zipf=1.0).values, 0.8, 1.0, "high"),
-        between("IW at zipf = 1", data["IW"].sel(zipf=1.0).values, 0.8, 1.0, "high"),
-        ordered(
-            "lesser of IC and IW at zipf = 1 minus at 0", float(lesser.sel(zipf=1.0) - lesser.sel(zipf=0.0)), "both"
-        ),
-    ]
-    return Finding(checks, data)
-
-
 def _setting(quick: str, full: str | None = None) -> dict[str, str]:
     return {"quick": quick, "full": full or quick}
 
@@ -335,34 +178,10 @@ def _setting(quick: str, full: str | None = None) -> dict[str, str]:
 _HEAD = (
     "two-parameter head, linear read-out, SGD 1.0, batch 128, D = 63, eps .1, p_C = 1, a fresh item per label, 3 seeds"
 )
-_LONG = "minutes: use the full settings"
-_GRID = _setting(f"{DATA}; K = 128, 2048; B = 0, 1, 4; 2 500 steps, 2 seeds",
-                 f"{DATA}; K = 128, 256, 512, 2048; B = 0, 1, 2, 4; 8 000 steps, 3 seeds")  # fmt: skip
 
 CLAIMS = (
-    Claim("R2h", "In the two-parameter head small K favours in-weights, large K in-context learning", "model", _GRID,
-          with_classes, classes_and_copies, "data_grid"),
-    Claim("R3h", "In the two-parameter head burstiness favours in-context learning; B = 0: in-weights only", "model",
-          _GRID, with_copies, classes_and_copies, "data_grid"),
-    Claim("R4h", "In the two-parameter head within-class variation favours in-context learning, up to a point", "model",
-          _setting(f"{DATA}; K = 1024, B = 1, eps = 0 to 6.4; 10 000 steps, 3 seeds"), with_noise, _noise, "noise",
-          full_only=_LONG),
-    Claim("R5h", "In the two-parameter head skewed frequencies allow both kinds of learning near zipf = 1", "model",
-          _setting(f"{DATA}; K = 1024, B = 1, zipf = 0, .5, 1, 1.5, unique_labels off; 10 000 steps, 3 seeds"),
-          with_frequencies, _zipf, "frequencies", full_only=_LONG),
-    Claim("R6h", "In the two-parameter head p_B = .5 with p_C = 0 yields an in-weights solution", "model",
-          _setting(f"{DATA}; K = 256, p_B = .5; 3 000 steps, 2 seeds", f"{DATA}; K = 256; 20 000 steps, 3 seeds"),
-          loose_sequences, _probabilities),
-    Claim("R7h", "In the two-parameter head p_C = .8 with p_B = 1 gives in-context learning", "model",
-          _setting(f"{DATA}; K = 256, p_C = .8; 3 000 steps, 2 seeds", f"{DATA}; K = 256; 20 000 steps, 3 seeds"),
-          novel_sequences, _probabilities),
-    Claim("R8h", "In the two-parameter head 0 < p_B, p_C < 1 gives both kinds of learning", "model",
-          _setting(f"{DATA}; K = 256, p_B, p_C = .25, .5, .75; 20 000 steps, 3 seeds"), both_kinds, _both,
-          "probabilities", full_only=_LONG),
     Claim("R12", "The three-parameter head learns in the same order: CLA and TLA2 first, the rest at once", "model",
           _setting("three-parameter head, linear read-out, SGD 1.0, N = 8, L = 32, 3 seeds"), three_parameters),
-    Claim("R13", "The two-parameter head, without attention to labels as such, shows the dependence on K", "model",
-          _GRID, with_classes, classes_and_copies, "data_grid"),
     Claim("R20h", "A curriculum in N shortens the head's way to the transition", "model",
           _setting(f"{_HEAD}; N = 8, L = 32 after N = 2"), curriculum),
     Claim("R27", "Head / prediction is constant in L within 5% at each N; unit rates predict the wrong sign",

@@ -4,18 +4,24 @@ import math
 
 import numpy as np
 import xarray as xr
+from scipy.stats import spearmanr
 
+from theory.numeric import exact_transition_time
 from validation.comparison import compare, escape_steps, fit_clock
 from validation.curves import crossing, half_rise, jump, plateau
 from validation.jobs import Job
 from validation.ledger import Check, Claim, Context, Finding, between, near, ordered
 from validation.reddy import settings
 from validation.reddy.flow import EFFECTIVE, flow
-from validation.reddy.settings import FULL, GRID_B, GRID_L, GRID_N, QUICK, REFERENCE
+from validation.reddy.settings import FULL, GRID_B, GRID_L, GRID_N, QUICK
 
 
 def _setting(quick: str, full: str) -> dict[str, str]:
     return {"quick": f"{quick}; {QUICK}", "full": f"{full}; {FULL}"}
+
+
+def _small(quick: str, full: str) -> dict[str, str]:
+    return {"quick": f"{quick}; {QUICK}", "full": f"{full}; {QUICK}"}
 
 
 _REFERENCE = _setting("N = 4, L = 16, B = 1", "N = 8, L = 32, B = 1")
@@ -157,7 +163,7 @@ def _along(what: str, values: tuple[int, ...], steps: np.ndarray, *, falls: bool
 def with_burstiness(context: Context) -> Finding:
     """R3, by times."""
     steps = _escapes(context, settings.along_B(context.full))
-    return Finding(_along("B", GRID_B[context.full], steps, falls=True), transitions(context))
+    return Finding(_along("B", GRID_B, steps, falls=True), transitions(context))
 
 
 def with_pairs(context: Context) -> Finding:
@@ -182,11 +188,12 @@ def _model_run(job: Job, *, effective: bool) -> xr.Dataset:
 def transitions(context: Context) -> xr.Dataset:
     """T* of every network beside the two predictions; the clock of the unit-rate model is fitted on the reference."""
     jobs = settings.shifts(context.full)
-    fixed = settings.reference(context.full)[0]
+    fixed = settings.clock(context.full)
     clock = fit_clock(_model_run(fixed, effective=False), _run(context, fixed))
     rows = []
     for job in jobs:
         curve = _run(context, job)
+        rates = context.runs[f"{job.name}/rates"]["rate"].isel(step=0)
         free = compare(_model_run(job, effective=True), curve, clock="learning rate")
         fitted = compare(_model_run(job, effective=False), curve, clock=clock)
         rows.append(
@@ -195,6 +202,8 @@ def transitions(context: Context) -> xr.Dataset:
                     "network": free["escape_step"],
                     "no_clock": free["escape_step_model"],
                     "fitted_clock": fitted["escape_step_model"],
+                    "matrices": ("seed", [_from_matrices(job, rates.isel(seed=i)) for i in range(len(job.seeds))]),
+                    "rate": rates,
                 },
                 coords={name: getattr(job.task, name) for name in ("N", "L", "B")},
             )
@@ -202,11 +211,19 @@ def transitions(context: Context) -> xr.Dataset:
     return xr.concat(rows, "configuration").assign_attrs(clock=clock)
 
 
+def _from_matrices(job: Job, rates: xr.DataArray) -> float:
+    """Transition step predicted with exact positions and the effective rates of the initial matrices."""
+    task = job.task
+    eta = {str(name): max(float(rates.sel(parameter=name)), 1e-6) for name in rates.parameter.values}
+    return exact_transition_time(task.N, task.L, task.B, eps=task.eps, rates=eta) / job.lr
+
+
 def _ratios(context: Context, prediction: str) -> Finding:
     data = transitions(context)
     names = [f"N = {n}, L = {labels}, B = {b}" for n, labels, b in zip(*(data[k].values for k in "NLB"), strict=True)]
     ratios = (data["network"] / data[prediction]).values
-    reference = "N = {}, L = {}, B = {}".format(*REFERENCE[context.full])
+    fixed = settings.clock(context.full).task
+    reference = f"N = {fixed.N}, L = {fixed.L}, B = {fixed.B}"
     checks = [
         between(f"network / prediction, {name}", ratio, 0.5, 2.0, 1.0)
         for name, ratio in zip(names, ratios, strict=True)
@@ -220,9 +237,70 @@ def no_clock(context: Context) -> Finding:
     return _ratios(context, "no_clock")
 
 
+def matrices(context: Context) -> Finding:
+    """R28 for the network: effective rates from its initial matrices, exact positions, nothing fitted."""
+    data = transitions(context)
+    measured = data["network"].where(np.isfinite(data["network"])).mean("seed").values
+    predicted = data["matrices"].mean("seed").values
+    ratio = np.log(measured / predicted)
+    rank = spearmanr(measured, predicted).statistic
+    # a clock fitted on every other configuration, tested on the rest, and the other way round
+    rest = [np.abs(np.exp(ratio[1 - i :: 2] - np.median(ratio[i::2])) - 1) for i in (0, 1)]
+    return Finding(
+        [
+            between("rank correlation of transition steps and predictions", float(rank), 0.7, 1.0, "high"),
+            between("median relative error, nothing fitted", float(np.median(np.abs(np.exp(ratio) - 1))), 0.0, 0.5,
+                    "within a factor 2"),
+            between("median relative error, clock fitted on the other half", float(np.median(np.concatenate(rest))),
+                    0.0, 0.25, "smaller"),
+        ],
+        data,
+    )  # fmt: skip
+
+
+def initial_rates(context: Context) -> Finding:
+    """6.5: the rates of alpha and beta_1 at initialisation, from sizes alone."""
+    checks = []
+    for job in settings.shifts(context.full):
+        task, sigma2 = job.task, 1 / job.task.D
+        width = task.width * sigma2
+        expected = {
+            "alpha": 3 * width**2 / task.D,
+            "beta_1": 2 * width / task.N * (1 + np.mean(1 / (2 * np.arange(1, task.N + 1) - 1))),
+        }
+        rates = context.runs[f"{job.name}/rates"]["rate"].isel(step=0)
+        for name, value in expected.items():
+            what = f"rate of {name} / its mean over draws, N = {task.N}, L = {task.L}, B = {task.B}"
+            checks.append(between(what, rates.sel(parameter=name).values / value, 0.75, 1.25, 1.0))
+    return Finding(checks)
+
+
+def account(context: Context) -> Finding:
+    """6.5: d alpha/dt and d xi/dt along a run against rate x slope of the reduced loss, and the drift of beta_1."""
+    job = settings.reference(False)[0]
+    course = context.runs[f"{job.name}/rates"]
+    value = course["value"]
+    start, grown = {}, {}
+    for name in ("alpha", "xi"):
+        rate = course["rate"].sel(parameter=name)
+        start[name], grown[name] = rate.isel(step=0).values, rate.max("step").values
+    return Finding(
+        [
+            ordered("lowest beta_1 along the run minus its start, times -1",
+                    -(value.sel(parameter="beta_1").min("step") - value.sel(parameter="beta_1").isel(step=0)).values,
+                    "falls first: a term the reduced model lacks"),
+            ordered("log10 of largest / first rate of xi", np.log10(grown["xi"] / start["xi"]), "grows"),
+            ordered("log10 of largest / first rate of alpha", np.log10(grown["alpha"] / start["alpha"]), "grows"),
+            ordered("log10 growth of the rate of xi minus that of alpha",
+                    np.log10(grown["xi"] / start["xi"]) - np.log10(grown["alpha"] / start["alpha"]), "xi far more"),
+        ],
+        course,
+    )  # fmt: skip
+
+
 def overlay(context: Context) -> Finding:
     """The reference beside the model: effective rates without a clock, unit rates with a fitted one."""
-    job = settings.reference(context.full)[0]
+    job = settings.clock(context.full)
     curve = _run(context, job)
     cases = {"no_clock": (True, "learning rate"), "fitted_clock": (False, "fit")}
     data = xr.concat(
@@ -247,7 +325,9 @@ def fitted_clock(context: Context) -> Finding:
     return _ratios(context, "fitted_clock")
 
 
-_SHIFTS = _setting("N = 4, L = 16, B = 1, 2; N = 3, L = 6, 12, 48", "N = 4, 8 at L = 4N; N = 8, L = 16..128; B = 2, 4")
+_QUICK_SHIFTS = "N = 4, L = 16, B = 1, 2; N = 3, L = 6, 12, 48"
+_SHIFTS = _small(_QUICK_SHIFTS, "N = 3, L = 6 to 48; N = 4, L = 8 to 64; N = 6, L = 12 to 48; N = 8, L = 32; B = 1, 2")
+_FIXED = _small("N = 4, L = 16, B = 1", "N = 4, L = 16, B = 1")
 
 CLAIMS = (
     Claim("R1a", "A slow phase is followed by an abrupt jump to low loss", "network", _REFERENCE, abrupt,
@@ -255,7 +335,7 @@ CLAIMS = (
     Claim("R1b", "Before the jump the loss has a plateau near log N_c", "network", _REFERENCE, plateau_level,
           settings.reference, "course"),
     Claim("R3t", "More bursty contexts shift the transition to earlier steps", "network",
-          _setting("N = 4, L = 16, B = 1, 2", "N = 8, L = 32, B = 1, 2, 4"), with_burstiness,
+          _small("N = 4, L = 16, B = 1, 2", "N = 4, L = 16, B = 1, 2"), with_burstiness,
           settings.shifts, "shifts"),
     Claim("R10", "CLA and TLA2 rise first; ILA1, TILA2 and IC accuracy jump together", "network", _REFERENCE, order,
           settings.reference, "course"),
@@ -264,16 +344,23 @@ CLAIMS = (
     Claim("R11b", "At the end of the slow phase CLA is near 1 and the IC probability near 1/N_c", "network", _REFERENCE,
           slow_phase_completes, settings.reference, "course"),
     Claim("R15", "L = N, B = 1: few seeds learn within the budget; L > N: all do", "network",
-          _setting("N = 3; L = 12 with 4 500 steps, L = 3 with 2 700", "N = 2, 4, 8; L = N, 4N"), saturation,
+          _small("N = 3; L = 12 with 4 500 steps, L = 3 with 2 700", "N = 3, 4, 6; L = N (3 600 N steps), 4N"),
+          saturation,
           lambda full: [job for pair in settings.saturated(full) for job in pair], "saturation"),
     Claim("R27n", "At fixed N the transition comes later with more labels", "network",
-          _setting("N = 3, L = 6, 12, 48", "N = 8, L = 16, 32, 64, 128"), with_labels, settings.shifts, "shifts"),
+          _small("N = 3, L = 6, 12, 48", "N = 3, L = 6, 12, 24, 48"), with_labels, settings.shifts, "shifts"),
     Claim("R27p", "At L = 4N the transition comes later with more pairs", "network",
-          _setting("N = 3, 4", "N = 4, 8"), with_pairs, settings.shifts, "shifts"),
+          _small("N = 3, 4", "N = 3, 4, 6, 8"), with_pairs, settings.shifts, "shifts"),
     Claim("R28n", "With the rate 1/(L-1) of xi the transition step is predicted within a factor 2, nothing fitted",
           "network", _SHIFTS, no_clock, settings.shifts, "shifts"),
     Claim("R28o", "On the reference the correct probability follows the model's course within .1", "network",
-          _REFERENCE, overlay, settings.reference, "overlay"),
+          _FIXED, overlay, lambda full: [settings.clock(full)], "overlay"),
     Claim("R28c", "With unit rates and a clock fitted on the reference, the others are predicted within a factor 2",
           "network", _SHIFTS, fitted_clock, settings.shifts, "shifts"),
+    Claim("R28e", "Effective rates of the initial matrices and exact positions predict the transition step", "network",
+          _SHIFTS, matrices, settings.shifts, "matrices"),
+    Claim("R28i", "At initialisation the rates are 3 (d/D)^2/D (alpha) and 2d/(ND) (1 + <1/(2k - 1)>) (beta_1)",
+          "network", _SHIFTS, initial_rates, settings.shifts),
+    Claim("R28r", "The rates grow along the run, that of xi by orders of magnitude, and beta_1 falls before it rises",
+          "network", _FIXED, account, lambda full: settings.reference(False), "course_of_rates"),
 )  # fmt: skip

@@ -1,0 +1,193 @@
+"""Claims about interventions on trained networks: knock-outs, patching, curricula, rescue at L = N, depth."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import xarray as xr
+
+from minimodels.sequences import ItemLabelTask
+from validation.comparison import escape_steps
+from validation.jobs import Job
+from validation.ledger import Claim, Context, Finding, between, ordered
+from validation.reddy import settings
+from validation.reddy.settings import FULL, QUICK
+
+
+def _reference(context: Context) -> Job:
+    return settings.reference(context.full)[0]
+
+
+def _interventions(context: Context) -> tuple[xr.Dataset, Job]:
+    job = _reference(context)
+    return context.runs[f"{job.name}/interventions"], job
+
+
+def induction_head(context: Context) -> Finding:
+    """R9: attention before and after the jump."""
+    job = _reference(context)
+    maps = context.runs[f"{job.name}/maps"]
+    found, _ = _interventions(context)
+    before, after = found.sel(case="before"), found.sel(case="after")
+    N = job.task.N
+    uniform = 1 / (2 * N + 1)
+    after_maps = maps.sel(when="after").isel(seed_number=0)
+    first, last = (float(after_maps["p1"].sel(query=f"l{k}", key=f"x{k}")) for k in (1, N))
+    return Finding(
+        [
+            between("attention to the correct label before, over uniform", before["TILA2"].values / uniform, 0.0, 3.0,
+                    "near uniform"),
+            between("attention to the correct label after", after["TILA2"].values, 0.7, 1.0, 0.95),
+            ordered("attention of labels to their items, after minus before", (after["ILA1"] - before["ILA1"]).values,
+                    "rises"),
+            ordered("attention of the first label to its item minus that of the last, after", first - last,
+                    "falls along the sequence"),
+        ],
+        maps.assign_coords(N=N),
+    )  # fmt: skip
+
+
+def knock_outs(context: Context) -> Finding:
+    """R18."""
+    found, job = _interventions(context)
+    chance = job.task.B / job.task.N
+    intact = found["accuracy"].sel(case="after").values
+    checks = [between("IC accuracy, intact", intact, 0.9, 1.0, "learned")]
+    for case in ("p1 zero", "p1 uniform", "p2 zero", "p2 uniform"):
+        accuracy = found["accuracy"].sel(case=f"after, {case}").values
+        checks.append(between(f"IC accuracy, {case}", accuracy, 0.0, chance + 0.03, f"at most B/N = {chance:g}"))
+    return Finding(checks, found)
+
+
+def patches(context: Context) -> Finding:
+    """R21."""
+    found, _ = _interventions(context)
+    accuracy = {case: found["accuracy"].sel(case=case).values for case in found.case.values}
+    start, end = accuracy["before"], accuracy["after"]
+    checks = [ordered("IC accuracy after minus before", end - start, "learned between")]
+    for place in ("p1", "p2"):
+        part = (accuracy[f"before, {place} of after"] - start) / (end - start)
+        checks.append(between(f"share restored by {place} of after alone", part, -0.5, 0.5, "below half"))
+    both = (accuracy["before, p1 and p2 of after"] - start) / (end - start)
+    checks.append(between("share restored by both", both, 0.5, 1.5, "above half"))
+    return Finding(checks, found)
+
+
+def _curricula(full: bool) -> list[Job]:
+    plain = settings.small((4, 16, 1), full)
+    easy = replace(plain.task, N=2)
+    staged = replace(plain, name=f"{plain.name}-after-N2", task=easy, stages=((400, plain.task),))
+    return [plain, staged]
+
+
+def curriculum(context: Context) -> Finding:
+    """R20."""
+    plain, staged = (escape_steps(context.runs[job.name]) for job in _curricula(context.full))
+    ratio = staged.mean() / plain.mean()
+    return Finding(
+        [between("transition step with 400 steps at N = 2 first / without", float(ratio), 0.0, 1.0, "below 1")]
+    )
+
+
+def _rescues(full: bool) -> dict[str, Job]:
+    plain = settings.saturated(full)[0][1]
+    seeds = tuple(range(6)) if full else plain.seeds
+    plain = replace(plain, seeds=seeds, name=f"{plain.name}-{len(seeds)}")
+    return {
+        "SGD": plain,
+        "Adam 1e-3": replace(plain, name=f"{plain.name}-adam", optimiser="adam", lr=1e-3),
+        "SGD, Q, K, V twice as large": replace(plain, name=f"{plain.name}-scale2", network={"scale": 2.0}),
+    }
+
+
+def rescue(context: Context) -> Finding:
+    """R19."""
+    jobs = _rescues(context.full)
+    shares = {
+        name: (context.runs[job.name]["IC_accuracy"].isel(step=-1).values > 0.9).mean() for name, job in jobs.items()
+    }
+    plain = float(shares.pop("SGD"))
+    task = next(iter(jobs.values())).task
+    where = f"L = N = {task.N}"
+    best = max(shares, key=lambda name: shares[name])
+    return Finding(
+        [
+            between(f"share of seeds that learn, SGD, {where}", plain, 0.0, 1.0, "some"),
+            ordered(f"best share of the variants ({best}) minus that of SGD", float(shares[best]) - plain, "rescued"),
+        ]
+    )
+
+
+def _long(full: bool) -> list[Job]:
+    job = settings.small((3, 12, 1), full)
+    steps = 12_000 if full else 4500
+    return [replace(job, name=f"{job.name}-long", steps=steps, stop_above=None, record_every=50)]
+
+
+def lasting(context: Context) -> Finding:
+    """R16."""
+    (job,) = _long(context.full)
+    run = context.runs[job.name]
+    jumps = escape_steps(run)
+    share = float((jumps * 4 <= job.steps).mean())
+    worst = [
+        float(run["IC_accuracy"].isel(seed=i).where(run.step >= 2 * jump).min()) if math.isfinite(jump) else 0.0
+        for i, jump in enumerate(jumps)
+    ]
+    return Finding(
+        [
+            between("share of seeds followed to four times their jump", share, 1.0, 1.0, "all"),
+            between("lowest IC accuracy from twice the jump on", worst, 0.9, 1.0, "kept"),
+        ]
+    )
+
+
+def _depths(full: bool) -> list[Job]:
+    task = ItemLabelTask(N=4, L=16, K=2048, B=0, D=31, N_max=4, K_c=None)
+    return [
+        Job(f"depth-{layers}", task, 1e-3, 12_000, (0, 1, 2), 1000, 512, None, "cpu", "adam", {"layers": layers},
+            options={"tests": ["IW"]})
+        for layers in (1, 2, 3)
+    ]  # fmt: skip
+
+
+def depth(context: Context) -> Finding:
+    """R26."""
+    final = [context.runs[job.name]["IW_accuracy"].isel(step=-1).values for job in _depths(True)]
+    return Finding(
+        [
+            between("IW accuracy with three layers", final[2], 0.97, 1.0, "perfect"),
+            ordered("IW accuracy with three layers minus two", np.asarray(final[2] - final[1]), "better"),
+            ordered("IW accuracy with two layers minus one", np.asarray(final[1] - final[0]), "better"),
+        ]
+    )
+
+
+def _setting(quick: str, full: str) -> dict[str, str]:
+    return {"quick": f"{quick}; {QUICK}", "full": f"{full}; {FULL}"}
+
+
+def _small(words: str, full: str = "") -> dict[str, str]:
+    return {"quick": f"{words}; {QUICK}", "full": f"{full or words}; {QUICK}"}
+
+
+_REFERENCE = _setting("N = 4, L = 16, B = 1", "N = 8, L = 32, B = 1")
+_DEPTH = "N = 4, L = 16, K = 2048, B = 0, D = 31, Adam 1e-3, 12 000 steps, 3 seeds"
+
+CLAIMS = (
+    Claim("R9", "The jump coincides with an induction head", "network", _REFERENCE, induction_head,
+          settings.reference, "maps"),
+    Claim("R16", "In-context learning is not transient", "network",
+          _small("N = 3, L = 12, 4 500 steps", "N = 3, L = 12, 12 000 steps"), lasting, _long),
+    Claim("R18", "Knocking out either head abolishes in-context learning", "network", _REFERENCE, knock_outs,
+          settings.reference),
+    Claim("R19", "Adam or larger initial Q, K, V rescue L = N", "network",
+          _small("L = N = 3, 2 700 steps", "L = N = 3, 10 800 steps, 6 seeds"), rescue,
+          lambda full: list(_rescues(full).values())),
+    Claim("R20", "A curriculum in N shortens the way to the transition", "network", _small("N = 4, L = 16 after N = 2"),
+          curriculum, _curricula),
+    Claim("R21", "Attention patterns of after patched into before restore in-context learning only together", "network",
+          _REFERENCE, patches, settings.reference),
+    Claim("R26", "Fewer than three classifier layers break in-weights learning at large K", "network",
+          {"quick": _DEPTH, "full": _DEPTH}, depth, _depths, full_only="takes minutes: use the full settings"),
+)  # fmt: skip
