@@ -37,7 +37,7 @@ def _ratios(key: Key, vectors: str, D: int = 63, lr: float = 1.0, batch: int = 1
     predicted = _predicted(key)
     run = train_head(
         task, LINEAR, lr=lr, steps=int(2 * predicted / lr) + 100, seed=(0, 1, 2), record_every=10**6, held_out=32,
-        tests=(), stop_above=0.6, batch=batch, progress=False,
+        tests=(), stop_above=0.6, batch=batch, threads=1, progress=False,
     )  # fmt: skip
     return tuple(run["escape_step"].values * lr / predicted)
 
