@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from theory.error_map import summarise, transition_error_map
     from theory.numeric import exact_transition_time
     from theory.prediction import Prediction, Predictions, predict
+    from theory.read_out import head_rates
     from theory.reduced_flow import transition_time
     from theory.scaling import emergence_scaling
 
@@ -27,6 +28,7 @@ _HOME = {
     "Predictions": "prediction",
     "transition_time": "reduced_flow",
     "exact_transition_time": "numeric",
+    "head_rates": "read_out",
     "transition_error_map": "error_map",
     "summarise": "error_map",
     "emergence_scaling": "scaling",
@@ -43,6 +45,7 @@ __all__ = [
     "derive",
     "emergence_scaling",
     "exact_transition_time",
+    "head_rates",
     "predict",
     "summarise",
     "transition_error_map",

@@ -7,6 +7,7 @@ import xarray as xr
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 TESTS = {"IC": "in-context (IC)", "IC2": "swapped labels (IC2)", "IW": "in-weights (IW)"}
 
@@ -98,6 +99,9 @@ def head_steps(data: xr.Dataset) -> tuple[Figure, str]:
             axes.errorbar(data.L.where(here, drop=True), one.mean("seed"), yerr=one.std("seed"), marker="o",
                           capsize=2, color=f"C{i}", label=f"{N}, {B}")  # fmt: skip
         axes.set(xscale="log", xlabel="labels $L$", title=f"{vectors} label vectors")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(ScalarFormatter())
+        axes.xaxis.set_minor_formatter(NullFormatter())
     panels[0].set_ylabel("transition step / prediction")
     panels[1].legend(title="$N$, $B$", loc="upper left", bbox_to_anchor=(1, 1))
     worst = {v: float(abs(data[f"ratio_{v}"].mean("seed") - 1).max()) for v in ("gaussian", "orthonormal")}

@@ -37,7 +37,7 @@ def induction_head(context: Context) -> Finding:
         [
             between("attention to the correct label before, over uniform", before["TILA2"].values / uniform, 0.0, 3.0,
                     "near uniform"),
-            between("attention to the correct label after", after["TILA2"].values, 0.7, 1.0, 0.95),
+            between("attention to the correct label after", after["TILA2"].values, 0.7, math.inf, 0.95),
             ordered("attention of labels to their items, after minus before", (after["ILA1"] - before["ILA1"]).values,
                     "rises"),
             ordered("attention of the first label to its item minus that of the last, after", first - last,
@@ -52,7 +52,7 @@ def knock_outs(context: Context) -> Finding:
     found, job = _interventions(context)
     chance = job.task.B / job.task.N
     intact = found["accuracy"].sel(case="after").values
-    checks = [between("IC accuracy, intact", intact, 0.9, 1.0, "learned")]
+    checks = [between("IC accuracy, intact", intact, 0.9, math.inf, "learned")]
     for case in ("p1 zero", "p1 uniform", "p2 zero", "p2 uniform"):
         accuracy = found["accuracy"].sel(case=f"after, {case}").values
         checks.append(between(f"IC accuracy, {case}", accuracy, 0.0, chance + 0.03, f"at most B/N = {chance:g}"))
@@ -137,7 +137,7 @@ def lasting(context: Context) -> Finding:
     return Finding(
         [
             between("share of seeds followed to four times their jump", share, 1.0, 1.0, "all"),
-            between("lowest IC accuracy from twice the jump on", worst, 0.9, 1.0, "kept"),
+            between("lowest IC accuracy from twice the jump on", worst, 0.9, math.inf, "kept"),
         ]
     )
 
@@ -156,7 +156,7 @@ def depth(context: Context) -> Finding:
     final = [context.runs[job.name]["IW_accuracy"].isel(step=-1).values for job in _depths(True)]
     return Finding(
         [
-            between("IW accuracy with three layers", final[2], 0.97, 1.0, "perfect"),
+            between("IW accuracy with three layers", final[2], 0.97, math.inf, "perfect"),
             ordered("IW accuracy with three layers minus two", np.asarray(final[2] - final[1]), "better"),
             ordered("IW accuracy with two layers minus one", np.asarray(final[1] - final[0]), "better"),
         ]
