@@ -30,15 +30,15 @@ def normals(key: np.uint64, out: NDArray[np.float32]) -> None:
         s = f / (2.0 + f)
         z = s * s
         log = np.float64(k) * 0.6931471805599453 + s * (
-            2.0 + z * (2 / 3 + z * (2 / 5 + z * (2 / 7 + z * (2 / 9 + z * 2 / 11))))
+            2.0 + z * (2 / 3 + z * (2 / 5 + z * (2 / 7 + z * (2 / 9 + z * (2 / 11)))))
         )
         radius = math.sqrt(-2.0 * log)
         # an angle within an eighth of a turn either side of one of four directions
         quarter = low >> 30
         a = ((np.float64(low & 0x3FFFFFFF) + 0.5) * 2.0**-30 - 0.5) * (math.pi / 2)
         b = a * a
-        sine = a * (1.0 + b * (-1 / 6 + b * (1 / 120 + b * (-1 / 5040 + b / 362880))))
-        cosine = 1.0 + b * (-1 / 2 + b * (1 / 24 + b * (-1 / 720 + b * (1 / 40320 - b / 3628800))))
+        sine = a * (1.0 + b * (-1 / 6 + b * (1 / 120 + b * (-1 / 5040 + b * (1 / 362880)))))
+        cosine = 1.0 + b * (-1 / 2 + b * (1 / 24 + b * (-1 / 720 + b * (1 / 40320 - b * (1 / 3628800)))))
         first = sine if quarter & 1 else cosine
         second = cosine if quarter & 1 else sine
         out[i] = radius * (-first if quarter & 2 else first)
@@ -46,12 +46,14 @@ def normals(key: np.uint64, out: NDArray[np.float32]) -> None:
 
 
 @njit(
-    "void(float32[:,:,::1], float32[:,::1], int64[:,::1], float32[:,::1], int64[:,::1], float32, float32[:,:,::1])",
+    "void(float32[:,:,::1], float32[:,::1], float32[:,::1], int64[:,::1], float32[:,::1], int64[:,::1], float32, "
+    "float32[:,:,::1])",
     **OPTIONS,
 )
 def contents(
     noise: NDArray[np.float32],
     means: NDArray[np.float32],
+    novel: NDArray[np.float32],
     classes: NDArray[np.int64],
     vectors: NDArray[np.float32],
     labels: NDArray[np.int64],
@@ -60,17 +62,22 @@ def contents(
 ) -> None:
     r"""Fill items :math:`(\mu_k+\epsilon\eta/\sqrt D)/\sqrt{1+\epsilon^2}` and labels, (n, 2N + 1, D), in turns.
 
-    ``noise`` (n, N + 1, D) is standard normal; ``classes`` (n, N + 1) are rows of ``means``, ``labels`` (n, N) of
-    ``vectors``, both of width D.
+    ``noise`` (n, N + 1, D) is standard normal; ``classes`` (n, N + 1) are rows of ``means`` and, beyond them, of
+    ``novel``, ``labels`` (n, N) of ``vectors``, all of width D.
     """
     n, items, width = noise.shape
+    known = len(means)
     one = np.float32(1.0 / math.sqrt(1.0 + eps * eps))
     part = np.float32(eps * one / math.sqrt(width))
     for i in range(n):
         for j in range(items):
-            mean = means[classes[i, j]]
-            item = out[i, 2 * j]
+            k = classes[i, j]
+            # rows by name: loops over one index vectorise
+            mean = means[k] if k < known else novel[k - known]
+            item, eta = out[i, 2 * j], noise[i, j]
             for m in range(width):
-                item[m] = one * mean[m] + part * noise[i, j, m]
+                item[m] = one * mean[m] + part * eta[m]
         for j in range(items - 1):
-            out[i, 2 * j + 1, :] = vectors[labels[i, j]]
+            label, vector = out[i, 2 * j + 1], vectors[labels[i, j]]
+            for m in range(width):
+                label[m] = vector[m]

@@ -28,7 +28,7 @@ def oracles(task: ItemLabelTask) -> "xr.Dataset":
     uniform               1/L for every label
     random context label  the label of a uniformly drawn slot
     perfect in-context    the label of the slots of the target's class; without any, of a uniformly drawn slot
-    perfect in-weights    the label of a known class, whatever the context says
+    perfect in-weights    the label of the target's class; of a novel target, any that does not depend on the context
     ====================  ======================================================================================
 
     Parameters
@@ -40,8 +40,8 @@ def oracles(task: ItemLabelTask) -> "xr.Dataset":
     xarray.Dataset
         Dimension ``strategy``. ``bursty_loss``: mean loss, in nats, on the bursty sequences of training; ``IC``,
         ``IC2``, ``IW``, ``IW_absent``: accuracy on these tests of `ItemLabelTask.test_set`, a guess counted by its
-        chance of being right. nan where there are no such sequences, or where it is open what in-weights learning
-        makes of novel classes.
+        chance of being right. nan where there are no such sequences, and for the loss of in-weights learning on novel
+        classes, which depends on how sure it is of them.
 
     Examples
     --------
@@ -72,7 +72,7 @@ def oracles(task: ItemLabelTask) -> "xr.Dataset":
             slot -= (known * _gain(labels, N_c) + novel * _gain(equal, N_c)) / (known + novel)
     columns = {
         "bursty_loss": [np.log(L), slot, 0.0, nan if novel else 0.0] if known + novel else [nan] * 4,
-        "IC": [1 / L, IC, 1.0, nan],
+        "IC": [1 / L, IC, 1.0, 1 / L],  # labels of novel classes are independent of their items
         "IC2": [1 / L, IC2, 1.0, 0.0] if task.B else [1 / L, same, recall, 0.0],
         "IW": [1 / L, same, recall, 1.0],
         "IW_absent": [1 / L, guess, guess, 1.0] if absent else [nan] * 4,

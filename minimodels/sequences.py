@@ -75,7 +75,7 @@ class ItemLabelTask:
 
     ================  =========================================================================================
     N                 item-label pairs in the context (sequence length 2N + 1)
-    L                 labels; the label of class k is k mod L
+    L                 labels; the label of class k is k mod L (at zipf = 0 classes are alike: other maps change nothing)
     K                 classes; a multiple of L
     B                 burstiness: copies of every context class; divides N, B < N; 0: no bursty sequences
     D                 content dimension
@@ -90,8 +90,9 @@ class ItemLabelTask:
     ================  =========================================================================================
 
     With `unique_labels` the labels of a bursty context are drawn first, then a class of each: P(k) is not used there,
-    only by i.i.d. sequences. Without, its classes are i.i.d. from P(k), so that one may occur more than B times. With
-    B = 0 no sequence is bursty but the novel ones, which have N/2 copies of a class.
+    only by i.i.d. sequences. Without, its classes are i.i.d. from P(k), so that one may occur more than B times. Novel
+    sequences never use it; zipf > 0 is refused where no sequence would. With B = 0 no sequence is bursty but the novel
+    ones, which have N/2 copies of a class.
 
     Raises
     ------
@@ -158,6 +159,11 @@ class ItemLabelTask:
             raise InputError(f"`label_vectors` must be 'gaussian' or 'orthonormal'; got {self.label_vectors!r}.")
         if self.label_vectors == "orthonormal" and self.L > self.D:
             raise InputError(f"at most D={self.D} label vectors can be orthonormal; got L={self.L}: raise `D`.")
+        if self.zipf > 0 and self.p_C == 1:
+            raise InputError(
+                f"zipf={self.zipf:g} would do nothing: with p_C = 1 every sequence has novel classes, all equally "
+                "frequent; set `p_C` below 1, or `zipf` to 0."
+            )
         if self.zipf > 0 and self.unique_labels and self.B > 0 and self.p_B == 1:
             raise InputError(
                 f"zipf={self.zipf:g} would do nothing: with `unique_labels` bursty contexts do not use the class "
@@ -216,6 +222,8 @@ class ItemLabelTask:
         _whole("start", start, 0)
         _whole("count", count, 1)
         first, last = start // BLOCK, (start + count - 1) // BLOCK
+        if start % BLOCK == 0 and count == BLOCK:  # wanted once and whole: nothing to keep or to copy
+            return self._draw(seed, stream, first)
         blocks = [_block(self, seed, stream, block) for block in range(first, last + 1)]
         part = slice(start - first * BLOCK, start - first * BLOCK + count)
         arrays = {name: [getattr(b, name) for b in blocks] for name in Sequences.__dataclass_fields__}
@@ -281,21 +289,17 @@ class ItemLabelTask:
                     loose[:, :N][present] = self._independent(rng, (int(present.sum()),))
             classes = np.where(iid[:, None], loose[:, :N], classes)
             target = np.where(iid, loose[:, N], target)
-        means, picks = emb.means, np.concatenate([classes, target[:, None]], axis=1)
+        fresh_means, picks = emb.means[:0], np.concatenate([classes, target[:, None]], axis=1)
         if self.p_C > 0:
             fresh, fresh_means, fresh_picks = self._novel(rng, slots, asked)
             classes = np.where(novel[:, None], fresh[:, :N], classes)
             target = np.where(novel, fresh[:, N], target)
-            if novel.all():
-                means, picks = fresh_means, fresh_picks
-            else:
-                picks = np.where(novel[:, None], fresh_picks + self.K, picks)
-                means = np.concatenate([means, fresh_means])
+            picks = np.where(novel[:, None], fresh_picks + self.K, picks)
         swap = stream == SWAPPED
         labels = (classes + swap) % self.L
         noise = _normal(rng, (BLOCK, N + 1, self.D))
         content = np.empty((BLOCK, self.length, self.D), np.float32)
-        contents(noise, means, np.ascontiguousarray(picks), emb.labels, labels, np.float32(self.eps), content)
+        contents(noise, emb.means, fresh_means, picks, emb.labels, labels, np.float32(self.eps), content)
         return Sequences(content, shift, labels, (target + swap) % self.L, classes == target[:, None], novel)
 
     def _distinct(self, rng: np.random.Generator, number: int) -> IntArray:

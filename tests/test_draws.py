@@ -86,13 +86,16 @@ def test_normals_are_the_box_muller_transform_of_splitmix64() -> None:
 def test_contents_are_what_a_literal_loop_writes(eps: float) -> None:
     rng = np.random.default_rng(0)
     n, N, D, K, L = 5, 3, 7, 6, 4
-    noise, means, vectors = (rng.standard_normal(s).astype(np.float32) for s in ((n, N + 1, D), (K, D), (L, D)))
-    classes, labels = rng.integers(0, K, (n, N + 1)), rng.integers(0, L, (n, N))
+    tables = ((n, N + 1, D), (K, D), (2, D), (L, D))  # two rows of novel means after the K known ones
+    noise, means, novel, vectors = (rng.standard_normal(shape).astype(np.float32) for shape in tables)
+    classes, labels = rng.integers(0, K + 2, (n, N + 1)), rng.integers(0, L, (n, N))
+    assert 0 < (classes >= K).sum() < classes.size
     out = np.full((n, 2 * N + 1, D), np.nan, np.float32)
-    contents(noise, means, classes, vectors, labels, np.float32(eps), out)
+    contents(noise, means, novel, classes, vectors, labels, np.float32(eps), out)
+    rows = np.concatenate([means, novel])
     for i in range(n):
         for t in range(2 * N + 1):
             slot = t // 2
-            item = (means[classes[i, slot]] + eps * noise[i, slot] / math.sqrt(D)) / math.sqrt(1 + eps**2)
+            item = (rows[classes[i, slot]] + eps * noise[i, slot] / math.sqrt(D)) / math.sqrt(1 + eps**2)
             expected = vectors[labels[i, slot]] if t % 2 else item
             np.testing.assert_allclose(out[i, t], expected, rtol=1e-5, atol=1e-6)

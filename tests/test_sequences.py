@@ -44,7 +44,7 @@ def found(batch: Sequences, task: ItemLabelTask, seed: int = 0) -> np.ndarray:
 def test_a_sequence_is_a_function_of_seed_and_index_alone() -> None:
     task = replace(SMALL, p_C=0.5, p_B=0.5)
     whole = task.sample(3, 0, 3 * BLOCK)
-    for start, count in ((0, 1), (100, 200), (BLOCK, BLOCK), (250, 10)):
+    for start, count in ((0, 1), (100, 200), (BLOCK, BLOCK), (50, BLOCK), (250, 10), (0, 2 * BLOCK)):
         part = task.sample(3, start, count)
         for f in fields(part):
             np.testing.assert_array_equal(getattr(part, f.name), getattr(whole, f.name)[start : start + count])
@@ -76,6 +76,9 @@ def test_a_bursty_context_holds_n_over_b_labels_b_times_each(B: int, K_c: int | 
         assert close(batch.matches[:, slot].mean(), B / 4)
         for label in range(8):
             assert close((batch.labels[:, slot] == label).mean(), 1 / 8)
+        for other in range(slot):  # every order of the slots is as likely
+            assert close((batch.labels[:, slot] == batch.labels[:, other]).mean(), (B - 1) / 3)
+            assert close(batch.matches[:, [slot, other]].all(axis=1).mean(), B / 4 * (B - 1) / 3)
 
 
 def test_novel_sequences_are_drawn_with_probability_p_c_and_loose_ones_with_one_minus_p_b() -> None:
@@ -308,6 +311,7 @@ def test_the_class_and_the_label_of_the_target_are_in_the_context_of_iw_as_often
         ({"B": 0, "N": 5}, "B = 0 needs an even `N` for the copies of novel classes; got N=5."),
         ({"zipf": -1.0}, "`zipf` must be finite and not negative; got -1.0: 0 makes all classes equally frequent."),
         ({"zipf": 1.0}, "zipf=1 would do nothing: with `unique_labels` bursty contexts do not use the class"),
+        ({"zipf": 0.5, "unique_labels": False, "p_C": 1.0}, "zipf=0.5 would do nothing: with p_C = 1 every sequence"),
         ({"label_vectors": "random"}, "`label_vectors` must be 'gaussian' or 'orthonormal'; got 'random'."),
         ({"label_vectors": "orthonormal", "D": 31}, "at most D=31 label vectors can be orthonormal; got L=32"),
         ({"N": 1}, "`N` must be a whole number of at least 2; got 1: use 2 or more."),
