@@ -202,7 +202,7 @@ def transitions(context: Context) -> xr.Dataset:
                     "network": free["escape_step"],
                     "no_clock": free["escape_step_model"],
                     "fitted_clock": fitted["escape_step_model"],
-                    "matrices": ("seed", [_from_matrices(job, rates.isel(seed=i)) for i in range(len(job.seeds))]),
+                    "matrices": ("seed", [_from_matrices(job, rates.isel(seed=i)) for i in range(rates.sizes["seed"])]),
                     "rate": rates,
                 },
                 coords={name: getattr(job.task, name) for name in ("N", "L", "B")},
