@@ -252,7 +252,7 @@ class ItemLabelTask:
         loose = replace(self, p_B=0.0, p_C=0.0)
         task, stream = {
             "train": (self, HELD_OUT),
-            "IC": (replace(self, B=self.copies, p_B=1.0, p_C=1.0, zipf=0.0), IN_CONTEXT),
+            "IC": (replace(self, p_C=1.0, zipf=0.0), IN_CONTEXT),  # p_B and P(k) are not used
             "IC2": (replace(self, p_B=bursty, p_C=0.0, zipf=unused), SWAPPED),
             "IW": (loose, IN_WEIGHTS),
             "IW_absent": (loose, ABSENT),

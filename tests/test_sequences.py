@@ -121,9 +121,16 @@ def test_labels_carry_no_noise_and_novel_means_are_redrawn_every_block() -> None
     assert not (found(batch, SMALL) >= 0).any()
     fresh = replace(SMALL, p_C=1.0, eps=0.0, K_c=None, B=2).sample(0, 0, BLOCK).content[:, 0::2]
     assert len(np.unique(fresh.reshape(-1, 5).round(6), axis=0)) == 2 * BLOCK  # N/B for every sequence
-    entries = fresh * np.sqrt(5)
-    assert abs(entries.mean()) < 0.1
-    assert abs(entries.std() - 1) < 0.1
+
+
+@pytest.mark.parametrize("K_c", [8, None])
+def test_novel_means_are_normal_with_variance_one_over_d(K_c: int | None) -> None:
+    batch = replace(SMALL, p_C=1.0, eps=0.0, K_c=K_c).sample(0, 0, 50 * BLOCK)
+    means = [np.unique(block, axis=0) for block in batch.content[:, 0::2].reshape(50, -1, 5)]
+    assert {len(block) for block in means} == {K_c or 4 * BLOCK}
+    entries = np.concatenate(means).ravel() * np.sqrt(5)
+    assert stats.kstest(entries, "norm").pvalue > 1e-4
+    assert abs((entries**2).mean() - 1) < 4.5 * np.sqrt(2 / len(entries))
 
 
 def test_tokens_are_one_hot_positions_with_a_uniform_shift_then_content() -> None:
