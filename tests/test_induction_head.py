@@ -20,6 +20,7 @@ from minimodels.errors import InputError
 from minimodels.induction_head import INPUTS, LOGITS, TESTS, measures
 from minimodels.sequences import Sequences
 from tests.systems import at
+from theory.numeric import exact_transition_time
 
 SMALL = mm.ItemLabelTask(N=4, L=16, K=64, D=63, p_C=1.0)
 LINEAR = mm.InductionHead(classifier="linear")
@@ -211,9 +212,7 @@ def test_training_is_that_of_the_literal_model(case: str) -> None:
 def test_escape_is_predicted_by_the_exact_nested_logit() -> None:
     # the regression vectors move on the sequences that hold their label: rate 1/(L-1); nothing is fitted
     task = mm.ItemLabelTask(N=4, L=16, K=256, D=63, p_C=1.0)
-    model = mm.model("nested_logit", attend="exact", N=4, L=16, eps=task.eps)
-    start, rates = dict.fromkeys(("beta_1", "alpha", "xi"), 0.0), {"xi": "1/(L-1)"}
-    predicted = float(mm.simulate(model, t_end=1000, init=start, rates=rates).escape_time)
+    predicted = exact_transition_time(4, 16, eps=task.eps)
     assert predicted == pytest.approx(236.8, abs=0.1)
     run = mm.train_head(
         task, LINEAR, lr=1.0, steps=400, seed=(0, 1, 2), stop_above=0.7, record_every=400, tests=("IC", "IC2"),
