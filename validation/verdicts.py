@@ -35,7 +35,7 @@ def claims(
     ledger : {"reddy"}
         Which ledger.
     full : bool
-        The full settings (days on a CPU, resumable) in place of the quick ones (minutes).
+        The full settings (minutes to hours, resumable) in place of the quick ones (minutes).
     only : sequence of str, optional
         Ids of the claims to run; all by default.
     out : path, optional

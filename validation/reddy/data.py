@@ -244,7 +244,7 @@ def _seeds(run: xr.Dataset) -> range:
     return range(run.sizes["seed"])
 
 
-_LONG = "takes minutes: use the full settings"
+_LONG = "takes several minutes: use the full settings"
 
 
 def _claims(s: Study) -> list[Claim]:
