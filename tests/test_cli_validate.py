@@ -1,7 +1,7 @@
 """`minimodels validate` on a ledger of three claims: what reaches it, what it writes, what it refuses."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import validation.reddy
 from minimodels.sequences import ItemLabelTask
 from tests.test_cli import main
 from validation import verdicts
-from validation.jobs import Job
+from validation.jobs import Job, Trainings
 from validation.ledger import Claim, Context, Finding, between
 
 TRAINING = Job(
@@ -60,11 +60,15 @@ def test_the_status_tells_whether_a_claim_disagrees(tmp_path: Path, capsys: pyte
 def test_options_reach_the_ledger(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
     seen: dict[str, Any] = {}
 
-    def execute(jobs: list[Job], **options: Any) -> tuple[Mapping[str, Any], Mapping[str, str], Mapping[str, float]]:
-        seen.update(options, jobs=[job.name for job in jobs])
-        return {}, {"tiny": "it was not run"}, {}
+    class NoTrainings(Trainings):
+        def __init__(self, jobs: Iterable[Job], **options: Any) -> None:
+            seen.update(options, jobs=[job.name for job in jobs])
+            super().__init__([], out=None, workers=1)
 
-    monkeypatch.setattr(verdicts, "execute", execute)
+        def results(self, each: object = None) -> tuple[dict[str, Any], dict[str, str], dict[str, float]]:
+            return {}, {"tiny": "it was not run"}, {}
+
+    monkeypatch.setattr(verdicts, "Trainings", NoTrainings)
     code, out, _ = main(capsys, "validate", "reddy", "--full", "--workers", "3", "--trainings", "kept")
     assert (seen["jobs"], seen["workers"], seen["out"]) == (["tiny"], 3, Path("kept"))
     assert code == 1

@@ -1,8 +1,8 @@
-"""Trainings that claims ask for, run side by side in processes of one thread each.
+"""Trainings that claims ask for, run side by side by worker processes of one thread each.
 
-A job runs as ``python -m validation.jobs FOLDER KIND FIELDS`` (the fields as JSON) and leaves `run.nc` in its folder: a
-script needs no main guard. A training of the network that was cut off resumes; one of the head, which takes minutes,
-starts again.
+A worker is ``python -m validation.jobs``: it takes jobs from its standard input until that ends, so a script that runs
+claims needs no main guard, and libraries are imported once. A training of the network that was cut off resumes; one of
+the head, which takes minutes, starts again.
 """
 
 import json
@@ -11,26 +11,27 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from queue import Empty, SimpleQueue
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any
 
 import xarray as xr
-from tqdm import tqdm
 
-from minimodels.errors import RunFailed
+from minimodels.errors import InputError, RunFailed
 from minimodels.results import FORMAT, load, save
 from minimodels.sequences import ItemLabelTask
 
 
 @dataclass(frozen=True)
 class Job:
-    """One training of the network, several seeds side by side; `name` is the name of its folder.
+    """One training, its name that of its folder: of the network, its seeds side by side.
 
-    `stages` are later tasks with the step they begin at, `network` and `options` those of `AttentionOnly` and
+    `stages` are later tasks with the step they begin at, `model` and `options` those of `AttentionOnly` and
     `validation.train`, `analyses` what is read off the snapshots afterwards (of the last stage).
     """
 
@@ -44,7 +45,7 @@ class Job:
     stop_above: float | None = 0.9
     device: str = "cpu"
     optimiser: str = "sgd"
-    network: dict[str, Any] = field(default_factory=dict)
+    model: dict[str, Any] = field(default_factory=dict)
     stages: tuple[tuple[int, ItemLabelTask], ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
     analyses: tuple[str, ...] = ()
@@ -54,15 +55,21 @@ class Job:
         """Relative cost, for running the longest first."""
         return float(self.steps * len(self.seeds) * self.task.length * self.task.width**2)
 
+    @property
+    def course(self) -> ItemLabelTask | list[tuple[int, ItemLabelTask]]:
+        """The task, or all stages."""
+        return [(0, self.task), *self.stages] if self.stages else self.task
+
     def run(self, folder: Path) -> None:
         """Train in a folder, going on from what is there."""
+        from validation.analyses import ANALYSES
         from validation.network import AttentionOnly
         from validation.optimisers import SGD, Adam
         from validation.training import train
 
         run = train(
-            [(0, self.task), *self.stages] if self.stages else self.task,
-            AttentionOnly(**self.network),
+            self.course,
+            AttentionOnly(**self.model),
             optimiser=SGD(lr=self.lr) if self.optimiser == "sgd" else Adam(lr=self.lr),
             steps=self.steps,
             seed=self.seeds,
@@ -76,49 +83,35 @@ class Job:
         )
         if run.attrs["status"] == "INTERRUPTED":
             raise RunFailed("interrupted")
-        from validation.analyses import ANALYSES
-
         task = self.stages[-1][1] if self.stages else self.task
         for name in self.analyses:
             if not (folder / f"{name}.nc").exists():
-                found = ANALYSES[name](folder, task, AttentionOnly(**self.network), self.seeds)
+                found = ANALYSES[name](folder, task, AttentionOnly(**self.model), self.seeds)
                 save(found.assign_attrs(format=FORMAT), folder / f"{name}.nc", overwrite=True)
 
 
 @dataclass(frozen=True)
-class HeadJob:
-    """One training of the induction head, its seeds one after the other; `head` and `options` as in `mm.train_head`."""
-
-    name: str
-    task: ItemLabelTask
-    lr: float
-    steps: int
-    seeds: tuple[int, ...]
-    record_every: int
-    held_out: int = 512
-    stop_above: float | None = None
-    device: str = "cpu"
-    optimiser: str = "sgd"
-    head: dict[str, Any] = field(default_factory=dict)
-    stages: tuple[tuple[int, ItemLabelTask], ...] = ()
-    options: dict[str, Any] = field(default_factory=dict)
+class HeadJob(Job):
+    """One training of the induction head, seed after seed; `model` and `options` as in `mm.train_head`."""
 
     @property
     def cost(self) -> float:
         """Relative cost, as of `Job`: a step takes about as long as that of a network of width 10 or 30."""
-        return float(
-            self.steps * len(self.seeds) * self.task.length * (10 if "linear" in self.head.values() else 30) ** 2
-        )
+        width = 10 if self.model.get("classifier") == "linear" else 30
+        return float(self.steps * len(self.seeds) * self.task.length * width**2)
 
     def run(self, folder: Path) -> None:
         """Train unless the folder holds the finished run."""
+        from minimodels.engine.status import Status
         from minimodels.induction_head import InductionHead, train_head
 
-        if (folder / "run.nc").exists() and (folder / "job.json").read_text() == _fields(self):
+        if (folder / "run.nc").exists():
+            if not (folder / "job.json").exists() or (folder / "job.json").read_text() != self.text:
+                raise InputError(f"{str(folder)!r} holds a training with other options: choose another folder.")
             return
         run = train_head(
-            [(0, self.task), *self.stages] if self.stages else self.task,
-            InductionHead(**self.head),
+            self.course,
+            InductionHead(**self.model),
             optimiser=self.optimiser,  # type: ignore[arg-type]
             lr=self.lr,
             steps=self.steps,
@@ -130,84 +123,156 @@ class HeadJob:
             progress=False,
             **self.options,
         )
+        if (run["status"] == Status.INTERRUPTED).any():
+            raise RunFailed("interrupted")
+        (folder / "job.json").write_text(self.text)
         save(run, folder / "run.nc", overwrite=True)
-        (folder / "job.json").write_text(_fields(self))
+
+    @property
+    def text(self) -> str:
+        """All fields, as they are kept beside the run."""
+        return json.dumps(asdict(self), sort_keys=True)
 
 
-KINDS: dict[str, type[Job] | type[HeadJob]] = {"network": Job, "head": HeadJob}
-AnyJob = Job | HeadJob
+KINDS = {kind.__name__: kind for kind in (Job, HeadJob)}
 
 
-def _fields(job: AnyJob) -> str:
-    return json.dumps(asdict(job), sort_keys=True)
-
-
-def _job(kind: str, text: str) -> AnyJob:
-    values = json.loads(text)
+def _job(kind: str, values: dict[str, Any]) -> Job:
     values["task"] = ItemLabelTask(**values["task"])
     values["stages"] = tuple((first, ItemLabelTask(**task)) for first, task in values["stages"])
-    values |= {key: tuple(values[key]) for key in ("seeds", "analyses") if key in values}
+    values |= {key: tuple(values[key]) for key in ("seeds", "analyses")}
     return KINDS[kind](**values)
 
 
-def execute(
-    jobs: Sequence[AnyJob], *, out: str | os.PathLike[str] | None, workers: int, progress: bool | None = None
-) -> tuple[dict[str, xr.Dataset], dict[str, str], dict[str, float]]:
-    """Run every job, `workers` at a time; results, failures and seconds by name (NAME/ANALYSIS for its analyses).
+class Trainings:
+    """Jobs that are run in the background from entering to leaving this context, `workers` at a time.
 
-    With `out`, every job keeps its folder below it, and one that is finished there is not run again.
+    With `out`, every job keeps its folder below it, and one that is finished there is not run again. Leaving early
+    interrupts what runs; trainings of the network keep a checkpoint.
     """
-    results: dict[str, xr.Dataset] = {}
-    failures: dict[str, str] = {}
-    seconds: dict[str, float] = {}
-    with ExitStack() as stack:
-        folder = Path(out) if out is not None else Path(stack.enter_context(TemporaryDirectory()))
-        waiting = sorted(jobs, key=lambda job: job.cost, reverse=True)
-        running: dict[str, subprocess.Popen[str]] = {}
-        bar = stack.enter_context(
-            tqdm(total=len(jobs), desc="trainings", disable=None if progress is None else not progress)
-        )
+
+    def __init__(self, jobs: Iterable[Job], *, out: str | os.PathLike[str] | None, workers: int) -> None:
+        self.jobs, self.out, self.workers = list(jobs), out, workers
+
+    def __enter__(self) -> "Trainings":
+        self._stack = ExitStack()
+        self._folder = Path(self._stack.enter_context(TemporaryDirectory()) if self.out is None else self.out)
+        self._free: SimpleQueue[Worker] = SimpleQueue()
+        self._busy: set[Worker] = set()
+        self._left = False
+        self._pool = ThreadPoolExecutor(self.workers)
+        longest_first = sorted(self.jobs, key=lambda job: job.cost, reverse=True)
+        self._futures = {self._pool.submit(self._run, job): job.name for job in longest_first}
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._left = True
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        for worker in list(self._busy):
+            worker.process.send_signal(signal.SIGINT)
+        self._pool.shutdown()
+        while not self._free.empty():
+            self._free.get().close()
+        self._stack.close()
+
+    def results(
+        self, each: Callable[[], object] = lambda: None
+    ) -> tuple[dict[str, xr.Dataset], dict[str, str], dict[str, float]]:
+        """Wait for all; results, failures and seconds by name (NAME/ANALYSIS for its analyses).
+
+        `each` is called when one has ended.
+
+        Raises
+        ------
+        InputError
+            If the folder of a training holds something else, or is damaged.
+        """
+        results: dict[str, xr.Dataset] = {}
+        failures: dict[str, str] = {}
+        seconds: dict[str, float] = {}
+        for future in as_completed(self._futures):
+            name = self._futures[future]
+            error, seconds[name] = future.result()
+            each()
+            if error is None:
+                results[name] = load(self._folder / name / "run.nc")
+                for path in (self._folder / name).glob("*.nc"):
+                    if path.name != "run.nc":
+                        results[f"{name}/{path.stem}"] = load(path)
+            elif error[0] == InputError.__name__:
+                raise InputError(error[1])
+            else:
+                failures[name] = ": ".join(error)
+        return results, failures, seconds
+
+    def _run(self, job: Job) -> tuple[list[str] | None, float]:
+        folder = self._folder / job.name
+        folder.mkdir(parents=True, exist_ok=True)
         try:
-            while waiting or running:
-                while waiting and len(running) < workers:
-                    job = waiting.pop(0)
-                    running[job.name] = _start(job, folder / job.name)
-                    seconds[job.name] = -time.perf_counter()
-                for name, process in list(running.items()):
-                    if process.poll() is None:
-                        continue
-                    del running[name]
-                    seconds[name] += time.perf_counter()
-                    bar.update()
-                    errors = process.communicate()[1].strip().splitlines()
-                    if process.returncode:
-                        failures[name] = errors[-1] if errors else f"exit status {process.returncode}"
-                    else:
-                        results[name] = load(folder / name / "run.nc")
-                        for path in (folder / name).glob("*.nc"):
-                            if path.name != "run.nc":
-                                results[f"{name}/{path.stem}"] = load(path)
-                time.sleep(0.05)
-        finally:
-            for process in running.values():
-                process.send_signal(signal.SIGINT)
-            for process in running.values():
-                process.communicate()
-    return results, failures, seconds
+            worker = self._free.get_nowait()
+        except Empty:
+            worker = Worker()
+        self._busy.add(worker)
+        start = time.perf_counter()
+        error = [RunFailed.__name__, "interrupted"] if self._left else worker.run(job, folder)
+        self._busy.remove(worker)
+        if worker.process.poll() is None:
+            self._free.put(worker)
+        else:
+            worker.close()
+        return error, time.perf_counter() - start
 
 
-def _start(job: AnyJob, folder: Path) -> subprocess.Popen[str]:
-    folder.mkdir(parents=True, exist_ok=True)
-    kind = next(name for name, cls in KINDS.items() if isinstance(job, cls))
-    path = os.pathsep.join(p or os.getcwd() for p in sys.path)
-    return subprocess.Popen(
-        [sys.executable, "-m", "validation.jobs", str(folder), kind, _fields(job)],
-        env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+class Worker:
+    """A process that runs one job after another."""
+
+    def __init__(self) -> None:
+        path = os.pathsep.join(p or os.getcwd() for p in sys.path)
+        self.log = TemporaryFile("w+")  # noqa: SIM115 (it lives as long as the process: `close`)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "validation.jobs"],
+            env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            text=True,
+        )
+
+    def run(self, job: Job, folder: Path) -> list[str] | None:
+        """Run one job; None, or kind and text of what went wrong."""
+        assert self.process.stdin
+        assert self.process.stdout
+        try:
+            print(json.dumps([str(folder), type(job).__name__, asdict(job)]), file=self.process.stdin, flush=True)
+            answer = self.process.stdout.readline()
+        except OSError:
+            answer = ""
+        if answer:
+            found: list[str] | None = json.loads(answer)
+            return found
+        status = self.process.wait()
+        self.log.seek(0)
+        said = self.log.read().strip().splitlines()
+        return ["the process ended", said[-1] if said else f"exit status {status}"]
+
+    def close(self) -> None:
+        """End the process."""
+        self.process.communicate()
+        self.log.close()
+
+
+def _serve() -> None:
+    """Run the jobs given on standard input, one on each line, and answer each with null or what went wrong."""
+    answers, sys.stdout = sys.stdout, sys.stderr
+    for line in sys.stdin:
+        folder, kind, values = json.loads(line)
+        error = None
+        try:
+            _job(kind, values).run(Path(folder))
+        except Exception as raised:
+            error = [type(raised).__name__, str(raised)]
+        print(json.dumps(error), file=answers, flush=True)
 
 
 if __name__ == "__main__":
-    _job(sys.argv[2], sys.argv[3]).run(Path(sys.argv[1]))
+    _serve()

@@ -1,4 +1,4 @@
-"""Run a ledger: its trainings first, side by side, then every claim."""
+"""Run a ledger: its trainings side by side, meanwhile the claims that need none, then the others."""
 
 import os
 import time
@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from minimodels.errors import InputError, unknown
 from validation import records
-from validation.jobs import AnyJob, execute
+from validation.jobs import Job, Trainings
 from validation.ledger import Claim, Context, Outcome, verdict_of
 
 LEDGERS = ("reddy",)
@@ -71,12 +71,22 @@ def claims(
 
         check_device(device)
     asked = [job for c in chosen if not c.obstacle(full) for job in c.trainings(full)]
-    jobs: dict[str, AnyJob] = {job.name: replace(job, device=device) for job in asked}
+    jobs: dict[str, Job] = {job.name: replace(job, device=device) for job in asked}
     kept = user_data_path("minimodels") / "trainings" if full and out is None else out
-    found = execute(list(jobs.values()), out=kept, workers=workers or os.cpu_count() or 1, progress=progress)
-    context = Context(full, *found)
-    shown = tqdm(chosen, desc="claims", disable=None if progress is None else not progress)
-    outcomes = [settle(claim, context, ledger) for claim in shown]
+    found: dict[str, Outcome] = {}
+    with (
+        Trainings(jobs.values(), out=kept, workers=workers or os.cpu_count() or 1) as trainings,
+        tqdm(total=len(jobs) + len(chosen), disable=None if progress is None else not progress) as bar,
+    ):
+        context = Context(full, {})
+        for trained in (False, True):
+            if trained:
+                context = Context(full, *trainings.results(bar.update))
+            for claim in chosen:
+                if bool(claim.trainings(full)) == trained:
+                    found[claim.id] = settle(claim, context, ledger)
+                    bar.update()
+    outcomes = [found[claim.id] for claim in chosen]
     if record:
         records.write(ledger, outcomes)
     return outcomes

@@ -170,22 +170,6 @@ def test_a_failed_training_leaves_its_claims_not_run_with_the_reason() -> None:
     assert outcome.recorded is None
 
 
-def test_trainings_run_in_processes_of_their_own_and_resume(tmp_path: Path) -> None:
-    from validation.jobs import execute
-    from validation.reddy.settings import small as job
-
-    small = replace(job((2, 4, 1), False), steps=40, held_out=32, seeds=(0,), record_every=10)
-    bad = replace(small, name="bad", lr=1e9, steps=200)
-    runs, failures, seconds = execute([small, bad], out=tmp_path, workers=2, progress=False)
-    assert runs[small.name].step.values.tolist() == [0, 10, 20, 30, 40]
-    assert "the loss of every seed is not finite" in failures["bad"]
-    assert min(seconds[small.name], seconds["bad"]) > 0.5
-    before = (tmp_path / small.name / "checkpoint.json").stat().st_mtime_ns
-    again, _, _ = execute([small], out=tmp_path, workers=1, progress=False)
-    xr.testing.assert_identical(again[small.name], runs[small.name])
-    assert (tmp_path / small.name / "checkpoint.json").stat().st_mtime_ns == before
-
-
 def test_unknown_names_are_refused() -> None:
     with pytest.raises(InputError, match="unknown ledger 'redy'; did you mean 'reddy'"):
         claims("redy")

@@ -11,7 +11,7 @@ import xarray as xr
 
 from minimodels.sequences import ItemLabelTask
 from validation.curves import crossing
-from validation.jobs import AnyJob, HeadJob, Job
+from validation.jobs import HeadJob, Job
 from validation.ledger import Check, Claim, Context, Finding, Level, between, ordered
 
 TESTS = ("IC", "IC2", "IW")
@@ -29,7 +29,7 @@ class Study:
     level: Level
     who: str
     setting: str
-    make: Callable[..., AnyJob]
+    make: Callable[..., Job]
     base: ItemLabelTask
     classes: Sizes
     copies: Sizes
@@ -40,12 +40,12 @@ class Study:
     single_K: int
     single_steps: int
 
-    def job(self, seeds: tuple[int, ...], steps: int, **options: float) -> AnyJob:
+    def job(self, seeds: tuple[int, ...], steps: int, **options: float) -> Job:
         """One training with these options of the task."""
         words = "-".join(f"{k}{v:g}" for k, v in options.items())
         return self.make(self.base, words, steps, seeds, **options)
 
-    def grid(self, full: bool) -> list[AnyJob]:
+    def grid(self, full: bool) -> list[Job]:
         """The trainings over K and B."""
         return [
             self.job(self.seeds[full], self.steps[full], K=K, B=B)
@@ -53,12 +53,12 @@ class Study:
             for B in self.copies[full]
         ]
 
-    def mixtures(self, full: bool) -> list[AnyJob]:
+    def mixtures(self, full: bool) -> list[Job]:
         """A training with p_B = .5 and one with p_C = .8."""
         given = self.seeds[full], self.mixed_steps[full]
         return [self.job(*given, K=self.mixed_K, p_B=0.5), self.job(*given, K=self.mixed_K, p_C=0.8)]
 
-    def pairs(self, full: bool) -> list[AnyJob]:
+    def pairs(self, full: bool) -> list[Job]:
         """The trainings over p_B and p_C."""
         return [
             self.job(self.seeds[True], self.mixed_steps[True], K=self.mixed_K, p_B=b, p_C=c)
@@ -66,22 +66,22 @@ class Study:
             for c in PAIRS
         ]
 
-    def noisy(self, full: bool) -> list[AnyJob]:
+    def noisy(self, full: bool) -> list[Job]:
         """The trainings over eps."""
         return [self.job(self.seeds[True], self.single_steps, K=self.single_K, B=1, eps=eps) for eps in NOISE]
 
-    def skewed(self, full: bool) -> list[AnyJob]:
+    def skewed(self, full: bool) -> list[Job]:
         """The trainings over zipf."""
         options = {"K": self.single_K, "B": 1}
         return [self.job(self.seeds[True], self.single_steps, **options, zipf=z, unique_labels=False) for z in ZIPF]
 
 
-def _head(base: ItemLabelTask, words: str, steps: int, seeds: tuple[int, ...], **options: float) -> AnyJob:
+def _head(base: ItemLabelTask, words: str, steps: int, seeds: tuple[int, ...], **options: float) -> Job:
     task = replace(base, **options)  # type: ignore[arg-type]
     return HeadJob(f"head-{words}-{steps}", task, 1e-3, steps, seeds, steps // 10, 512, None, "cpu", "adam")
 
 
-def _network(base: ItemLabelTask, words: str, steps: int, seeds: tuple[int, ...], **options: float) -> AnyJob:
+def _network(base: ItemLabelTask, words: str, steps: int, seeds: tuple[int, ...], **options: float) -> Job:
     task = replace(base, **options)  # type: ignore[arg-type]
     return Job(f"net-{words}-{steps}", task, 1e-3, steps, seeds, steps // 10, 512, None, "cpu", "adam",
                options={"tests": list(TESTS)})  # fmt: skip
@@ -104,7 +104,7 @@ NETWORK = Study(
 )  # fmt: skip
 
 
-def _final(context: Context, jobs: Sequence[AnyJob]) -> dict[str, np.ndarray]:
+def _final(context: Context, jobs: Sequence[Job]) -> dict[str, np.ndarray]:
     """Accuracy at the end, (jobs, seeds), by test."""
     return {
         test: np.array([context.runs[job.name][f"{test}_accuracy"].isel(step=-1).values for job in jobs])
@@ -231,7 +231,7 @@ def race(study: Study, context: Context) -> Finding:
     return Finding(checks)
 
 
-def _alone(study: Study, full: bool) -> list[AnyJob]:
+def _alone(study: Study, full: bool) -> list[Job]:
     """In-context learning alone (every class novel), and in-weights learning alone (no bursts) for every K."""
     given = study.seeds[full], study.steps[full]
     return [

@@ -91,12 +91,12 @@ def curriculum(context: Context) -> Finding:
 
 def _rescues(full: bool) -> dict[str, Job]:
     plain = settings.saturated(full)[0][1]
-    seeds = tuple(range(6)) if full else plain.seeds
-    plain = replace(plain, seeds=seeds, name=f"{plain.name}-{len(seeds)}")
+    if full:
+        plain = replace(plain, seeds=tuple(range(6)), name=f"{plain.name}-6")
     return {
         "SGD": plain,
         "Adam 1e-3": replace(plain, name=f"{plain.name}-adam", optimiser="adam", lr=1e-3),
-        "SGD, Q, K, V twice as large": replace(plain, name=f"{plain.name}-scale2", network={"scale": 2.0}),
+        "SGD, Q, K, V twice as large": replace(plain, name=f"{plain.name}-scale2", model={"scale": 2.0}),
     }
 
 
