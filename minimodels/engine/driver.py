@@ -15,14 +15,14 @@ ARGUMENTS = (
 ATTEND = "t1, steady, max_steps, save, next_save, stops, y_end, t_end, events, status, steps, saved"
 
 
-def function(name: str, arguments: str, lines: list[str]) -> str:
+def function(name: str, arguments: str, lines: list[str], options: str = "LANE") -> str:
     """Return a compiled function; LLVM decides about inlining."""
-    return f"\n\n@njit(**LANE)\ndef {name}({arguments}):\n" + "".join(f"    {line}\n" for line in lines)
+    return f"\n\n@njit(**{options})\ndef {name}({arguments}):\n" + "".join(f"    {line}\n" for line in lines)
 
 
 def entry(name: str, arguments: str, signature: str, lines: list[str]) -> str:
     """Return a function that is compiled at once, or loaded from the cache."""
-    return function(name, arguments, lines).replace("njit(", f"njit({signature!r}, cache=True, ")
+    return function(name, arguments, lines, "ENTRY").replace("njit(", f"njit({signature!r}, cache=True, ")
 
 
 def indent(lines: list[str], by: int) -> list[str]:
@@ -86,7 +86,7 @@ def load(layout: Layout, method: Method, n_events: int) -> list[str]:
 
 def level(layout: Layout, n_events: int) -> list[str]:
     """Return source of the value of event ``j`` at ``x`` in [0, 1] of the step in lane ``w``."""
-    return ["interpolate(s, w, x)", "levels(s, w)", f"return s[{layout.base('GS')} + j*W + w]"]
+    return ["interpolate(s, w, x)", "levels_lane(s, w)", f"return s[{layout.base('GS')} + j*W + w]"]
 
 
 LOCATE = """

@@ -68,13 +68,18 @@ HEADER = "from numpy import isfinite, nan, zeros\n"
 # costs compile time.
 SEGMENT = 45
 MAX_SEGMENTS = 15
+# Statements from which a kernel is kept short rather than fast.
+LARGE = 300
 COST = {"exp_": 20, "log_": 25, "log1p_": 30, "/": 6}
 
 
-def block(field: Field, layout: Layout, prog: Program, source: str, targets: Sequence[str]) -> list[str]:
-    """Return loops over all lanes that evaluate a program from the rows ``source`` into ``targets``.
+def evaluation(
+    name: str, field: Field, layout: Layout, prog: Program, source: str, targets: Sequence[str], block: bool = True
+) -> str:
+    """Return functions that evaluate a program from the rows ``source`` into ``targets``.
 
-    The body is cut into several loops; what a later one needs passes through rows of its own.
+    ``name(s)`` does so in all lanes, unless ``block`` is off, and ``name_lane(s, w)`` in one. The body is cut into
+    parts that both inline, each a loop of its own in the first; what a later part needs passes through rows.
     """
     home, statements = straight(field, layout, prog, source, targets)
     costs = [1 + text.count("*") + sum(c * text.count(f) for f, c in COST.items()) for _, text, _ in statements]
@@ -87,24 +92,22 @@ def block(field: Field, layout: Layout, prog: Program, source: str, targets: Seq
             spent = 0
         segments[-1].append(statement)
         spent += cost
-    lines: list[str] = []
+    text = ""
     free = 0
+    calls = [f"{name}_{number}(s, w)" for number in range(len(segments))]
     for number, segment in enumerate(segments):
         made = {target for target, _, _ in segment}
         later = set().union(*(used for after in segments[number + 1 :] for _, _, used in after))
         stores = []
         body = loaded(home, segment)
-        for name in sorted(made & later):
-            home[name] = f"s[{layout.scratch(free)} + w]"
+        for kept in sorted(made & later):
+            home[kept] = f"s[{layout.scratch(free)} + w]"
             free += 1
-            stores.append(f"{home[name]} = {name}")
-        lines += layout.loop([*body, *stores])
-    return lines
-
-
-def lane(field: Field, layout: Layout, prog: Program, source: str, targets: Sequence[str]) -> list[str]:
-    """Return the evaluation of a program in lane ``w`` alone."""
-    return [*loaded(*straight(field, layout, prog, source, targets)), "return"]
+            stores.append(f"{home[kept]} = {kept}")
+        text += function(f"{name}_{number}", "s, w", [*body, *stores, "return"], "PART")
+    if block:
+        text += function(name, "s", [line for call in calls for line in layout.loop([call])])
+    return text + function(f"{name}_lane", "s, w", [*calls, "return"])
 
 
 Statement = tuple[str, str, set[str]]
@@ -175,7 +178,9 @@ def preamble() -> str:
     text = Path(lane_math.__file__).read_text(encoding="utf-8")
     return (
         text
-        + "\nLANE = {'nogil': True, 'error_model': 'numpy', 'fastmath': {'contract'}}\n"
+        + "\nENTRY = {'nogil': True, 'error_model': 'numpy', 'fastmath': {'contract'}}\n"
+        + "LANE = {**ENTRY, 'no_cpython_wrapper': True, 'no_cfunc_wrapper': True}\n"
+        + "PART = {**LANE, 'forceinline': True}\n"
         + HEADER
         + f"W = {LANES}\n"
     )
@@ -202,7 +207,7 @@ def evaluating(field: Field, lets: Sequence[Assignment], outputs: Sequence[sp.Ex
     for name, count in (("Y", layout.n), ("P", len(inputs(field))), ("OUT", len(outputs))):
         layout.add(name, count)
     prog = compile_program(field, layout, lets, outputs, "c")
-    text = preamble() + function("lanes", "s", block(field, layout, prog, "Y", layout.rows("OUT")))
+    text = preamble() + evaluation("lanes", field, layout, prog, "Y", layout.rows("OUT"))
     text += function("prepare", "s, w, par, i", [*prepare(field, layout, [prog]), "return"])
     lines = [
         f"s = zeros({layout.size * LANES})",
@@ -238,24 +243,36 @@ def integrating(field: Field, method_name: str) -> str:
     layout.add("P", len(inputs(field)))
     events = [e for e, _ in field.events]
     lets, drift, rest = field.flow(events)
-    programs = [compile_program(field, layout, lets, drift, "d")]
     more, slopes = tangents(lets, rest, field.states)
     kn = [sp.Symbol(f"kn{i}", real=True) for i in range(n)]
     rate_of_change = [sp.Add(*(g * k for g, k in zip(row, kn, strict=True))) for row in slopes]
-    ahead = [*lets, *more, *zip(kn, drift, strict=True)]
-    programs.append(compile_program(field, layout, ahead, [*kn, *rest, *rate_of_change], "n"))
+    ahead = compile_program(
+        field, layout, [*lets, *more, *zip(kn, drift, strict=True)], [*kn, *rest, *rate_of_change], "n"
+    )
+    programs = [ahead]
     text = preamble()
     after = [*layout.rows("KN"), *layout.rows("GN"), *layout.rows("SLOPE_N")]
-    for name, prog, source, targets in (("drift", 0, "YS", layout.rows("KS")), ("advance", 1, "YN", after)):
-        text += function(name, "s", block(field, layout, programs[prog], source, targets))
-        text += function(f"{name}_lane", "s, w", lane(field, layout, programs[prog], source, targets))
-    if events:
-        programs.append(compile_program(field, layout, lets, rest, "g"))
-        text += function("levels", "s, w", lane(field, layout, programs[2], "YS", layout.rows("GS")))
+    if len(ahead.body) > LARGE:
+        # one program for all purposes: it compiles in half the time, and runs a fifth slower
+        layout.add("SLOPE_S", n_events)
+        made = [*layout.rows("KS"), *layout.rows("GS"), *layout.rows("SLOPE_S")]
+        text += evaluation("drift", field, layout, ahead, "YS", made)
+        before = [f"{ys} = {yn}" for ys, yn in zip(layout.rows("YS"), layout.rows("YN"), strict=True)]
+        copies = [f"{new} = {stage}" for new, stage in zip(after, made, strict=True)]
+        text += function("advance", "s", [*layout.loop(before), "drift(s)", *layout.loop(copies)])
+        text += function("advance_lane", "s, w", [*before, "drift_lane(s, w)", *copies])
+        text += function("levels_lane", "s, w", ["drift_lane(s, w)", "return"])
+    else:
+        programs.append(compile_program(field, layout, lets, drift, "d"))
+        text += evaluation("drift", field, layout, programs[1], "YS", layout.rows("KS"))
+        text += evaluation("advance", field, layout, ahead, "YN", after)
+        if events:
+            programs.append(compile_program(field, layout, lets, rest, "g"))
+            text += evaluation("levels", field, layout, programs[2], "YS", layout.rows("GS"), block=False)
     if method.implicit:
         more, slopes = tangents(lets, drift, field.states)
         programs.append(compile_program(field, layout, [*lets, *more], [x for row in slopes for x in row], "j"))
-        text += function("jacobian", "s", block(field, layout, programs[-1], "Y", layout.rows("J")))
+        text += evaluation("jacobian", field, layout, programs[-1], "Y", layout.rows("J"))
         text += linear_algebra(layout)
     text += function("prepare", "s, w, par, i", [*prepare(field, layout, programs), "return"])
     text += function("interpolate", "s, w, x", [*dense(method, layout), "return"])

@@ -84,3 +84,15 @@ def max_(a, b):  # type: ignore[no-untyped-def]
 def min_(a, b):  # type: ignore[no-untyped-def]
     """Return the smaller number."""
     return a if a < b else b
+
+
+@njit(**SCALAR)
+def pick_(x, a, b):  # type: ignore[no-untyped-def]
+    """Return a where x >= 0, else b."""
+    return a if x >= 0.0 else b
+
+
+@njit(**SCALAR)
+def positive_(x, a, b):  # type: ignore[no-untyped-def]
+    """Return a where x > 0, else b."""
+    return a if x > 0.0 else b

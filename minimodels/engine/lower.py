@@ -1,6 +1,6 @@
 """From SymPy expressions to a short list of assignments: derivatives, safe forms, constants, shared terms."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
@@ -64,7 +64,18 @@ def tangents(
         x: [sp.Integer(int(i == j)) for j in range(len(states))] for i, x in enumerate(states)
     }
 
+    @cache
     def total(expr: sp.Expr, j: int) -> sp.Expr:
+        if expr.is_Atom:
+            return slope[expr][j] if expr in slope else sp.Integer(0)
+        inner = [total(a, j) for a in expr.args]
+        if expr.is_Add:
+            return sp.Add(*inner)
+        if expr.is_Mul:
+            rest = [sp.Mul(*expr.args[:k], *expr.args[k + 1 :]) if d != 0 else 0 for k, d in enumerate(inner)]
+            return sp.Add(*(r * d for r, d in zip(rest, inner, strict=True)))
+        if isinstance(expr, LogSumExp | SoftMax | sigmoid | softplus | sp.exp):
+            return sp.Add(*(expr.fdiff(k) * d for k, d in enumerate(inner, 1) if d != 0))
         inputs = sorted((s for s in expr.free_symbols if s in slope and slope[s][j] != 0), key=str)
         return sp.Add(*(sp.diff(expr, s) * slope[s][j] for s in inputs))
 
@@ -137,6 +148,19 @@ def decays(logits: Sequence[sp.Expr], top: sp.Expr) -> list[sp.Expr]:
     return [sp.exp(a - top) for a in logits]
 
 
+def replaced(expr: sp.Expr, table: Mapping[sp.Symbol, sp.Expr]) -> sp.Expr:
+    """Replace symbols, visiting shared parts once."""
+
+    @cache
+    def visit(e: sp.Expr) -> sp.Expr:
+        if e.is_Atom:
+            return table.get(e, e)
+        args = [visit(a) for a in e.args]
+        return e if all(a is b for a, b in zip(args, e.args, strict=True)) else e.func(*args)
+
+    return visit(expr) if table else expr
+
+
 def program(lets: Sequence[Assignment], outputs: Sequence[sp.Expr], parameters: Iterable[sp.Symbol]) -> Program:
     """Lower to straight-line code; what depends on parameters alone is computed once a trajectory."""
     fixed = set(parameters)
@@ -161,13 +185,13 @@ def program(lets: Sequence[Assignment], outputs: Sequence[sp.Expr], parameters: 
     lowered: list[Assignment] = []
     aliases: dict[sp.Symbol, sp.Expr] = {}
     for symbol, expr in lets:
-        new = hoist(stable(expr).xreplace(aliases))
-        if new.free_symbols <= set(constants.values()) and new.is_Atom:
+        new = hoist(replaced(stable(expr), aliases))
+        if new.is_Atom and new.free_symbols <= set(constants.values()):
             aliases[symbol] = new
             fixed.add(new)
         else:
             lowered.append((symbol, new))
-    results = [hoist(stable(e).xreplace(aliases)) for e in outputs]
+    results = [hoist(replaced(stable(e), aliases)) for e in outputs]
     shared, rewritten = share([e for _, e in lowered] + results, "s")
     body = [*shared, *zip((s for s, _ in lowered), rewritten, strict=False)]
     outs = rewritten[len(lowered) :]

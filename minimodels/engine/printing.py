@@ -44,7 +44,7 @@ def code(e: sp.Expr) -> str:
         return power(*e.args)
     if isinstance(e, Select | Positive):
         x, a, b = e.args
-        return f"({code(a)} if {code(x)} {'>=' if isinstance(e, Select) else '>'} 0.0 else {code(b)})"
+        return f"{'pick_' if isinstance(e, Select) else 'positive_'}({code(x)}, {code(a)}, {code(b)})"
     if isinstance(e, Inverse):
         return f"(1.0/{code(e.args[0])})"
     if isinstance(e, LogSum):
