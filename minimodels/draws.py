@@ -1,7 +1,8 @@
-"""Gaussian numbers by counter, and the contents of sequences made of them: the two inner loops of the data.
+"""Random numbers by counter, and the two inner loops of the data: which classes, and what the tokens hold.
 
-Number i of a key is a function of (key, i) alone: SplitMix64 of the counter, then Box-Muller, written without calls
-and branches so that it vectorises (about ten times as fast as NumPy's ziggurat).
+Word i of a key is SplitMix64 of (key, i); a sequence has a key of its own, word `index` of that of its stream, and so
+is a function of (seed, index) alone. Gaussian numbers are Box-Muller's, written without calls and branches so that
+they vectorise (about ten times as fast as NumPy's ziggurat).
 """
 
 import math
@@ -11,6 +12,29 @@ from numba import njit
 from numpy.typing import NDArray
 
 OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"contract"}}
+BLOCK = 128  # sequences that share the means of novel classes: the paper's minibatch
+NOISE, MEANS = 2**40, 2**41  # words that are keys: of a sequence's Gaussian numbers, of a block's
+
+
+@njit("uint64(uint64, int64)", **OPTIONS)
+def word(key: np.uint64, i: int) -> np.uint64:
+    """64 random bits."""
+    x = key + np.uint64(i + 1) * np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+@njit("float64(uint64, int64)", **OPTIONS)
+def unit(key: np.uint64, i: int) -> float:
+    """A uniform number in [0, 1)."""
+    return np.int64(word(key, i) >> np.uint64(11)) * 2.0**-53
+
+
+@njit("int64(uint64, int64, int64)", **OPTIONS)
+def below(key: np.uint64, i: int, end: int) -> int:
+    """A uniform whole number in [0, end), up to end/2**32 of its probability."""
+    return int((np.int64(word(key, i) >> np.uint64(32)) * end) >> 32)
 
 
 @njit("void(uint64, float32[::1])", **OPTIONS)
@@ -18,10 +42,7 @@ def normals(key: np.uint64, out: NDArray[np.float32]) -> None:
     """Fill ``out``, of even length, with independent N(0, 1) numbers (at most 6.8 in size: 33 bits of radius)."""
     half = out.size // 2
     for i in range(half):
-        x = key + np.uint64(i + 1) * np.uint64(0x9E3779B97F4A7C15)
-        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        x = x ^ (x >> np.uint64(31))
+        x = word(key, i)
         high, low = np.int64(x >> np.uint64(32)), np.int64(x & np.uint64(0xFFFFFFFF))
         # radius sqrt(-2 log u) with u = 2**k (1 + f), sqrt(1/2) <= 1 + f < sqrt(2)
         bits = np.float64((np.float64(high) + 0.5) * 2.0**-32).view(np.int64)
@@ -45,15 +66,89 @@ def normals(key: np.uint64, out: NDArray[np.float32]) -> None:
         out[half + i] = radius * (-second if quarter == 1 or quarter == 2 else second)
 
 
+@njit("int64(uint64, int64, int64, float64[::1])", **OPTIONS)
+def any_class(key: np.uint64, i: int, number: int, cumulative: NDArray[np.float64]) -> int:
+    """A class of the given cumulative frequencies; of ``number`` alike, if there are none."""
+    if cumulative.size == 0:
+        return below(key, i, number)
+    return int(np.searchsorted(cumulative, unit(key, i), side="right"))
+
+
 @njit(
-    "void(float32[:,:,::1], float32[:,::1], float32[:,::1], int64[:,::1], float32[:,::1], int64[:,::1], float32, "
+    "void(uint64, int64, float64, float64, int64, int64, int64, int64, int64, boolean, float64[::1], float64[::1], "
+    "int64[::1], int64[:,::1])",
+    **OPTIONS,
+)
+def choose(
+    key: np.uint64,
+    first: int,
+    p_novel: float,
+    p_bursty: float,
+    distinct: int,
+    L: int,
+    K: int,
+    pool: int,
+    shifts: int,
+    unique: bool,
+    cumulative: NDArray[np.float64],
+    absent: NDArray[np.float64],
+    shift: NDArray[np.int64],
+    classes: NDArray[np.int64],
+) -> None:
+    """Fill the shift (n,) and the classes (n, N + 1), target last, of sequences ``first``, ...; labels are modulo L.
+
+    Classes from K on are novel: those of a pool of this size, or, without one, of this sequence alone. A context has
+    ``distinct`` classes in random order, equally often, with different labels if ``unique``, and a target among them;
+    or, neither novel nor bursty, all are independent, with the target not in the context if ``absent`` gives its law.
+    """
+    n, N = classes.shape[0], classes.shape[1] - 1
+    picked = np.empty(distinct, np.int64)
+    none = cumulative[:0]
+    for s in range(n):
+        own = word(key, first + s)
+        novel = unit(own, 0) < p_novel
+        shift[s] = below(own, 1, shifts)
+        row = classes[s]
+        i = 4  # words 2 and 3: bursty or not, the slot asked for
+        if not novel and unit(own, 2) >= p_bursty:
+            row[N] = any_class(own, i, K, absent if absent.size else cumulative)
+            for j in range(N):
+                i += 1
+                row[j] = any_class(own, i, K, cumulative)
+                while absent.size and row[j] == row[N]:
+                    i += 1
+                    row[j] = any_class(own, i, K, cumulative)
+            continue
+        number = K if not novel else pool if pool else L
+        for k in range(distinct):
+            again = True
+            while again:
+                i += 1
+                picked[k] = any_class(own, i, number, none if novel or unique else cumulative)
+                again = False
+                for m in range(k):
+                    again |= unique and (picked[m] - picked[k]) % L == 0
+        for j in range(N):  # every order of the slots is as likely
+            i += 1
+            m = below(own, i, j + 1)
+            row[j] = row[m]
+            row[m] = j % distinct
+        for j in range(N):
+            place = row[j]
+            row[j] = picked[place] + (K + (0 if pool else L * place) if novel else 0)
+        row[N] = row[below(own, 3, N)]
+
+
+@njit(
+    "void(uint64, int64, boolean, float32[:,::1], int64[:,::1], float32[:,::1], int64[:,::1], float32, "
     "float32[:,:,::1])",
     **OPTIONS,
 )
 def contents(
-    noise: NDArray[np.float32],
+    key: np.uint64,
+    first: int,
+    pooled: bool,
     means: NDArray[np.float32],
-    novel: NDArray[np.float32],
     classes: NDArray[np.int64],
     vectors: NDArray[np.float32],
     labels: NDArray[np.int64],
@@ -62,22 +157,42 @@ def contents(
 ) -> None:
     r"""Fill items :math:`(\mu_k+\epsilon\eta/\sqrt D)/\sqrt{1+\epsilon^2}` and labels, (n, 2N + 1, D), in turns.
 
-    ``noise`` (n, N + 1, D) is standard normal; ``classes`` (n, N + 1) are rows of ``means`` and, beyond them, of
-    ``novel``, ``labels`` (n, N) of ``vectors``, all of width D.
+    ``classes`` (n, N + 1) are rows of ``means`` (K, D), and from K on novel, their means drawn here: for a whole block
+    if ``pooled``, else for every place in a sequence; ``labels`` (n, N) are rows of ``vectors`` (L, D). Sequences and
+    key as for `choose`.
     """
-    n, items, width = noise.shape
-    known = len(means)
+    n, items, known, width = *classes.shape, *means.shape
+    L = len(vectors)
     one = np.float32(1.0 / math.sqrt(1.0 + eps * eps))
-    part = np.float32(eps * one / math.sqrt(width))
-    for i in range(n):
-        for j in range(items):
-            k = classes[i, j]
-            # rows by name: loops over one index vectorise
-            mean = means[k] if k < known else novel[k - known]
-            item, eta = out[i, 2 * j], noise[i, j]
-            for m in range(width):
-                item[m] = one * mean[m] + part * eta[m]
+    root = np.float32(one / math.sqrt(width))
+    part = np.float32(eps * root)
+    size = items * width
+    numbers, one_row = np.zeros((2, size + size % 2), np.float32), np.empty(width + width % 2, np.float32)
+    noise, novel = numbers[0, :size].reshape(items, width), numbers[1, :size].reshape(items, width)
+    for s in range(n):
+        own = word(key, first + s)
+        if eps > 0:
+            normals(word(own, NOISE), numbers[0])
+        # rows by name, and no choice between arrays: loops over one index vectorise
+        if classes[s, 0] < known:
+            for j in range(items):
+                item, mean, eta = out[s, 2 * j], means[classes[s, j]], noise[j]
+                for m in range(width):
+                    item[m] = one * mean[m] + part * eta[m]
+        else:
+            if pooled:
+                source = word(word(key, MEANS), (first + s) // BLOCK)
+                for j in range(items):
+                    normals(word(source, classes[s, j] - known), one_row)
+                    novel[j] = one_row[:width]
+            else:
+                normals(word(own, MEANS), numbers[1])
+            for j in range(items):
+                row = j if pooled else (classes[s, j] - known) // L
+                item, mean, eta = out[s, 2 * j], novel[row], noise[j]
+                for m in range(width):
+                    item[m] = root * mean[m] + part * eta[m]
         for j in range(items - 1):
-            label, vector = out[i, 2 * j + 1], vectors[labels[i, j]]
+            label, vector = out[s, 2 * j + 1], vectors[labels[s, j]]
             for m in range(width):
                 label[m] = vector[m]

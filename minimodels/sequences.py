@@ -1,10 +1,9 @@
 """The item-label task: sequences x_1, l_1, ..., x_N, l_N, x_q whose last item asks for its label.
 
-Reddy (ICLR 2024), data as in the author's programs. Sequence i of a seed is a function of (seed, i) alone: sequences
-are drawn in blocks of `BLOCK`, each from its own counter-based stream, so any range can be drawn again, in any order.
+Reddy (ICLR 2024), data as in the author's programs. Sequence i of a seed is a function of (seed, i) alone, so any range
+can be drawn again, in any order. Novel class means are shared by blocks of 128 sequences, the paper's minibatch.
 """
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -13,10 +12,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from minimodels.draws import contents, normals
+from minimodels.draws import choose, contents, word
 from minimodels.errors import InputError, unknown
-
-BLOCK = 128  # the paper's minibatch: novel class means are redrawn for every block
 
 FloatArray: TypeAlias = NDArray[np.float32]
 IntArray: TypeAlias = NDArray[np.int64]
@@ -208,7 +205,8 @@ class ItemLabelTask:
 
     def embeddings(self, seed: int) -> Embeddings:
         """Label vectors and class means of the run with this seed."""
-        rng = _stream(seed, EMBEDDINGS, 0)
+        key = np.array([_checked(seed), EMBEDDINGS], np.uint64)
+        rng = np.random.Generator(np.random.Philox(key=key))
         scale = np.float32(1 / np.sqrt(self.D))
         labels, means = (rng.standard_normal((number, self.D), np.float32) for number in (self.L, self.K))
         if self.label_vectors == "orthonormal":
@@ -221,13 +219,20 @@ class ItemLabelTask:
         """Sequences `start`, ..., `start + count - 1` of a stream of this seed."""
         _whole("start", start, 0)
         _whole("count", count, 1)
-        first, last = start // BLOCK, (start + count - 1) // BLOCK
-        if start % BLOCK == 0 and count == BLOCK:  # wanted once and whole: nothing to keep or to copy
-            return self._draw(seed, stream, first)
-        blocks = [_block(self, seed, stream, block) for block in range(first, last + 1)]
-        part = slice(start - first * BLOCK, start - first * BLOCK + count)
-        arrays = {name: [getattr(b, name) for b in blocks] for name in Sequences.__dataclass_fields__}
-        return Sequences(**{k: np.concatenate(v)[part] for k, v in arrays.items()})  # copies: the blocks are kept
+        emb, key, N = _embeddings(self, seed), word(np.uint64(seed), stream), self.N
+        shift, classes = np.empty(count, np.int64), np.empty((count, N + 1), np.int64)
+        content = np.empty((count, self.length, self.D), np.float32)
+        choose(
+            key, start, self.p_C, self.p_B if self.B else 0.0, self.N_c, self.L, self.K, self.K_c or 0,
+            2 * (self.N_max - N) + 1, self.unique_labels, _cumulative(self),
+            _cumulative(self, absent=True) if stream == ABSENT else np.empty(0), shift, classes,
+        )  # fmt: skip
+        labels = (classes + (stream == SWAPPED)) % self.L
+        contents(
+            key, start, self.K_c is not None, emb.means, classes, emb.labels, labels, np.float32(self.eps), content
+        )
+        matches, novel = classes[:, :N] == classes[:, N:], classes[:, 0] >= self.K
+        return Sequences(content, shift, labels[:, :N], labels[:, N], matches, novel)
 
     def test_set(self, name: str, seed: int, count: int) -> Sequences:
         """Sequences of a fixed test of this seed.
@@ -266,68 +271,6 @@ class ItemLabelTask:
             yield self.sample(seed, index * size, size, stream=stream)
             index += 1
 
-    def _draw(self, seed: int, stream: int, block: int) -> Sequences:
-        """Draw a whole block, the same whatever part of it is asked for."""
-        emb = _embeddings(self, seed)
-        rng = _stream(seed, stream, block)
-        rows, N, N_c = np.arange(BLOCK), self.N, self.N_c
-        bursty_draw, novel_draw = rng.random((2, BLOCK))
-        novel = novel_draw < self.p_C
-        iid = ~novel & (bursty_draw >= (self.p_B if self.B else 0.0))
-        shift = rng.integers(0, 2 * (self.N_max - N), BLOCK, endpoint=True)
-        slots = rng.random((BLOCK, N)).argsort(axis=1) % N_c  # which of the N_c classes sits in each slot: B copies
-        asked = rng.integers(0, N, BLOCK)  # the target's class is that of a uniformly chosen slot
-
-        known = self._distinct(rng, self.K) if self.unique_labels else self._independent(rng, (BLOCK, N_c))
-        classes = known[rows[:, None], slots]
-        target = classes[rows, asked]
-        if iid.any():
-            loose = self._independent(rng, (BLOCK, N + 1))
-            if stream == ABSENT:  # the target by its exact law given that it is absent, then slots until none holds it
-                loose[:, N] = np.searchsorted(_cumulative(self, absent=True), rng.random(BLOCK), side="right")
-                while (present := loose[:, :N] == loose[:, N:]).any():
-                    loose[:, :N][present] = self._independent(rng, (int(present.sum()),))
-            classes = np.where(iid[:, None], loose[:, :N], classes)
-            target = np.where(iid, loose[:, N], target)
-        fresh_means, picks = emb.means[:0], np.concatenate([classes, target[:, None]], axis=1)
-        if self.p_C > 0:
-            fresh, fresh_means, fresh_picks = self._novel(rng, slots, asked)
-            classes = np.where(novel[:, None], fresh[:, :N], classes)
-            target = np.where(novel, fresh[:, N], target)
-            picks = np.where(novel[:, None], fresh_picks + self.K, picks)
-        swap = stream == SWAPPED
-        labels = (classes + swap) % self.L
-        noise = _normal(rng, (BLOCK, N + 1, self.D))
-        content = np.empty((BLOCK, self.length, self.D), np.float32)
-        contents(noise, emb.means, fresh_means, picks, emb.labels, labels, np.float32(self.eps), content)
-        return Sequences(content, shift, labels, (target + swap) % self.L, classes == target[:, None], novel)
-
-    def _distinct(self, rng: np.random.Generator, number: int) -> IntArray:
-        """The N_c classes of each bursty context, out of `number`: (BLOCK, N_c)."""
-        if not self.unique_labels:
-            return rng.integers(0, number, (BLOCK, self.N_c))
-        labels = rng.random((BLOCK, self.L)).argsort(axis=1)[:, : self.N_c]
-        return labels + self.L * rng.integers(0, number // self.L, (BLOCK, self.N_c))
-
-    def _independent(self, rng: np.random.Generator, shape: tuple[int, ...]) -> IntArray:
-        """Classes i.i.d. from P(k)."""
-        if self.zipf == 0:
-            return rng.integers(0, self.K, shape)
-        return np.searchsorted(_cumulative(self), rng.random(shape), side="right")
-
-    def _novel(
-        self, rng: np.random.Generator, slots: IntArray, asked: IntArray
-    ) -> tuple[IntArray, FloatArray, IntArray]:
-        """Novel classes (BLOCK, N + 1), target last, means, and the row of each; a fresh class is label + L*place."""
-        rows = np.arange(BLOCK)[:, None]
-        place = np.concatenate([slots, slots[np.arange(BLOCK), asked][:, None]], axis=1)
-        fresh = self.K_c is None
-        number = self.L if self.K_c is None else self.K_c
-        classes = self._distinct(rng, number)[rows, place]
-        means = _normal(rng, (BLOCK * self.N_c if fresh else number, self.D))
-        means *= np.float32(1 / np.sqrt(self.D))
-        return (classes + self.L * place, means, rows * self.N_c + place) if fresh else (classes, means, classes)
-
 
 @lru_cache(maxsize=32)
 def _embeddings(task: ItemLabelTask, seed: int) -> Embeddings:
@@ -336,30 +279,18 @@ def _embeddings(task: ItemLabelTask, seed: int) -> Embeddings:
 
 @lru_cache(maxsize=32)
 def _cumulative(task: ItemLabelTask, *, absent: bool = False) -> NDArray[np.float64]:
+    """Cumulative frequencies of the classes, of absent targets; none where classes are alike."""
+    if task.zipf == 0 and not absent:
+        return np.empty(0)
     cumulative = np.cumsum(task.absent if absent else task.frequencies)
     return np.asarray(cumulative / cumulative[-1])
 
 
-@lru_cache(maxsize=16)
-def _block(task: ItemLabelTask, seed: int, stream: int, block: int) -> Sequences:
-    """A block, kept for the next minibatch when a minibatch is a part of it."""
-    return task._draw(seed, stream, block)
-
-
-def _stream(seed: int, stream: int, block: int) -> np.random.Generator:
+def _checked(seed: int) -> int:
     _whole("seed", seed, 0)
     if seed >= 2**64:
         raise InputError(f"`seed` must be below 2**64; got {seed}: use a smaller one.")
-    key = np.array([seed, stream], np.uint64)
-    return np.random.Generator(np.random.Philox(key=key, counter=np.array([0, 0, 0, block], np.uint64)))
-
-
-def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> FloatArray:
-    """Entries N(0, 1), by counter from a key that the generator gives."""
-    size = math.prod(shape)
-    out = np.empty(size + size % 2, np.float32)
-    normals(rng.integers(0, 2**64, dtype=np.uint64), out)
-    return out[:size].reshape(shape)
+    return seed
 
 
 def _whole(name: str, value: object, low: int) -> None:

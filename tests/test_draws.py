@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from minimodels.draws import contents, normals
+from minimodels.draws import BLOCK, MEANS, NOISE, below, contents, normals, unit, word
 
 SIZE = 2_000_000
 
@@ -82,20 +82,48 @@ def test_normals_are_the_box_muller_transform_of_splitmix64() -> None:
     np.testing.assert_allclose(drawn(key, 2 * half), expected, rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.parametrize("end", [1, 2, 7, 1000])
+def test_whole_numbers_below_an_end_are_equally_frequent(end: int) -> None:
+    found = np.array([below(np.uint64(9), i, end) for i in range(100 * end)])
+    assert found.min() == 0
+    assert found.max() == end - 1
+    assert stats.chisquare(np.bincount(found, minlength=end)).pvalue > 1e-4 or end == 1
+
+
+def test_uniform_numbers_of_neighbouring_keys_are_uniform_and_independent() -> None:
+    """A sequence's key is a word of its stream's, its first numbers are words of that."""
+    keys = [word(np.uint64(3), i) for i in range(20_000)]
+    x, y = (np.array([unit(key, i) for key in keys]) for i in (0, 1))
+    for each in (x, y):
+        assert stats.kstest(each, "uniform").pvalue > 1e-4
+    assert independent(x, y)
+    assert independent(x[1:], x[:-1])
+
+
+@pytest.mark.parametrize("pooled", [True, False])
 @pytest.mark.parametrize("eps", [0.0, 0.1, 2.0])
-def test_contents_are_what_a_literal_loop_writes(eps: float) -> None:
+def test_contents_are_what_a_literal_loop_writes(eps: float, pooled: bool) -> None:
     rng = np.random.default_rng(0)
-    n, N, D, K, L = 5, 3, 7, 6, 4
-    tables = ((n, N + 1, D), (K, D), (2, D), (L, D))  # two rows of novel means after the K known ones
-    noise, means, novel, vectors = (rng.standard_normal(shape).astype(np.float32) for shape in tables)
-    classes, labels = rng.integers(0, K + 2, (n, N + 1)), rng.integers(0, L, (n, N))
-    assert 0 < (classes >= K).sum() < classes.size
+    n, N, D, K, L, key, first = 5, 3, 7, 6, 4, np.uint64(11), BLOCK - 2  # the first two are of another block
+    means, vectors = (rng.standard_normal(shape).astype(np.float32) for shape in ((K, D), (L, D)))
+    classes, labels = rng.integers(0, K, (n, N + 1)), rng.integers(0, L, (n, N))
+    classes[1:4] = K + rng.integers(0, L * N, (3, N + 1))  # novel
     out = np.full((n, 2 * N + 1, D), np.nan, np.float32)
-    contents(noise, means, novel, classes, vectors, labels, np.float32(eps), out)
-    rows = np.concatenate([means, novel])
+    contents(key, first, pooled, means, classes, vectors, labels, np.float32(eps), out)
     for i in range(n):
+        own = word(key, first + i)
+        noise = drawn(word(own, NOISE), (N + 1) * D).reshape(N + 1, D)
+        block = word(word(key, MEANS), int(i >= 2))
+        places = drawn(word(own, MEANS), (N + 1) * D).reshape(N + 1, D)
         for t in range(2 * N + 1):
             slot = t // 2
-            item = (rows[classes[i, slot]] + eps * noise[i, slot] / math.sqrt(D)) / math.sqrt(1 + eps**2)
+            k = classes[i, slot]
+            if k < K:
+                mean = means[k]
+            elif pooled:
+                mean = drawn(word(block, k - K), D + 1)[:D] / math.sqrt(D)
+            else:
+                mean = places[(k - K) // L] / math.sqrt(D)
+            item = (mean + eps * noise[slot] / math.sqrt(D)) / math.sqrt(1 + eps**2)
             expected = vectors[labels[i, slot]] if t % 2 else item
             np.testing.assert_allclose(out[i, t], expected, rtol=1e-5, atol=1e-6)

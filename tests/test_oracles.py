@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from minimodels.draws import BLOCK
 from minimodels.oracles import STRATEGIES, oracles
-from minimodels.sequences import BLOCK, ItemLabelTask, Sequences
+from minimodels.sequences import ItemLabelTask, Sequences
 
 COUNT = 150 * BLOCK
 NAN = float("nan")

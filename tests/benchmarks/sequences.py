@@ -12,7 +12,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from minimodels.sequences import BLOCK, Embeddings, ItemLabelTask
+from minimodels.draws import BLOCK
+from minimodels.sequences import Embeddings, ItemLabelTask
 
 
 def plain(task: ItemLabelTask, emb: Embeddings, rng: np.random.Generator) -> Iterator[np.ndarray]:
