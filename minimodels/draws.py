@@ -140,14 +140,13 @@ def choose(
 
 
 @njit(
-    "void(uint64, int64, boolean, float32[:,::1], int64[:,::1], float32[:,::1], int64[:,::1], float32, "
-    "float32[:,:,::1])",
+    "void(uint64, int64, int64, float32[:,::1], int64[:,::1], float32[:,::1], int64[:,::1], float32, float32[:,:,::1])",
     **OPTIONS,
 )
 def contents(
     key: np.uint64,
     first: int,
-    pooled: bool,
+    pool: int,
     means: NDArray[np.float32],
     classes: NDArray[np.int64],
     vectors: NDArray[np.float32],
@@ -157,22 +156,23 @@ def contents(
 ) -> None:
     r"""Fill items :math:`(\mu_k+\epsilon\eta/\sqrt D)/\sqrt{1+\epsilon^2}` and labels, (n, 2N + 1, D), in turns.
 
-    ``classes`` (n, N + 1) are rows of ``means`` (K, D), and from K on novel, their means drawn here: for a whole block
-    if ``pooled``, else for every place in a sequence; ``labels`` (n, N) are rows of ``vectors`` (L, D). Sequences and
-    key as for `choose`.
+    ``classes`` (n, N + 1) are rows of ``means`` (K, D), and from K on novel, their means drawn here: a ``pool`` for
+    every block or, where that is 0, one for every place in a sequence. ``labels`` (n, N) are rows of ``vectors`` (L,
+    D). Sequences and key as for `choose`.
     """
     n, items, known, width = *classes.shape, *means.shape
     L = len(vectors)
     one = np.float32(1.0 / math.sqrt(1.0 + eps * eps))
     root = np.float32(one / math.sqrt(width))
     part = np.float32(eps * root)
-    size = items * width
-    numbers, one_row = np.zeros((2, size + size % 2), np.float32), np.empty(width + width % 2, np.float32)
-    noise, novel = numbers[0, :size].reshape(items, width), numbers[1, :size].reshape(items, width)
+    size, rows = items * width, pool if pool else items
+    numbers, means_of = np.zeros(size + size % 2, np.float32), np.empty(rows * width + rows * width % 2, np.float32)
+    noise, novel = numbers[:size].reshape(items, width), means_of[: rows * width].reshape(rows, width)
+    held = -1  # the block whose means are there
     for s in range(n):
-        own = word(key, first + s)
+        own, block = word(key, first + s), (first + s) // BLOCK
         if eps > 0:
-            normals(word(own, NOISE), numbers[0])
+            normals(word(own, NOISE), numbers)
         # rows by name, and no choice between arrays: loops over one index vectorise
         if classes[s, 0] < known:
             for j in range(items):
@@ -180,16 +180,14 @@ def contents(
                 for m in range(width):
                     item[m] = one * mean[m] + part * eta[m]
         else:
-            if pooled:
-                source = word(word(key, MEANS), (first + s) // BLOCK)
-                for j in range(items):
-                    normals(word(source, classes[s, j] - known), one_row)
-                    novel[j] = one_row[:width]
-            else:
-                normals(word(own, MEANS), numbers[1])
+            if pool and block != held:
+                normals(word(word(key, MEANS), block), means_of)
+                held = block
+            elif not pool:
+                normals(word(own, MEANS), means_of)
             for j in range(items):
-                row = j if pooled else (classes[s, j] - known) // L
-                item, mean, eta = out[s, 2 * j], novel[row], noise[j]
+                k = classes[s, j] - known
+                item, mean, eta = out[s, 2 * j], novel[k if pool else k // L], noise[j]
                 for m in range(width):
                     item[m] = root * mean[m] + part * eta[m]
         for j in range(items - 1):

@@ -222,15 +222,14 @@ class ItemLabelTask:
         emb, key, N = _embeddings(self, seed), word(np.uint64(seed), stream), self.N
         shift, classes = np.empty(count, np.int64), np.empty((count, N + 1), np.int64)
         content = np.empty((count, self.length, self.D), np.float32)
+        pool = self.K_c or 0
+        absent = _cumulative(self, absent=True) if stream == ABSENT else np.empty(0)
         choose(
-            key, start, self.p_C, self.p_B if self.B else 0.0, self.N_c, self.L, self.K, self.K_c or 0,
-            2 * (self.N_max - N) + 1, self.unique_labels, _cumulative(self),
-            _cumulative(self, absent=True) if stream == ABSENT else np.empty(0), shift, classes,
+            key, start, self.p_C, self.p_B if self.B else 0.0, self.N_c, self.L, self.K, pool, 2 * (self.N_max - N) + 1,
+            self.unique_labels, _cumulative(self), absent, shift, classes,
         )  # fmt: skip
         labels = (classes + (stream == SWAPPED)) % self.L
-        contents(
-            key, start, self.K_c is not None, emb.means, classes, emb.labels, labels, np.float32(self.eps), content
-        )
+        contents(key, start, pool, emb.means, classes, emb.labels, labels, np.float32(self.eps), content)
         matches, novel = classes[:, :N] == classes[:, N:], classes[:, 0] >= self.K
         return Sequences(content, shift, labels[:, :N], labels[:, N], matches, novel)
 

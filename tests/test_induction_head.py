@@ -289,7 +289,7 @@ def test_an_interrupted_run_keeps_its_records() -> None:
 
 
 def test_a_run_that_diverges_says_so() -> None:
-    run = mm.train_head(SMALL, mm.InductionHead(width=16), **BRIEF | {"lr": 1e20, "seed": (0,)})
+    run = mm.train_head(SMALL, LINEAR, **BRIEF | {"lr": 1e30, "seed": (0,)})
     assert run.status == [mm.Status.NON_FINITE]
     assert run.sizes["step"] < 12
     assert np.isnan(run.escape_step).all()
