@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
 from minimodels.engine.cache import fingerprint
-from minimodels.engine.ensemble import run_chunks
+from minimodels.engine.ensemble import available_threads, run_chunks
 from minimodels.engine.status import Status
 from minimodels.errors import InputError, unknown
 from minimodels.model import Event, Model, Statement
@@ -27,8 +27,7 @@ from minimodels.results import save as save_dataset
 if TYPE_CHECKING:
     import xarray as xr
 
-CHUNK = 2048
-SHARD = 8192
+CHUNK = 8192  # points that a thread or a shard takes at a time
 
 
 def sweep(
@@ -118,9 +117,10 @@ def sweep(
     results: dict[str, NDArray[Any]] = {}
 
     def work(part: slice) -> dict[str, NDArray[Any]]:
-        index = np.unravel_index(np.arange(part.start, part.stop), shape)
+        number = np.arange(part.start, part.stop, part.step)
+        index = np.unravel_index(number, shape)
         given = {name: values[i] for (name, values), i in zip(grid.items(), index, strict=True)}
-        y0, par, status = stated.points(given, part.stop - part.start)
+        y0, par, status = stated.points(given, len(number))
         values = stated.named(stated.run(y0, par, status, interrupt), par, keep)
         if shards is not None and not interrupt[0]:
             shards.write(part, values)
@@ -133,11 +133,14 @@ def sweep(
             if name not in results:
                 results[name] = _blank((total, *array.shape[1:]), name, array.dtype)
             results[name][part] = array
-        bar.update(part.stop - part.start)
+        bar.update(len(range(*part.indices(total))))
 
-    size = min(CHUNK, -(-total // 6)) if shards is None else SHARD
-    parts = [slice(a, min(a + size, total)) for a in range(0, total, size)]
-    if shards is not None:
+    if shards is None:  # every so many points: parts take equally long, and end at the same time
+        workers = threads or available_threads()
+        number = min(total, workers * -(-total // (workers * CHUNK)))
+        parts = [slice(first, total, number) for first in range(number)]
+    else:
+        parts = [slice(a, min(a + CHUNK, total), 1) for a in range(0, total, CHUNK)]
         done = {part.start for part in parts if shards.has(part)}
         for part in parts:
             if part.start in done:
@@ -206,7 +209,7 @@ def _description(stated: Problem, grid: Mapping[str, NDArray[np.float64]], keep:
             "stop_at": stated.stop_at,
             "axes": {k: [len(v), hashlib.sha256(v.tobytes()).hexdigest()] for k, v in grid.items()},
             "keep": list(keep),
-            "shard": SHARD,
+            "shard": CHUNK,
         },
         sort_keys=True,
     )

@@ -25,7 +25,7 @@ SCRIPT = """
 import sys, numpy as np, minimodels as mm
 import minimodels.sweep
 home = sys.modules["minimodels.sweep"]
-home.SHARD = 512
+home.CHUNK = 512
 out, slow = sys.argv[1], float(sys.argv[2])
 if slow:
     import time
@@ -154,7 +154,7 @@ def test_saved_times_are_a_dimension() -> None:
 @pytest.fixture
 def stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the target of a sweep whose last shard failed."""
-    monkeypatch.setattr(MODULE, "SHARD", 400)
+    monkeypatch.setattr(MODULE, "CHUNK", 400)
     out = tmp_path / "grid.nc"
     write = MODULE.Shards.write
 
