@@ -64,11 +64,12 @@ def patches(context: Context) -> Finding:
     found, _ = _interventions(context)
     accuracy = {case: found["accuracy"].sel(case=case).values for case in found.case.values}
     start, end = accuracy["before"], accuracy["after"]
+    gained = np.where(end > start, end - start, np.nan)  # nan: this seed has not learned, there is nothing to restore
     checks = [ordered("IC accuracy after minus before", end - start, "learned between")]
     for place in ("p1", "p2"):
-        part = (accuracy[f"before, {place} of after"] - start) / (end - start)
+        part = (accuracy[f"before, {place} of after"] - start) / gained
         checks.append(between(f"share restored by {place} of after alone", part, -0.5, 0.5, "below half"))
-    both = (accuracy["before, p1 and p2 of after"] - start) / (end - start)
+    both = (accuracy["before, p1 and p2 of after"] - start) / gained
     checks.append(between("share restored by both", both, 0.5, 1.5, "above half"))
     return Finding(checks, found)
 
