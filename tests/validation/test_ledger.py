@@ -163,7 +163,10 @@ def test_learning_at_l_equal_n_is_counted() -> None:
     assert verdict("R15", **with_name(fails, 3, 12, 1), **with_name(fails, 3, 3, 1)) == "disagrees"
 
 
-def test_a_failed_training_leaves_its_claims_not_run_with_the_reason() -> None:
+def test_a_failed_training_leaves_its_claims_not_run_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("validation.records.FOLDER", tmp_path)  # no record that could speak for it
     outcome = settle(claim("R1a"), Context(False, {}, {"quick-N4-L16-B1": "RunFailed: lower `lr`."}))
     assert outcome.verdict == "not run"
     assert outcome.reason == "the training quick-N4-L16-B1 failed: RunFailed: lower `lr`."
