@@ -1,8 +1,8 @@
 """Random numbers by counter, and the two inner loops of the data: which classes, and what the tokens hold.
 
 Word i of a key is SplitMix64 of (key, i); a sequence has a key of its own, word `index` of that of its stream, and so
-is a function of (seed, index) alone. Gaussian numbers are Box-Muller's, written without calls and branches so that
-they vectorise (about ten times as fast as NumPy's ziggurat).
+is a function of (seed, index) alone. Gaussian numbers are Box-Muller's, written without library calls and branches so
+that they vectorise (about ten times as fast as NumPy's ziggurat).
 """
 
 import math
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"contract"}}
 BLOCK = 128  # sequences that share the means of novel classes: the paper's minibatch
-NOISE, MEANS = 2**40, 2**41  # words that are keys: of a sequence's Gaussian numbers, of a block's
+NOISE, MEANS = 2**40, 2**41  # words that are keys of Gaussian numbers: of noise, of means of novel classes
 
 
 @njit("uint64(uint64, int64)", **OPTIONS)

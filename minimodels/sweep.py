@@ -117,10 +117,10 @@ def sweep(
     results: dict[str, NDArray[Any]] = {}
 
     def work(part: slice) -> dict[str, NDArray[Any]]:
-        number = np.arange(part.start, part.stop, part.step)
-        index = np.unravel_index(number, shape)
+        numbers = np.arange(part.start, part.stop, part.step)
+        index = np.unravel_index(numbers, shape)
         given = {name: values[i] for (name, values), i in zip(grid.items(), index, strict=True)}
-        y0, par, status = stated.points(given, len(number))
+        y0, par, status = stated.points(given, len(numbers))
         values = stated.named(stated.run(y0, par, status, interrupt), par, keep)
         if shards is not None and not interrupt[0]:
             shards.write(part, values)
@@ -137,8 +137,8 @@ def sweep(
 
     if shards is None:  # every so many points: parts take equally long, and end at the same time
         workers = threads or available_threads()
-        number = min(total, workers * -(-total // (workers * CHUNK)))
-        parts = [slice(first, total, number) for first in range(number)]
+        count = min(total, workers * -(-total // (workers * CHUNK)))
+        parts = [slice(first, total, count) for first in range(count)]
     else:
         parts = [slice(a, min(a + CHUNK, total), 1) for a in range(0, total, CHUNK)]
         done = {part.start for part in parts if shards.has(part)}

@@ -8,7 +8,7 @@ import xarray as xr
 from matplotlib import pyplot as plt
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
 
 from validation.comparison import escape_steps
 from validation.head_figures import HEAD_FIGURES
@@ -49,8 +49,8 @@ def shifts(data: xr.Dataset) -> tuple[Figure, str]:
     for axes, (name, title) in zip(panels, titles.items(), strict=True):
         axes.plot(both, both, color="0.5", lw=0.8, ls="--")
         for i in range(data.sizes["configuration"]):
-            words = f"{int(data.N[i])}, {int(data.L[i])}, {int(data.B[i])}"
-            axes.errorbar(data[name][i], mean[i], yerr=spread[i], fmt="o", label=words, color=f"C{i}", capsize=2)
+            color, words = _colour_and_name(data, i)
+            axes.errorbar(data[name][i], mean[i], yerr=spread[i], fmt="o", label=words, color=color, capsize=2)
         axes.set(xscale="log", yscale="log", xlim=both, ylim=both, title=title, xlabel="predicted transition (steps)")
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -61,7 +61,7 @@ def shifts(data: xr.Dataset) -> tuple[Figure, str]:
     panels[1].legend(title="$N$, $L$, $B$", loc="upper left", bbox_to_anchor=(1, 1))
     return figure, (
         f"Network / prediction scatters by a factor {scatter[0]:.2f} over the configurations without a clock and "
-        f"{scatter[1]:.2f} with one fitted; bars: standard deviation over seeds."
+        f"{scatter[1]:.2f} with one fitted; bars: standard deviation over the seeds with a transition."
     )
 
 
@@ -75,17 +75,24 @@ def matrices(data: xr.Dataset) -> tuple[Figure, str]:
     ]
     axes.plot(both, both, color="0.5", lw=0.8, ls="--")
     for i in range(data.sizes["configuration"]):
-        words = f"{int(data.N[i])}, {int(data.L[i])}, {int(data.B[i])}"
+        color, words = _colour_and_name(data, i)
         predicted = np.full(network.sizes["seed"], float(data["matrices"][i]))
-        axes.plot(predicted, network[i], "o", label=words, color=plt.cm.viridis(i / data.sizes["configuration"]))
+        axes.plot(predicted, network[i], "o", label=words, color=color)
     axes.set(xscale="log", yscale="log", xlim=both, ylim=both, ylabel="network (steps)",
              xlabel="predicted from the initial matrices (steps)")  # fmt: skip
     axes.legend(title="$N$, $L$, $B$", loc="upper left", bbox_to_anchor=(1, 1), fontsize="small")
-    ratio = (network.mean("seed") / data["matrices"]).values
+    ratio = (data["network"].median("seed") / data["matrices"]).values
+    never = int((~np.isfinite(data["network"])).sum())
     return figure, (
-        f"With nothing fitted, network / prediction lies between {np.nanmin(ratio):.2f} and {np.nanmax(ratio):.2f}; "
-        "each point is a seed."
+        f"With nothing fitted, network (median over seeds) / prediction lies between {np.nanmin(ratio):.2f} and "
+        f"{np.nanmax(ratio):.2f}; each point is a seed, and {never} of {data['network'].size} seeds had no transition."
     )
+
+
+def _colour_and_name(data: xr.Dataset, i: int) -> tuple[tuple[float, ...], str]:
+    """Of one configuration, however many there are."""
+    words = f"{int(data.N[i])}, {int(data.L[i])}, {int(data.B[i])}"
+    return plt.cm.viridis(i / data.sizes["configuration"]), words
 
 
 def maps(data: xr.Dataset) -> tuple[Figure, str]:
@@ -96,7 +103,10 @@ def maps(data: xr.Dataset) -> tuple[Figure, str]:
         image = panels[k].imshow(one["p1"], vmin=0, vmax=1, cmap="viridis")
         panels[k].set(title=f"layer 1, {when}", xlabel="key", ylabel="query" if k == 0 else "")
         panels[2 + k].imshow(one["p2_by_slot"], vmin=0, vmax=1, cmap="viridis", aspect="auto")
-        panels[2 + k].set(title=f"layer 2, {when}", xlabel="key", ylabel="slot of the match")
+        panels[2 + k].set(title=f"layer 2, {when}", xlabel="key", ylabel="slot of the match" if k == 0 else "")
+    for axes in panels:
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(MaxNLocator(integer=True))
     figure.colorbar(image, ax=panels, label="mean attention")
     after = data.sel(when="after").isel(seed_number=0)
     N = after.sizes["slot"]

@@ -68,6 +68,10 @@ def _lines(data: xr.Dataset, name: str, label: str) -> Figure:
 def noise(data: xr.Dataset) -> tuple[Figure, str]:
     """Final accuracies over the within-class noise."""
     figure = _lines(data, "eps", r"within-class noise $\epsilon$")
+    figure.axes[0].set_xscale("symlog", linthresh=0.1)  # values double from .1 on
+    figure.axes[0].set_xticks(data.eps, [f"{eps:g}" for eps in data.eps.values])
+    figure.axes[0].minorticks_off()
+    figure.axes[0].set_xlim(-0.03, 1.2 * float(data.eps.max()))
     best = data["IC"].mean("seed")
     return figure, (
         f"IC accuracy is largest, {float(best.max()):.2f}, at eps = {float(data.eps[np.argmax(best.values)]):g}; items "

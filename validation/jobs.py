@@ -29,7 +29,7 @@ from minimodels.sequences import ItemLabelTask
 
 @dataclass(frozen=True)
 class Job:
-    """One training, its name that of its folder: of the network, its seeds side by side.
+    """One training of the network, several seeds side by side; `name` is the name of its folder.
 
     `stages` are later tasks with the step they begin at, `model` and `options` those of `AttentionOnly` and
     `validation.train`, `analyses` what is read off the snapshots afterwards (of the last stage).
@@ -56,7 +56,7 @@ class Job:
         return float(self.steps * len(self.seeds) * self.task.length * self.task.width**2)
 
     @property
-    def course(self) -> ItemLabelTask | list[tuple[int, ItemLabelTask]]:
+    def tasks(self) -> ItemLabelTask | list[tuple[int, ItemLabelTask]]:
         """The task, or all stages."""
         return [(0, self.task), *self.stages] if self.stages else self.task
 
@@ -68,7 +68,7 @@ class Job:
         from validation.training import train
 
         run = train(
-            self.course,
+            self.tasks,
             AttentionOnly(**self.model),
             optimiser=SGD(lr=self.lr) if self.optimiser == "sgd" else Adam(lr=self.lr),
             steps=self.steps,
@@ -110,7 +110,7 @@ class HeadJob(Job):
                 raise InputError(f"{str(folder)!r} holds a training with other options: choose another folder.")
             return
         run = train_head(
-            self.course,
+            self.tasks,
             InductionHead(**self.model),
             optimiser=self.optimiser,  # type: ignore[arg-type]
             lr=self.lr,

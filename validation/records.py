@@ -21,7 +21,7 @@ FOLDER = Path(__file__).parent / "records"
 
 @dataclass(frozen=True)
 class Record:
-    """What a full run of a claim gave; `seconds` counts its trainings."""
+    """What a full run of a claim gave; `seconds` counts its trainings, but for those taken up from an earlier run."""
 
     id: str
     setting: str

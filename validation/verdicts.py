@@ -42,7 +42,8 @@ def claims(
         Folder that keeps the trainings; a call with the same folder resumes them. By default quick trainings are not
         kept, and full ones are kept in the user's data folder.
     workers : int, optional
-        Trainings side by side, one thread each; by default one for every processor.
+        Trainings side by side, one thread each; by default one for every processor. Claims that need no training are
+        measured meanwhile, in this process.
     device : str
         Torch device of the trainings.
     record : bool

@@ -64,7 +64,7 @@ def tangents(
         x: [sp.Integer(int(i == j)) for j in range(len(states))] for i, x in enumerate(states)
     }
 
-    @cache
+    @cache  # by the chain rule, visiting shared parts once: sp.diff walks the expanded expression for every symbol
     def total(expr: sp.Expr, j: int) -> sp.Expr:
         if expr.is_Atom:
             return slope[expr][j] if expr in slope else sp.Integer(0)

@@ -245,7 +245,7 @@ def no_clock(context: Context) -> Finding:
 def matrices(context: Context) -> Finding:
     """R28 for the network: effective rates from its initial matrices, exact positions, nothing fitted."""
     data = transitions(context)
-    measured = data["network"].where(np.isfinite(data["network"])).mean("seed").values
+    measured = data["network"].median("seed").values  # inf where most seeds have no transition
     predicted = data["matrices"].values
     ratio = np.log(measured / predicted)
     rank = spearmanr(measured, predicted).statistic
