@@ -168,8 +168,8 @@ class Model:
         """Value of every parameter: as given, else its default."""
         values: dict[str, float] = {}
         for key, default in self.defaults.items():
-            known = {self.symbols[k]: sp.Float(v) for k, v in values.items()}
-            values[key] = self.given[key] if key in self.given else float(default.xreplace(known))
+            earlier = {symbol: sp.Float(values[symbol.name]) for symbol in default.free_symbols}
+            values[key] = self.given[key] if key in self.given else float(default.xreplace(earlier))
         return values
 
     def with_values(self, **values: float) -> Self:
