@@ -183,10 +183,11 @@ def train_head(
     xarray.Dataset
         Over ``step`` (and ``seed`` if a sequence was given): ``train_loss, train_correct`` (means since the last
         record); on held-out sequences of the task ``loss, correct, accuracy, CLA, ILA1, TILA2, TLA2``;
-        ``<test>_accuracy``; the logits ``beta_1, alpha, beta_2``; ``xi`` (linear read-out: gain x (mean
-        kappa_l . l_l - mean kappa_k . l_l)). Per seed: ``escape_step``, where the correct probability of the
-        minibatches, in a centred running mean of 9 steps, exceeds 1/2 (nan if it does not), and ``status``. Seeds
-        that stop earlier are nan afterwards; after Ctrl-C the result holds what was recorded (INTERRUPTED).
+        ``<test>_accuracy``; the logits ``beta_1, alpha, beta_2``; of a linear read-out ``xi_label``, the gain of every
+        ``label``, gain x (kappa_l . l_l - mean over k != l of kappa_k . l_l), and ``xi``, their mean. Per seed:
+        ``escape_step``, where the correct probability of the minibatches, in a centred running mean of 9 steps,
+        exceeds 1/2 (nan if it does not), and ``status``. Seeds that stop earlier are nan afterwards; after Ctrl-C the
+        result holds what was recorded (INTERRUPTED).
 
     Raises
     ------
@@ -198,7 +199,7 @@ def train_head(
     >>> task = mm.ItemLabelTask(N=4, L=16, K=64, D=63, p_C=1.0)
     >>> run = mm.train_head(task, mm.InductionHead(classifier="linear"), lr=1.0, steps=20, record_every=10)
     >>> dict(run.sizes), bool(run.train_loss[-1] < 2.8)
-    ({'step': 3}, True)
+    ({'step': 3, 'label': 16}, True)
     """
     import xarray as xr
     from threadpoolctl import threadpool_limits
@@ -239,11 +240,16 @@ def train_head(
     values = np.full((len(names), len(runs), len(recorded)), np.nan)
     for i, run in enumerate(runs):
         values[:, i, np.searchsorted(recorded, run.steps)] = np.transpose([list(r.values()) for r in run.records])
-    statuses = np.array([int(run.status) for run in runs], np.int8)
+    variables: dict[str, Any] = {name: (("seed", "step"), v) for name, v in zip(names, values, strict=True)}
     last_task = stages[-1][1]
+    if not head.depth:
+        gains = np.full((len(runs), len(recorded), last_task.L), np.nan)
+        for i, run in enumerate(runs):
+            gains[i, np.searchsorted(recorded, run.steps)] = run.gains
+        variables |= {"xi_label": (("seed", "step", "label"), gains), "xi": (("seed", "step"), gains.mean(axis=2))}
+    statuses = np.array([int(run.status) for run in runs], np.int8)
     result = xr.Dataset(
-        {name: (("seed", "step"), v) for name, v in zip(names, values, strict=True)}
-        | {"escape_step": ("seed", [run.escape() for run in runs]), "status": ("seed", statuses)},
+        variables | {"escape_step": ("seed", [run.escape() for run in runs]), "status": ("seed", statuses)},
         coords={"step": np.array(recorded, np.int64), "seed": np.array(seeds, np.int64)},
         attrs={
             "format": FORMAT,
@@ -281,6 +287,7 @@ class _Run:
         self.labels = stages[0][1].embeddings(seed).labels
         self.steps: list[int] = []
         self.records: list[dict[str, float]] = []
+        self.gains: list[NDArray[np.float32]] = []  # of every label, if the read-out is linear
         self.course: list[tuple[float, float]] = []  # loss and correct probability of every minibatch
         self.status = Status.SUCCESS
 
@@ -344,8 +351,8 @@ class _Run:
         if not self.head.depth:
             kappa = self.flat.reshape(self.task.L, -1)[:, -self.task.D :]
             overlap = self.head.gain * (kappa @ self.labels.T)
-            diagonal = overlap.trace() / self.task.L
-            row["xi"] = float(diagonal - (overlap.sum() - overlap.trace()) / (self.task.L * (self.task.L - 1)))
+            own = overlap.diagonal()
+            self.gains.append(own - (overlap.sum(axis=0) - own) / (self.task.L - 1))
         self.steps.append(step)
         self.records.append(row)
 

@@ -184,6 +184,11 @@ class ItemLabelTask:
         return np.asarray(weights / weights.sum())
 
     @property
+    def label_frequencies(self) -> NDArray[np.float64]:
+        """Frequencies of the labels under P(k), (L,)."""
+        return self.frequencies.reshape(-1, self.L).sum(axis=0)
+
+    @property
     def absent(self) -> NDArray[np.float64]:
         """Chance P(k)(1 - P(k))^N that an i.i.d. target is of class k and the context without it, (K,)."""
         return self.frequencies * (1 - self.frequencies) ** self.N

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from theory.error_map import summarise, transition_error_map
     from theory.numeric import exact_transition_time
     from theory.prediction import Prediction, Predictions, predict
-    from theory.read_out import head_rates
+    from theory.read_out import head_rates, label_gain_rates
     from theory.reduced_flow import transition_time
     from theory.scaling import emergence_scaling
 
@@ -29,6 +29,7 @@ _HOME = {
     "transition_time": "reduced_flow",
     "exact_transition_time": "numeric",
     "head_rates": "read_out",
+    "label_gain_rates": "read_out",
     "transition_error_map": "error_map",
     "summarise": "error_map",
     "emergence_scaling": "scaling",
@@ -46,6 +47,7 @@ __all__ = [
     "emergence_scaling",
     "exact_transition_time",
     "head_rates",
+    "label_gain_rates",
     "predict",
     "summarise",
     "transition_error_map",

@@ -32,7 +32,11 @@ Source: derived here, from the tangent kernel of ReLU networks (Jacot, Gabriel &
 
 import math
 
+import numpy as np
+from numpy.typing import NDArray
+
 from minimodels.errors import InputError
+from minimodels.sequences import ItemLabelTask
 
 
 def tangent_kernel(overlap: float, layers: int) -> float:
@@ -69,3 +73,39 @@ def head_rates(L: int, *, layers: int = 0, gain: float = 1.0) -> dict[str, float
     step = 1e-6
     slope = (tangent_kernel(step, layers) - tangent_kernel(-step, layers)) / (2 * step)
     return {"beta_1": 1.0, "alpha": 1.0, "xi": gain**2 * slope / (L - 1)}
+
+
+def label_gain_rates(task: ItemLabelTask) -> NDArray[np.float64]:
+    r"""Return how fast the gain of every label grows at the origin, (L,), in units of the learning rate.
+
+    The regression vector of label k moves by :math:`E[([y=k]-1/L)\,o]` with all tokens attended alike, so the gain
+    :math:`\xi_l=\kappa_l\cdot l_l-\langle\kappa_k\cdot l_l\rangle_{k\ne l}` of a label of frequency :math:`\pi_l`,
+    shown :math:`c` times for the target's sake and by chance in each of :math:`m` other slots, grows at the rate
+
+    .. math:: \frac{d\xi_l}{dt} = \frac{\pi_l}{2N+1}\left[c + m\,\frac{L\pi_l-1}{L-1}\right] ,
+
+    with c = B, m = N - B in bursty sequences of i.i.d. classes and c = 0, m = N where the target is i.i.d. as well;
+    distinct labels make it :math:`B(L-N/B)/((2N+1)L(L-1))`. Frequent labels lead, more than in proportion. Linear
+    read-out of gain 1, orthonormal label vectors; derived here.
+
+    Examples
+    --------
+    >>> task = ItemLabelTask(K=1024, zipf=1.0, unique_labels=False)
+    >>> rates = label_gain_rates(task)
+    >>> round(float(rates[0] / rates[-1]), 1)
+    18.4
+    """
+    N, L = task.N, task.L
+    skewed, alike = task.label_frequencies, np.full(L, 1 / L)
+
+    def grown(frequencies: NDArray[np.float64], copies: int) -> NDArray[np.float64]:
+        return frequencies * (copies + (N - copies) * (L * frequencies - 1) / (L - 1))
+
+    def bursty(frequencies: NDArray[np.float64]) -> NDArray[np.float64]:
+        if task.unique_labels:
+            return alike * task.copies * (L - task.N_c) / (L - 1)
+        return grown(frequencies, task.copies)
+
+    p_B = task.p_B if task.B else 0.0
+    known = p_B * bursty(skewed) + (1 - p_B) * grown(skewed, 0)
+    return np.asarray((task.p_C * bursty(alike) + (1 - task.p_C) * known) / task.length)

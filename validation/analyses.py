@@ -1,4 +1,4 @@
-"""What is read off a trained network's snapshots, in the process of its training: one dataset each, by seed."""
+"""What is read off a trained network, in the process of its training: one dataset each, by seed."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +12,7 @@ from validation.attention import attention_maps
 from validation.checkpoint import load_parameters, snapshot_steps
 from validation.comparison import escape_steps
 from validation.effective_rates import effective_rates
-from validation.evaluation import evaluate
+from validation.evaluation import evaluate, label_gains
 from validation.network import AttentionOnly, Parameters
 
 BEFORE = 0.9  # of the transition step: R9 looks at 28 000 steps, its jump is at about 31 000
@@ -70,6 +70,14 @@ def maps(folder: Path, task: ItemLabelTask, network: AttentionOnly, seeds: tuple
     return xr.concat(each, xr.DataArray(["before", "after"], dims="when", name="when"))
 
 
+def gains(folder: Path, task: ItemLabelTask, network: AttentionOnly, seeds: tuple[int, ...]) -> xr.Dataset:
+    """Gain of every label at the end."""
+    sequences = [task.test_set("train", seed, 512) for seed in seeds]
+    labels = np.stack([task.embeddings(seed).labels for seed in seeds])
+    values = label_gains(network, load_parameters(folder), task, sequences, labels)
+    return xr.Dataset({"gain": (("seed", "label"), values)}, coords={"seed": list(seeds)})
+
+
 def rates(folder: Path, task: ItemLabelTask, network: AttentionOnly, seeds: tuple[int, ...]) -> xr.Dataset:
     """Values and effective rates of beta_1, alpha and xi at the start and at every snapshot."""
     steps = [0, *snapshot_steps(folder)]
@@ -87,5 +95,5 @@ def rates(folder: Path, task: ItemLabelTask, network: AttentionOnly, seeds: tupl
 
 
 ANALYSES: dict[str, Callable[[Path, ItemLabelTask, AttentionOnly, tuple[int, ...]], xr.Dataset]] = {
-    f.__name__: f for f in (interventions, maps, rates)
+    f.__name__: f for f in (interventions, maps, gains, rates)
 }

@@ -1,4 +1,4 @@
-"""Measures of a trained network with heads knocked out, or with activations taken from another network."""
+"""Measures of a trained network with heads knocked out or activations taken from another network, and its gains."""
 
 from collections.abc import Mapping, Sequence
 
@@ -71,3 +71,35 @@ def evaluate(
         elif place == "head2":
             fixed["written"] = run.written
     return {name: values.cpu().numpy() for name, values in measures(network, parameters, batch, fixed).items()}
+
+
+def label_gains(
+    network: AttentionOnly, parameters: Parameters, task: ItemLabelTask, sequences: Sequences | Sequence[Sequences],
+    labels: np.ndarray,
+) -> np.ndarray:  # fmt: skip
+    r"""Gain of every label: how much attention to it raises its logit above the mean of the others.
+
+    .. math:: \xi_l = \Big\langle \partial_t z_l - \tfrac{1}{L-1}\sum_{k\ne l}\partial_t z_k \Big\rangle ,
+
+    where t multiplies the content of label l, read by the values of layer 2 and added to what this head writes. For a
+    linear read-out it is that of `mm.train_head`.
+
+    Parameters
+    ----------
+    network, parameters, task, sequences
+        As for `evaluate`.
+    labels : array (seeds, L, D)
+        The label vectors of every seed (`task.embeddings(seed).labels`).
+
+    Returns
+    -------
+    array (seeds, L)
+    """
+    batch = batch_for(parameters, task, sequences)
+    written = network.attend(parameters, batch.tokens).written.detach().requires_grad_()
+    mean_logits = network.forward(parameters, batch.tokens, {"written": written})[0].mean(dim=1)
+    slopes = [torch.autograd.grad(z.sum(), written, retain_graph=True)[0].sum(dim=1) for z in mean_logits.T]
+    vectors = torch.from_numpy(labels).to(written) @ parameters["V2"][:, :, task.positions :].mT
+    overlap = (torch.stack(slopes, dim=1) @ vectors.mT).detach().cpu().numpy()  # of logit k with label l
+    own = np.diagonal(overlap, axis1=1, axis2=2)
+    return np.asarray(own - (overlap.sum(axis=1) - own) / (task.L - 1))

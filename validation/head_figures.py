@@ -6,6 +6,8 @@ import numpy as np
 import xarray as xr
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
@@ -89,6 +91,13 @@ def frequencies(data: xr.Dataset) -> tuple[Figure, str]:
     )
 
 
+def _ticks(axes: Axes) -> None:
+    """Plain numbers along a logarithmic axis of less than two decades."""
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
 def head_steps(data: xr.Dataset) -> tuple[Figure, str]:
     """Transition step of the head over the prediction, against L."""
     figure, panels = plt.subplots(1, 2, figsize=(8.4, 3.4), layout="constrained", sharey=True)
@@ -103,9 +112,7 @@ def head_steps(data: xr.Dataset) -> tuple[Figure, str]:
             axes.errorbar(data.L.where(here, drop=True), one.mean("seed"), yerr=one.std("seed"), marker="o",
                           capsize=2, color=f"C{i}", label=f"{N}, {B}")  # fmt: skip
         axes.set(xscale="log", xlabel="labels $L$", title=f"{vectors} label vectors")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.xaxis.set_major_formatter(ScalarFormatter())
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        _ticks(axes)
     panels[0].set_ylabel("transition step / prediction")
     panels[1].legend(title="$N$, $B$", loc="upper left", bbox_to_anchor=(1, 1))
     worst = {v: float(abs(data[f"ratio_{v}"].mean("seed") - 1).max()) for v in ("gaussian", "orthonormal")}
@@ -133,6 +140,35 @@ def sgd(data: xr.Dataset) -> tuple[Figure, str]:
     return figure, f"Gradient flow gives the transition within 5% up to a learning rate of {words} (of those tried)."
 
 
-HEAD_FIGURES: dict[str, Callable[[xr.Dataset], tuple[Figure, str]]] = {f.__name__: f for f in (head_steps, sgd)}
+def gains(data: xr.Dataset) -> tuple[Figure, str]:
+    """Gain of every label under unequal frequencies: over the steps, and against the frequency at three times."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.4), layout="constrained")
+    one, frequency = data.isel(seed=0).dropna("step"), data["frequency"].values
+    one = one.sel(step=one.step > 0)
+    colours = ScalarMappable(LogNorm(frequency.min(), frequency.max()), "viridis")
+    for label in np.argsort(frequency):
+        course = one["xi_label"].isel(label=label)
+        left.loglog(one.step, course.where(course > 0), color=colours.to_rgba(frequency[label]), lw=1)
+    jump = float(one["escape_step"])
+    left.axvline(jump, color="0.5", lw=0.8, ls="--")
+    left.set(xlabel="step", ylabel=r"gain $\xi_l$", title="dashed: transition")
+    figure.colorbar(colours, ax=left, label=r"frequency $\pi_l$")
+    at = {"before the transition": jump / 4, "at the transition": jump, "at the end": float(one.step[-1])}
+    for i, (when, step) in enumerate(at.items()):
+        xi = data["xi_label"].interp(step=step).mean("seed").values
+        right.loglog(frequency, xi, "o", ms=4, color=f"C{i}", label=f"{when}, step {step:.0f}")
+    right.loglog(np.sort(frequency), data["rate"].values[np.argsort(frequency)] * jump / 4, "k:", lw=1,
+                 label=f"derived rate x {jump / 4:.0f}")  # fmt: skip
+    right.set(xlabel=r"frequency of the label $\pi_l$", ylabel=r"gain $\xi_l$, mean over seeds", ylim=(None, 400))
+    right.legend(loc="upper left", fontsize=8)
+    _ticks(right)
+    spread = [xi.max() / xi.min() for xi in (data["xi_label"].interp(step=s).mean("seed").values for s in at.values())]
+    return figure, (
+        "The gains of frequent labels lead: the largest is {:.0f} times the smallest well before the transition, "
+        "{:.1f} times at it and {:.1f} times at the end.".format(*spread)
+    )
+
+
+HEAD_FIGURES: dict[str, Callable[[xr.Dataset], tuple[Figure, str]]] = {f.__name__: f for f in (head_steps, sgd, gains)}
 # the same for the network, and with the suffix h of its claims for the head
 HEAD_FIGURES |= {f.__name__ + x: f for f in (data_grid, probabilities, noise, frequencies) for x in ("", "h")}

@@ -104,10 +104,9 @@ class Claim:
     id : the ledger's number, with a letter where one line makes several statements.
     statement, level : what is claimed, and of what: the model, the theory of the model, or a trained network.
     setting : the settings in words, one quick and one full.
-    measure : computes the finding from the results of the trainings, or None if the claim cannot be run yet.
+    measure : computes the finding from the results of the trainings.
     trainings : the trainings needed, quick or full.
     figure : name of the figure that shows it (claims with the same figure share its data).
-    missing : why it cannot be run yet.
     full_only : why it is left out of a quick run.
     """
 
@@ -115,15 +114,14 @@ class Claim:
     statement: str
     level: Level
     setting: dict[str, str]
-    measure: Callable[["Context"], Finding] | None = None
+    measure: Callable[["Context"], Finding]
     trainings: Callable[[bool], Sequence[Any]] = field(default=lambda full: ())
     figure: str | None = None
-    missing: str = ""
     full_only: str = ""
 
     def obstacle(self, full: bool) -> str:
         """Why it is not run at these settings; empty if it is."""
-        return self.missing or ("" if full else self.full_only)
+        return "" if full else self.full_only
 
 
 @dataclass(frozen=True)

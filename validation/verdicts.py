@@ -101,7 +101,7 @@ def settle(claim: Claim, context: Context, ledger: str = "reddy") -> Outcome:
     for name in names:
         if name in context.failures:
             reason = f"the training {name} failed: {context.failures[name]}"
-    finding = None if reason or claim.measure is None else claim.measure(context)
+    finding = None if reason else claim.measure(context)
     kept = None if context.full else records.read(ledger, claim)
     recorded = kept if finding is None else None
     checks = list(finding.checks) if finding else list(recorded.checks) if recorded else []

@@ -1,4 +1,4 @@
-"""The tangent kernel's rate of xi against the gradient of the compiled head itself."""
+"""Rates of the gains against the gradient of the compiled head itself, and against sampled contexts."""
 
 from itertools import pairwise
 
@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from minimodels import head_kernels as kernels
-from minimodels.induction_head import InductionHead
+from minimodels.induction_head import InductionHead, train_head
 from minimodels.sequences import ItemLabelTask
-from theory.read_out import head_rates
+from theory.read_out import head_rates, label_gain_rates
 
 TASK = ItemLabelTask(N=8, L=32, K=64, p_C=1.0)
 
@@ -54,3 +54,38 @@ def test_the_kernel_falls_with_depth_at_no_overlap() -> None:
     assert rates[0] == pytest.approx(1 / 31)
     assert rates[1] == pytest.approx(1 / 31)  # 1/2 from either layer
     assert all(a > b for a, b in pairwise(rates[1:]))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"zipf": 1.0, "unique_labels": False},
+        {"zipf": 1.5, "unique_labels": False, "B": 2, "p_B": 0.6, "p_C": 0.3},
+        {"zipf": 1.0, "B": 0},
+        {"B": 2},
+        {"p_C": 0.5, "K_c": None, "unique_labels": False},
+    ],
+)
+def test_gains_of_labels_grow_as_sampled_contexts_say(options: dict[str, float]) -> None:
+    task = ItemLabelTask(N=4, L=8, K=32, D=2, N_max=4, **{"K_c": 16} | options)
+    parts = []
+    for part in range(20):
+        drawn = task.sample(0, part * 20_000, 20_000, stream=41)
+        shown = (drawn.labels[:, :, None] == np.arange(8)).sum(1) / task.length  # attention to every label
+        residual = (drawn.target[:, None] == np.arange(8)) - 1 / 8
+        move = residual.T @ shown / len(drawn)  # of the regression vector of a label (row) along a label vector
+        own = move.diagonal()
+        parts.append(own - (move.sum(0) - own) / 7)
+    mean, error = np.mean(parts, 0), np.std(parts, 0, ddof=1) / np.sqrt(len(parts))
+    assert error.max() < 0.03 * mean.max()
+    np.testing.assert_array_less(abs(mean - label_gain_rates(task)), 5 * error)
+
+
+def test_the_gains_of_a_trained_read_out_begin_at_these_rates() -> None:
+    task = ItemLabelTask(N=4, L=8, K=512, D=63, zipf=1.0, unique_labels=False, label_vectors="orthonormal")
+    run = train_head(task, InductionHead(classifier="linear"), lr=1.0, steps=4, record_every=4, held_out=1, tests=(),
+                     seed=range(30), progress=False)  # fmt: skip
+    grown = run["xi_label"].isel(step=-1).values / 4
+    error = grown.std(0, ddof=1) / np.sqrt(30)
+    np.testing.assert_array_less(abs(grown.mean(0) - label_gain_rates(task)), 4 * error)
+    np.testing.assert_allclose(run["xi"], run["xi_label"].mean("label"))

@@ -74,7 +74,6 @@ def test_the_ledger_has_every_line_of_the_specification_once() -> None:
     lines = {int("".join(ch for ch in i[1:] if ch.isdigit())) for i in ids if i.startswith("R")}
     assert lines == set(range(1, 29))
     for c in CLAIMS:
-        assert bool(c.measure) != bool(c.missing), c.id
         assert set(c.setting) == {"quick", "full"}, c.id
 
 
@@ -184,11 +183,11 @@ def test_unknown_names_are_refused() -> None:
 
 def test_a_report_holds_table_figures_data_and_claims(tmp_path: Path) -> None:
     good = network(1800.0, plateau=1.9)
-    context = Context(False, {"quick-N4-L16-B1": good})
-    outcomes = [settle(claim(id), context) for id in ("R1a", "R1b", "R23", "R11a", "S6.3", "S6.4p")]
+    context = Context(False, {"quick-N4-L16-B1": good}, failures={"quick-N4-L16-B1-after-N2": "no room"})
+    outcomes = [settle(claim(id), context) for id in ("R1a", "R1b", "R20", "R11a", "S6.3", "S6.4p")]
     path = report.write(outcomes, tmp_path / "report")
     records = json.loads((tmp_path / "report" / "claims.json").read_text())
-    assert [r["id"] for r in records] == ["R1a", "R1b", "R23", "R11a", "S6.3", "S6.4p"]
+    assert [r["id"] for r in records] == ["R1a", "R1b", "R20", "R11a", "S6.3", "S6.4p"]
     assert [r["verdict"] for r in records][:3] == ["agrees", "disagrees", "not run"]
     for r in records:
         keys = {

@@ -13,7 +13,9 @@ from minimodels.errors import InputError  # noqa: E402
 from minimodels.sequences import ItemLabelTask, Sequences  # noqa: E402
 from tests.validation import plain  # noqa: E402
 from validation import SGD, Adam, AttentionOnly, attention_maps, evaluate, load_parameters, train  # noqa: E402
+from validation.analyses import gains  # noqa: E402
 from validation.attention import PATTERNS, active, fixed_patterns, windows  # noqa: E402
+from validation.evaluation import label_gains  # noqa: E402
 from validation.measures import Batch, measures  # noqa: E402
 from validation.training import _Run  # noqa: E402
 
@@ -299,6 +301,44 @@ def test_every_test_set_is_recorded_and_can_be_chosen() -> None:
     xr.testing.assert_identical(fewer.drop_attrs(), run[list(fewer)].drop_attrs())
     with pytest.raises(InputError, match="unknown test set 'IW2'; did you mean 'I"):
         train(task, **QUICK, tests=("IW2",))
+
+
+def test_gains_of_labels_are_those_of_the_matrices_for_a_linear_read_out(tmp_path: Path) -> None:
+    linear = AttentionOnly(layers=0)
+    parameters = {name: 2 * t for name, t in linear.stacked(MIXED, (3, 4)).items()}
+    labels = np.stack([MIXED.embeddings(seed).labels for seed in (3, 4)])
+    found = label_gains(linear, parameters, MIXED, [MIXED.sample(s, 0, 8) for s in (3, 4)], labels)
+    S, V2 = (parameters[name].numpy() for name in ("S", "V2"))
+    for i in (0, 1):
+        overlap = S[i] @ V2[i][:, MIXED.positions :] @ labels[i].T
+        other = (overlap.sum(0) - overlap.diagonal()) / (MIXED.L - 1)
+        np.testing.assert_allclose(found[i], overlap.diagonal() - other, rtol=1e-4, atol=1e-5)
+
+    train(MIXED, linear, out=tmp_path, seed=(3, 4), **QUICK)
+    trained = gains(tmp_path, MIXED, linear, (3, 4))["gain"]
+    assert trained.shape == (2, MIXED.L)
+    assert abs(trained - found / 4).max() > 0.01  # not the initial ones
+
+
+def test_gains_of_labels_are_slopes_of_the_logits_through_the_layers() -> None:
+    net, step = AttentionOnly(), 1e-5
+    parameters, drawn, labels = network(3), MIXED.sample(3, 0, 64), MIXED.embeddings(3).labels
+    single = {name: t.float() for name, t in parameters.items()}
+    found = label_gains(net, single, MIXED, drawn, labels[None])[0]
+    batch = Batch.of(MIXED, [drawn])
+    tokens = batch.tokens.double()
+    written = net.attend(parameters, tokens).written
+    for label in range(MIXED.L):
+        added = torch.zeros(MIXED.width, dtype=torch.float64)
+        added[MIXED.positions :] = torch.from_numpy(labels[label])
+        added = parameters["V2"][0] @ added
+        up, down = (
+            net.forward(parameters, tokens, {"written": written + sign * step * added})[0].mean((0, 1))
+            for sign in (1, -1)
+        )
+        slope = ((up - down) / (2 * step)).numpy()
+        others = np.delete(slope, label).mean()
+        assert found[label] == pytest.approx(slope[label] - others, rel=1e-3, abs=1e-4)
 
 
 def test_scale_multiplies_the_attention_matrices_only() -> None:

@@ -7,7 +7,7 @@ of the nested-logit model.
 import re
 
 from validation.ledger import Claim
-from validation.reddy import data, elsewhere, experiments, head, interventions, model, network
+from validation.reddy import data, experiments, head, interventions, model, network
 
 
 def _key(claim: Claim) -> tuple[str, float, str]:
@@ -24,7 +24,6 @@ CLAIMS: tuple[Claim, ...] = tuple(
             *data.CLAIMS,
             *network.CLAIMS,
             *interventions.CLAIMS,
-            *elsewhere.CLAIMS,
         ),
         key=_key,
     )

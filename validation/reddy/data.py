@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 import xarray as xr
+from scipy.stats import spearmanr
 
 from minimodels.sequences import ItemLabelTask
 from validation.curves import crossing
@@ -84,7 +85,7 @@ def _head(base: ItemLabelTask, words: str, steps: int, seeds: tuple[int, ...], *
 def _network(base: ItemLabelTask, words: str, steps: int, seeds: tuple[int, ...], **options: float) -> Job:
     task = replace(base, **options)  # type: ignore[arg-type]
     return Job(f"net-{words}-{steps}", task, 1e-3, steps, seeds, steps // 10, 512, None, "cpu", "adam",
-               options={"tests": list(TESTS)})  # fmt: skip
+               options={"tests": list(TESTS)}, analyses=("gains",) if task.zipf else ())  # fmt: skip
 
 
 # With plain SGD the deep classifier stalls at gain 1 and the small network takes ten times as long; hence Adam.
@@ -210,6 +211,16 @@ def with_frequencies(study: Study, context: Context) -> Finding:
     )
 
 
+def gains(context: Context) -> Finding:
+    """R23 for the network: the gain of every label at the end."""
+    checks = []
+    for job in NETWORK.skewed(True)[1:]:
+        found = context.runs[f"{job.name}/gains"]["gain"].values
+        rank = [float(spearmanr(each, job.task.label_frequencies).statistic) for each in found]
+        checks.append(ordered(f"rank correlation of gain and frequency, zipf = {job.task.zipf:g}", rank, "rises"))
+    return Finding(checks)
+
+
 def race(study: Study, context: Context) -> Finding:
     """R17: which of the two is acquired first, each learned alone, decides which one is there in the end."""
     full = context.full
@@ -292,6 +303,8 @@ def _claims(s: Study) -> list[Claim]:
 CLAIMS = (
     *_claims(HEAD),
     *_claims(NETWORK),
+    Claim("R23n", "network: the gain of a label rises with its frequency", "network", _claims(NETWORK)[3].setting,
+          gains, lambda full: NETWORK.skewed(True)[1:], full_only=_LONG),
     Claim("R13", "The two-parameter head, without attention to labels as such, shows the dependence on K", "model",
           _claims(HEAD)[0].setting, partial(with_classes, HEAD), HEAD.grid, "data_gridh"),
     Claim("R22", "The two-parameter head explains the dependence on B, in IC and IW", "model",

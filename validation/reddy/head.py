@@ -3,13 +3,16 @@
 import math
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import xarray as xr
+from scipy.stats import spearmanr
 
 from minimodels.induction_head import InductionHead, train_head
 from minimodels.sequences import ItemLabelTask
 from theory.numeric import exact_transition_time
+from theory.read_out import label_gain_rates
 from validation.curves import half_rise
 from validation.ledger import Claim, Context, Finding, between, near, ordered
 
@@ -193,6 +196,36 @@ def three_parameters(context: Context) -> Finding:
     )  # fmt: skip
 
 
+def unequal_labels(context: Context) -> Finding:
+    """R23: the gain of every label under unequal frequencies."""
+    task = ItemLabelTask(N=8, L=32, K=1024, zipf=1.0, unique_labels=False, label_vectors="orthonormal")
+    options: dict[str, Any] = {"lr": 1.0, "tests": (), "threads": 1, "progress": False}
+    rates = label_gain_rates(task)
+    start = train_head(task, LINEAR, steps=5, seed=range(24), record_every=5, held_out=1, **options)
+    grown = start["xi_label"].isel(step=-1).values / 5
+    alike = replace(task, zipf=0.0)
+    equal, unequal = (
+        train_head(t, LINEAR, steps=6000, seed=(0, 1, 2), record_every=20, held_out=256, **options)
+        for t in (alike, task)
+    )
+    seeds = [unequal.isel(seed=i) for i in range(3)]
+    jump = [s["xi_label"].interp(step=s["escape_step"]).values for s in seeds]
+    end = [s["xi_label"].isel(step=-1).values for s in seeds]
+    frequent = task.label_frequencies
+    return Finding(
+        [
+            near("growth of the gains at the start / derived", grown @ rates / (rates @ rates), 1.0, rel=0.1),
+            between("rank correlation of gain and frequency at the transition",
+                    [float(spearmanr(xi, frequent).statistic) for xi in jump], 0.9, 1.0, "near 1"),
+            near("gain by log frequency at the end", [np.polyfit(np.log(frequent), xi, 1)[0] for xi in end], 1.0,
+                 rel=0.15),
+            ordered("1 - transition step at zipf 1 / at zipf 0",
+                    1 - unequal["escape_step"].values / equal["escape_step"].values, "earlier"),
+        ],
+        unequal[["xi_label", "escape_step"]].assign(frequency=("label", frequent), rate=("label", rates)),
+    )  # fmt: skip
+
+
 def _setting(quick: str, full: str | None = None) -> dict[str, str]:
     return {"quick": quick, "full": full or quick}
 
@@ -206,6 +239,10 @@ CLAIMS = (
           _setting("three-parameter head, linear read-out, SGD 1.0, N = 8, L = 32, 3 seeds"), three_parameters),
     Claim("R20h", "A curriculum in N shortens the head's way to the transition", "model",
           _setting(f"{_HEAD}; N = 8, L = 32 after N = 2"), curriculum),
+    Claim("R23", "A label's gain grows with its frequency, more than in proportion at first, as its logarithm at last",
+          "model", _setting("two-parameter head, linear read-out, SGD 1.0, N = 8, L = 32, K = 1024, B = 1, zipf = 1, "
+                            "unique_labels off, orthonormal labels, 3 seeds (the start: 24)"),
+          unequal_labels, figure="gains"),
     Claim("R27", "Head / prediction is constant in L within 5% at each N; unit rates predict the wrong sign",
           "model", _setting(f"{_HEAD}; N = 3..8, L/N = 2..16"), constant_along_L, figure="head_steps"),
     Claim("R28", "The head's transition step is predicted within 5% for L <= D, nothing fitted", "model",
