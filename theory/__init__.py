@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from theory.derivation import Check, Derivation, Regime, Result, Step, derive
     from theory.error_map import summarise, transition_error_map
-    from theory.numeric import exact_transition_time
+    from theory.exact_positions import exact_transition_time
     from theory.prediction import Prediction, Predictions, predict
     from theory.read_out import head_rates, label_gain_rates
     from theory.reduced_flow import transition_time
@@ -27,7 +27,7 @@ _HOME = {
     "Prediction": "prediction",
     "Predictions": "prediction",
     "transition_time": "reduced_flow",
-    "exact_transition_time": "numeric",
+    "exact_transition_time": "exact_positions",
     "head_rates": "read_out",
     "label_gain_rates": "read_out",
     "transition_error_map": "error_map",

@@ -118,15 +118,7 @@ def exact_positions(labels_only: bool, N: float, B: float) -> tuple[sp.Expr, dic
     Contents are orthonormal: the buffer of token j overlaps with the target by the layer-1 attention that j
     pays to the items of the target's class, those being reduced by 1/(1+eps^2).
     """
-    if int(N) != N or int(B) != B or N < 2 or not 1 <= B < N or N % B:
-        raise InputError(f"exact positions need integers N >= 2 and B < N that divides N; got N={N:g}, B={B:g}.")
-    n, b = int(N), int(B)
-    contexts = factorial(n) // factorial(b) ** (n // b) // factorial(n // b - 1)
-    if contexts > MAX_ARRANGEMENTS:
-        raise InputError(
-            f"exact positions at N={n}, B={b} average over {contexts} arrangements, the limit is {MAX_ARRANGEMENTS}: "
-            "lower N, use B=1 or the mean field (attend='all')."
-        )
+    found, n, b = arrangements(N, B), int(N), int(B)
     L, eps, beta_1, alpha, xi, beta_2 = sp.symbols("L eps beta_1 alpha xi beta_2", real=True)
     match = alpha / (1 + eps**2)
     to_label = sp.Integer(0) if labels_only else beta_2
@@ -168,7 +160,7 @@ def exact_positions(labels_only: bool, N: float, B: float) -> tuple[sp.Expr, dic
         return sp.exp((logits(slot, seen, slot in target)[1] if slot else to_label) - total)
 
     losses, correct, context, tila, tla = [], [], [], [], []
-    for (target, others), count in arrangements(n, b).items():
+    for (target, others), count in found.items():
         q_c = sp.Add(*(attended(k, target) for k in target))
         q_o = [(w, sp.Add(*(attended(k, target) for k in slots))) for slots, w in others]
         labels = [(1, 0), *((w, xi * (q - q_c)) for w, q in q_o)]
@@ -180,7 +172,7 @@ def exact_positions(labels_only: bool, N: float, B: float) -> tuple[sp.Expr, dic
         tla.append(count * sp.Add(q_c, *(w * q for w, q in q_o)))
 
     def mean(values: list[sp.Expr]) -> sp.Expr:
-        return sp.Add(*values) / contexts
+        return sp.Add(*values) / found.total()
 
     ila = sp.Add(*(previous(2 * k) for k in range(1, n + 1))) / n
     return mean(losses), {
@@ -196,12 +188,21 @@ Slots = tuple[int, ...]
 Arrangement = tuple[Slots, tuple[tuple[Slots, int], ...]]
 
 
-def arrangements(n: int, b: int) -> Counter[Arrangement]:
-    """Return the ways to give b of the n slots to the target's class and the rest, by b, to the others.
+def arrangements(N: float, B: float) -> Counter[Arrangement]:
+    """Return the ways to give B of the N slots to the target's class and the rest, by B, to the others.
 
     Slots before the target's first are alike and written 0; classes with the same slots are counted together, and
     so are arrangements that differ in nothing else.
     """
+    if int(N) != N or int(B) != B or N < 2 or not 1 <= B < N or N % B:
+        raise InputError(f"exact positions need integers N >= 2 and B < N that divides N; got N={N:g}, B={B:g}.")
+    n, b = int(N), int(B)
+    contexts = factorial(n) // factorial(b) ** (n // b) // factorial(n // b - 1)
+    if contexts > MAX_ARRANGEMENTS:
+        raise InputError(
+            f"exact positions at N={n}, B={b} average over {contexts} arrangements, the limit is {MAX_ARRANGEMENTS}: "
+            "lower N, use B=1 or the mean field (attend='all')."
+        )
 
     def split(slots: Slots) -> list[list[Slots]]:
         if not slots:

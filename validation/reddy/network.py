@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from scipy.stats import spearmanr
 
-from theory.numeric import exact_transition_time
+from theory.exact_positions import exact_transition_time
 from validation.comparison import compare, escape_steps, fit_clock
 from validation.curves import crossing, half_rise, jump, plateau
 from validation.jobs import Job
