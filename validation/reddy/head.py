@@ -12,7 +12,7 @@ from scipy.stats import spearmanr
 from minimodels.induction_head import InductionHead, train_head
 from minimodels.sequences import ItemLabelTask
 from theory.exact_positions import exact_transition_time
-from theory.read_out import label_gain_rates
+from theory.read_out import head_rates, label_gain_rates
 from validation.curves import half_rise
 from validation.ledger import Claim, Context, Finding, between, near, ordered
 
@@ -28,6 +28,7 @@ TRANSITIONS: tuple[Key, ...] = tuple(
 )  # fmt: skip
 
 
+DEEP: tuple[Key, ...] = ((3, 12, 1), (4, 16, 1), (4, 32, 1), (6, 24, 1), (8, 16, 1), (8, 32, 1))
 SEEDS = 8
 
 
@@ -146,6 +147,28 @@ def beyond_gradient_flow(context: Context) -> Finding:
     ]
     data = xr.Dataset({"ratio": (("batch", "lr", "seed"), ratios)}, coords={"lr": list(rates), "batch": list(batches)})
     return Finding(checks, data)
+
+
+def deep_predicted(context: Context) -> Finding:
+    """R28 for the deep classifier with gain: the tangent kernel's rate of xi at the start in the place of 1/(L-1)."""
+    checks = []
+    for layers in (1, 3):
+        predicted, measured = [], []
+        for key in DEEP:
+            N, L, B = key
+            head = InductionHead(gain=2.0 * N + 1, layers=layers)
+            rate = head_rates(L, layers=layers, gain=head.gain)["xi"]
+            predicted.append(exact_transition_time(N, L, B, eps=0.1, rates={"xi": rate}))
+            run = train_head(
+                _task(key), head, lr=0.05, steps=2500, seed=(0, 1, 2), record_every=10**6, held_out=32, tests=(),
+                stop_above=0.6, threads=1, progress=False,
+            )  # fmt: skip
+            measured.append(run["escape_step"].values * 0.05)
+            checks.append(between(f"head / prediction, layers = {layers}, {_name(key)}", measured[-1] / predicted[-1],
+                                  0.5, 2.0, "within a factor of 2"))  # fmt: skip
+        order = float(spearmanr(predicted, np.mean(measured, axis=1)).statistic)
+        checks.append(ordered(f"rank correlation of head and prediction, layers = {layers}", order, "same order"))
+    return Finding(checks)
 
 
 def stall(context: Context) -> Finding:
@@ -267,6 +290,10 @@ CLAIMS = (
     Claim("R28g", "Gradient flow describes the head's SGD at small learning rates and large batches only", "model",
           _setting(f"{_STEPS}; N = 4, L = 16, orthonormal labels, lr .25 to 32, batch 8 to 128"), beyond_gradient_flow,
           figure="sgd"),
+    Claim("R28k", "With the tangent kernel's rate of xi the transition of a head with deep classifier and gain 2N + 1 "
+          "is predicted within a factor of 2, nothing fitted", "model",
+          _setting("two-parameter head, 1 and 3 ReLU layers, gain 2N + 1, SGD .05, batch 128, D = 63, eps .1, p_C = 1, "
+                   "a fresh item per label, 6 (N, L), 3 seeds"), deep_predicted),
     Claim("R28s", "With a deep classifier plain SGD stalls at gain 1; with gain 2N + 1 or with Adam it learns", "model",
           _setting("two-parameter head, deep classifier, N = 8, L = 32, K = 256, D = 63, p_C = 1"), stall),
     Claim("R28l", "What deviates is due to overlaps of the label vectors: with orthonormal ones it is gone", "model",
