@@ -2,7 +2,8 @@
 
 Run ``python -m tests.benchmarks.induction_head`` (``--smoke`` for a short run whose ratios mean little). One thread
 each, both with the drawing of their data, in turns; the loss curves are compared over seeds. N=8, L=32, K=256, D=63,
-batch 128, p_C=1, head from 0.
+batch 128, p_C=1, head from 0. The deep classifier is mostly matrix products: what kernels OpenBLAS chose is printed;
+on processors that it does not know ``OPENBLAS_CORETYPE`` chooses others (SkylakeX: AVX-512).
 """
 
 import argparse
@@ -12,6 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_info
 from torch.nn import functional
 
 import minimodels as mm
@@ -132,6 +134,9 @@ def main() -> None:
     options = parser.parse_args()
     steps, rounds, length, seeds = (WINDOW, 2, 2 * WINDOW, 2) if options.smoke else (15 * WINDOW, 5, 1000, 6)
     torch.set_num_threads(1)
+    for library in threadpool_info():
+        if library["user_api"] == "blas":
+            print(f"BLAS: {library['internal_api']} {library['version']}, kernels for {library['architecture']}")
     for name, (head, lr) in SETTINGS.items():
         ours(head, lr, WINDOW, 0)  # compiles
         pair = {"ours": lambda: ours(head, lr, steps, 0), "PyTorch": lambda: theirs(head, lr, steps, 0)}  # noqa: B023
