@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import torch
 import xarray as xr
 
 from minimodels.results import load
@@ -13,6 +14,7 @@ from validation.checkpoint import load_parameters, snapshot_steps
 from validation.comparison import escape_steps
 from validation.effective_rates import effective_rates
 from validation.evaluation import evaluate, label_gains
+from validation.measures import Batch
 from validation.network import AttentionOnly, Parameters
 
 BEFORE = 0.9  # of the transition step: R9 looks at 28 000 steps, its jump is at about 31 000
@@ -78,6 +80,23 @@ def gains(folder: Path, task: ItemLabelTask, network: AttentionOnly, seeds: tupl
     return xr.Dataset({"gain": (("seed", "label"), values)}, coords={"seed": list(seeds)})
 
 
+@torch.no_grad()
+def activity(folder: Path, task: ItemLabelTask, network: AttentionOnly, seeds: tuple[int, ...]) -> xr.Dataset:
+    """Share of units of every classifier layer that are active, at the start and at every snapshot."""
+    batch = Batch.of(task, [task.test_set("train", seed, 256) for seed in seeds])
+    steps = [0, *snapshot_steps(folder)]
+    shares = []
+    for step in steps:
+        parameters = load_parameters(folder, step) if step else network.stacked(task, seeds)
+        heads = network.attend(parameters, batch.tokens)
+        layers = network.hidden(parameters, heads.stream + heads.written)[1:]
+        shares.append([(h > 0).double().mean((1, 2)).numpy() for h in layers])
+    return xr.Dataset(
+        {"active": (("step", "layer", "seed"), np.array(shares))},
+        coords={"step": steps, "layer": np.arange(1, network.layers + 1), "seed": list(seeds)},
+    )
+
+
 def rates(folder: Path, task: ItemLabelTask, network: AttentionOnly, seeds: tuple[int, ...]) -> xr.Dataset:
     """Values and effective rates of beta_1, alpha and xi at the start and at every snapshot."""
     steps = [0, *snapshot_steps(folder)]
@@ -95,5 +114,5 @@ def rates(folder: Path, task: ItemLabelTask, network: AttentionOnly, seeds: tupl
 
 
 ANALYSES: dict[str, Callable[[Path, ItemLabelTask, AttentionOnly, tuple[int, ...]], xr.Dataset]] = {
-    f.__name__: f for f in (interventions, maps, gains, rates)
+    f.__name__: f for f in (interventions, maps, gains, activity, rates)
 }

@@ -37,6 +37,26 @@ def course(run: xr.Dataset) -> tuple[Figure, str]:
     return figure, f"{learned.sum()} of {seeds} seeds pass correct probability 1/2 ({middle})."
 
 
+def activity(data: xr.Dataset) -> tuple[Figure, str]:
+    """Active share of the classifier's last layer, and CLA, of every seed."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.2), layout="constrained", sharex=True)
+    for i, seed in enumerate(data.seed.values):
+        one = data.sel(seed=seed)
+        left.plot(one.step, one["active"], color=f"C{i}", label=f"seed {seed}")
+        right.plot(one.step, one["CLA"], color=f"C{i}")
+    left.set(xlabel="step", ylabel="active units in the last layer", yscale="log")
+    right.set(xlabel="step", ylabel="CLA", ylim=(0, 1.02))
+    left.legend()
+    least = data["active"].min("step")
+    each = ", ".join(
+        f"{float(v):.2g} (step {int(at)})" for v, at in zip(least, data["active"].idxmin("step"), strict=True)
+    )
+    return figure, (
+        f"The share of active units in the classifier's last layer falls to {each} while the random logits of the "
+        "start are unlearned; labels of the context are told from others (CLA) only after it has recovered."
+    )
+
+
 def shifts(data: xr.Dataset) -> tuple[Figure, str]:
     """Transition steps of the networks against the two predictions, one panel each."""
     figure, panels = plt.subplots(1, 2, figsize=(8.5, 3.8), layout="constrained", sharex=True, sharey=True)
@@ -229,7 +249,7 @@ def _context_labels(run: xr.Dataset) -> int:
 FIGURES: dict[str, Callable[[xr.Dataset], tuple[Figure, str]]] = {
     f.__name__: f
     for f in (
-        *(course, shifts, saturation, overlay, slow_phase, predictor, matrices, maps, course_of_rates),
+        *(course, activity, shifts, saturation, overlay, slow_phase, predictor, matrices, maps, course_of_rates),
         *(phase_diagram, survival, curriculum, landscape),
     )
 } | HEAD_FIGURES

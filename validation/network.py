@@ -121,11 +121,16 @@ class AttentionOnly:
         self, parameters: Parameters, u: Tensor, fixed: Mapping[str, Tensor] | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Logits (S, n, L) of the last token, p1 (S, n, T, T) and the last row of p2 (S, n, T); see `attend`."""
-        P, heads = parameters, self.attend(parameters, u, fixed)
-        h = heads.stream + heads.written
+        heads = self.attend(parameters, u, fixed)
+        last = self.hidden(parameters, heads.stream + heads.written)[-1]
+        return torch.bmm(last, parameters["S"].mT), heads.p1, heads.p2
+
+    def hidden(self, parameters: Parameters, h: Tensor) -> list[Tensor]:
+        """The classifier's input (S, n, d) and the outputs of its ReLU layers (S, n, d)."""
+        P, out = parameters, [h]
         for layer in range(1, self.layers + 1):
-            h = torch.relu(torch.baddbmm(P[f"b{layer}"][:, :, None], h, P[f"W{layer}"].mT))
-        return torch.bmm(h, P["S"].mT), heads.p1, heads.p2
+            out.append(torch.relu(torch.baddbmm(P[f"b{layer}"][:, :, None], out[-1], P[f"W{layer}"].mT)))
+        return out
 
     def losses(
         self, parameters: Parameters, u: Tensor, target: Tensor, fixed: Mapping[str, Tensor] | None = None

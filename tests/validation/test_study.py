@@ -13,7 +13,7 @@ from minimodels.errors import InputError  # noqa: E402
 from minimodels.sequences import ItemLabelTask, Sequences  # noqa: E402
 from tests.validation import plain  # noqa: E402
 from validation import SGD, Adam, AttentionOnly, attention_maps, evaluate, load_parameters, train  # noqa: E402
-from validation.analyses import gains  # noqa: E402
+from validation.analyses import activity, gains  # noqa: E402
 from validation.attention import PATTERNS, active, fixed_patterns, windows  # noqa: E402
 from validation.evaluation import label_gains  # noqa: E402
 from validation.measures import Batch, measures  # noqa: E402
@@ -339,6 +339,26 @@ def test_gains_of_labels_are_slopes_of_the_logits_through_the_layers() -> None:
         slope = ((up - down) / (2 * step)).numpy()
         others = np.delete(slope, label).mean()
         assert found[label] == pytest.approx(slope[label] - others, rel=1e-3, abs=1e-4)
+
+
+def test_activity_is_the_share_of_units_above_zero_at_every_snapshot(tmp_path: Path) -> None:
+    train(TASK, **QUICK, snapshots=[3, 9], seed=(1, 2), out=tmp_path)
+    found = activity(tmp_path, TASK, AttentionOnly(), (1, 2))["active"]
+    assert found.dims == ("step", "layer", "seed")
+    assert found.step.values.tolist() == [0, 3, 9]
+    for i, seed in enumerate((1, 2)):
+        drawn = TASK.test_set("train", seed, 256)
+        u = torch.from_numpy(drawn.tokens(TASK.positions))
+        for step in (0, 9):
+            p = {
+                k: t[i]
+                for k, t in (load_parameters(tmp_path, 9) if step else AttentionOnly().stacked(TASK, (1, 2))).items()
+            }
+            for layer in (1, 2, 3):  # its outputs are the logits of a network that ends there
+                logits = plain.forward(p | {"S": torch.eye(TASK.width)}, u, layer)[0][:, -1]
+                share = float((logits > 0).double().mean())
+                assert found.sel(step=step, layer=layer, seed=seed) == pytest.approx(share, abs=2e-4)
+    assert not np.allclose(found.sel(step=0), found.sel(step=9), atol=1e-3)
 
 
 def test_scale_multiplies_the_attention_matrices_only() -> None:

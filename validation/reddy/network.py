@@ -71,6 +71,28 @@ def plateau_level(context: Context) -> Finding:
     return Finding([near("loss where it falls most slowly", _slow_phase(run)[1], math.log(N_c), rel=0.15)], run)
 
 
+def switched_off(context: Context) -> Finding:
+    """R1, why the slow phase is late and how late: the classifier is switched off first, as in `theory.read_out`."""
+    run, _ = _reference(context)
+    last = context.runs[f"{settings.reference(context.full)[0].name}/activity"]["active"].isel(layer=-1)
+    last = last.where(last.step <= run.step[-1], drop=True)
+    share = last / last.sel(step=0)
+    CLA = run["CLA"].sel(step=share.step)
+    learned = (CLA - CLA.sel(step=0)) / (1 - CLA.sel(step=0))
+    back = share.step > share.idxmin("step")
+    return Finding(
+        [
+            between("smallest share of active units in the last layer / at the start", share.min("step").values,
+                    -math.inf, 0.75, "falls first"),
+            between("CLA learned, of what there is to learn, while it falls", learned.where(~back).max("step").values,
+                    -math.inf, 0.1, "none"),
+            between("CLA learned at less than half of the initial share", learned.where(share < 0.5).max().values,
+                    -math.inf, 0.1, "none"),
+        ],
+        xr.Dataset({"active": last, "CLA": CLA}),
+    )  # fmt: skip
+
+
 def order(context: Context) -> Finding:
     """R10."""
     run, _ = _reference(context)
@@ -342,6 +364,8 @@ CLAIMS = (
     Claim("R3t", "More bursty contexts shift the transition to earlier steps", "network",
           _small("N = 4, L = 16, B = 1, 2", "N = 4, L = 16, B = 1, 2"), with_burstiness,
           settings.shifts, "shifts"),
+    Claim("R1c", "Unlearning the random logits switches most of the classifier's last layer off; the slow phase begins "
+          "when it is back", "network", _REFERENCE, switched_off, settings.reference, "activity"),
     Claim("R10", "CLA and TLA2 rise first; ILA1, TILA2 and IC accuracy jump together", "network", _REFERENCE, order,
           settings.reference, "course"),
     Claim("R11a", "In the slow phase the network picks a random label of the context", "network", _REFERENCE,

@@ -37,12 +37,12 @@ def reference(full: bool) -> list[Job]:
     if full:
         task = ItemLabelTask(N=N, L=L, B=B, K=256, p_C=0.8)
         return [
-            Job("paper", task, 0.01, 60_000, (0, 1, 2), 250, 1024, 0.97, analyses=("interventions", "maps"),
+            Job("paper", task, 0.01, 60_000, (0, 1, 2), 250, 1024, 0.97, analyses=("interventions", "maps", "activity"),
                 options={"snapshots": list(range(1000, 60_001, 1000))})
         ]  # fmt: skip
     job = small(REFERENCE[False], False)
     snapshots = {"snapshots": list(range(100, STEPS[False] + 1, 100))}
-    return [replace(job, analyses=("interventions", "maps", "rates"), options=snapshots)]
+    return [replace(job, analyses=("interventions", "maps", "activity", "rates"), options=snapshots)]
 
 
 def clock(full: bool) -> Job:
