@@ -24,8 +24,8 @@ of gain 1 does not keep it: the activations of its units, about :math:`w^{-1/2}`
 one scalar bias of a layer, and unlearning the random logits of the start pushes the biases down by as much. At SGD
 0.3 (N = 8, L = 32) the active share of the last layer falls from .55 to .001 within 30 steps and
 :math:`(L-1)\,\eta_\xi` from 1.6 to below .006: the classifier is switched off, and the loss stays at log L (claim
-R28s; the network goes through the same, claim R1c). A gain of 2N + 1 makes the activations several times larger than that push: there the rate falls from 180 to 9
-within 100 steps, and recovers.
+R28s; the network goes through the same, claim R1c). A gain of 2N + 1 makes the activations several times larger than
+that push: there the rate falls from 180 to 9 within 100 steps, and recovers.
 
 Source: derived here, from the tangent kernel of ReLU networks (Jacot, Gabriel & Hongler 2018; Cho & Saul 2009).
 """
