@@ -234,7 +234,7 @@ def transitions(context: Context) -> xr.Dataset:
 
 
 def _from_matrices(job: Job, rates: xr.DataArray) -> float:
-    """Transition step predicted with exact positions and the effective rates of the initial matrices.
+    """Transition step predicted with exact positions, overlaps at dimension D and the rates of the initial matrices.
 
     The rates are means over seeds: that of xi is estimated from two halves of a sample, and may be negative for one.
     """
@@ -242,7 +242,7 @@ def _from_matrices(job: Job, rates: xr.DataArray) -> float:
     eta = {str(name): float(rates.sel(parameter=name)) for name in rates.parameter.values}
     if min(eta.values()) <= 0:
         return math.nan
-    return exact_transition_time(task.N, task.L, task.B, eps=task.eps, rates=eta) / job.lr
+    return exact_transition_time(task.N, task.L, task.B, eps=task.eps, D=task.D, rates=eta) / job.lr
 
 
 def _ratios(context: Context, prediction: str) -> Finding:
@@ -386,8 +386,8 @@ CLAIMS = (
           _FIXED, overlay, lambda full: [settings.clock(full)], "overlay"),
     Claim("R28c", "With unit rates and a clock fitted on the reference, the others are predicted within a factor 2",
           "network", _SHIFTS, fitted_clock, settings.shifts, "shifts"),
-    Claim("R28e", "Effective rates of the initial matrices and exact positions predict the transition step", "network",
-          _SHIFTS, matrices, settings.shifts, "matrices"),
+    Claim("R28e", "Effective rates of the initial matrices, exact positions and overlaps predict the transition step",
+          "network", _SHIFTS, matrices, settings.shifts, "matrices"),
     Claim("R28i", "At initialisation the rates are 3 (d/D)^2/D (alpha) and 2d/(ND) (1 + <1/(2k - 1)>) (beta_1)",
           "network", _SHIFTS, initial_rates, settings.shifts),
     Claim("R28r", "The rates grow along the run, that of xi by orders of magnitude, and beta_1 falls before it rises",
