@@ -93,6 +93,28 @@ def switched_off(context: Context) -> Finding:
     )  # fmt: skip
 
 
+def onsets(context: Context) -> Finding:
+    """R1, what the seeds of a configuration differ in: when their slow phase begins."""
+    onset, step = [], []
+    for job in settings.shifts(context.full):
+        run, start = _run(context, job), job.task.N_c / job.task.L
+        begun = np.array([crossing(s.step, (s["CLA"] - start) / (1 - start), 0.1) for s in _each_seed(run)])
+        both = np.array([begun, escape_steps(run)])
+        both = both[:, np.isfinite(both).all(axis=0)]
+        if both.size:
+            onset.extend(both[0] - both[0].mean())
+            step.extend(both[1] - both[1].mean())
+    left = np.subtract(step, onset)
+    return Finding(
+        [
+            between("rank correlation of onset and transition step, each less its configuration's mean",
+                    float(spearmanr(onset, step).statistic), 0.5, 1.0, "high"),
+            between("share of the variance between seeds that the onset explains",
+                    1 - float(left @ left / (step @ np.array(step))), 0.5, 1.0, "most"),
+        ]
+    )  # fmt: skip
+
+
 def order(context: Context) -> Finding:
     """R10."""
     run, _ = _reference(context)
@@ -366,6 +388,8 @@ CLAIMS = (
           settings.shifts, "shifts"),
     Claim("R1c", "Unlearning the random logits switches most of the classifier's last layer off; the slow phase begins "
           "when it is back", "network", _REFERENCE, switched_off, settings.reference, "activity"),
+    Claim("R1d", "The seeds of a configuration transition as much later as their slow phases begin later (a tenth of "
+          "CLA learned)", "network", _SHIFTS, onsets, settings.shifts),
     Claim("R10", "CLA and TLA2 rise first; ILA1, TILA2 and IC accuracy jump together", "network", _REFERENCE, order,
           settings.reference, "course"),
     Claim("R11a", "In the slow phase the network picks a random label of the context", "network", _REFERENCE,
