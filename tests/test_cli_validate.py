@@ -73,6 +73,7 @@ def test_options_reach_the_ledger(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert (seen["jobs"], seen["workers"], seen["out"]) == (["tiny"], 3, Path("kept"))
     assert code == 1
     assert "the training tiny failed: it was not run" in out
+    assert main(capsys, "validate", "--only", "T3", "--out", "failed")[0] == 1
     main(capsys, "validate", "--only", "T1", "--workers", "2")
     assert (seen["jobs"], seen["workers"], seen["out"]) == ([], 2, None)
 

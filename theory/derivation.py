@@ -10,6 +10,7 @@ import sympy as sp
 
 from minimodels.errors import InputError, unknown
 from minimodels.model import Model
+from minimodels.models import model as build
 
 MODELS = {name: f"theory.{name}" for name in ("memorisation_race", "nested_logit", "single_location")}
 NOTATION = {"eta_beta_1": r"\eta_{\beta_1}", "eps": r"\varepsilon", "CLA": r"\mathrm{CLA}"}
@@ -203,6 +204,10 @@ def derive(name: str, **options: object) -> Derivation:
     """
     if name not in MODELS:
         raise unknown("model with a theory", name, MODELS)
+    known = build(name).options
+    for key in options:
+        if key not in known:
+            raise unknown(f"option of {name!r}", key, known)
     derived: Derivation = import_module(MODELS[name]).derive(**options)
     return derived
 

@@ -140,3 +140,8 @@ def test_checks_are_seeded() -> None:
     first, second = (identity(st.r, st.q_c, draw, symbolic=False).residual for _ in range(2))
     assert first == second
     assert np.isfinite(first)
+
+
+def test_an_option_that_the_model_does_not_have_is_refused() -> None:
+    with pytest.raises(InputError, match="unknown option of 'nested_logit' 'atend'; did you mean 'attend'"):
+        theory.derive("nested_logit", atend="labels")
