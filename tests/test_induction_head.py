@@ -17,7 +17,8 @@ from torch.nn.functional import cross_entropy
 import minimodels as mm
 from minimodels import head_kernels as kernels
 from minimodels.errors import InputError
-from minimodels.induction_head import INPUTS, LOGITS, TESTS, measures
+from minimodels.head_training import LOGITS, measures
+from minimodels.induction_head import INPUTS, TESTS
 from minimodels.sequences import Sequences
 from tests.systems import at
 from theory.exact_positions import exact_transition_time
