@@ -154,6 +154,49 @@ def test_shifts_are_judged_by_their_sign_and_their_spread() -> None:
     assert verdict("R27p", **other, **with_name(late, 4, 16, 1), **with_name(early, 4, 16, 2)) == "agrees"
 
 
+def test_seeds_must_transition_as_much_later_as_their_slow_phase_begins() -> None:
+    good = network(1800.0, plateau=1.4)
+    keys = ((4, 16, 1), (4, 16, 2), (3, 6, 1), (3, 12, 1), (3, 48, 1))
+
+    def judged(run: xr.Dataset) -> str:
+        return verdict("R1d", **{k: v for key in keys for k, v in with_name(run, *key).items()})
+
+    assert judged(good) == "agrees"
+    assert (
+        judged(good.assign(CLA=good["CLA"].isel(seed=slice(None, None, -1)).assign_coords(seed=good.seed)))
+        == "disagrees"
+    )
+
+
+def test_the_slow_phase_must_wait_for_the_classifier() -> None:
+    step = np.arange(0, 3001, 100)
+
+    def judged(lowest: float, begins: float) -> str:
+        share = np.where((step > 0) & (step < 400), lowest, 0.6) - 1e-6 * step
+        last = np.broadcast_to(share[:, None, None], (len(step), 3, 4))
+        active = xr.Dataset({"active": (("step", "layer", "seed"), last)}, {"step": step, "seed": np.arange(4)})
+        run = network(1800.0, plateau=1.4, before=begins)
+        runs = {"quick-N4-L16-B1": run, "quick-N4-L16-B1/activity": active}
+        return settle(claim("R1c"), Context(False, runs)).verdict
+
+    assert judged(0.1, 700.0) == "agrees"
+    assert judged(0.1, 200.0) == "disagrees"  # CLA rises while most units are off
+    assert judged(0.55, 700.0) == "disagrees"  # nothing is switched off
+
+
+def test_gains_of_the_network_must_rise_with_the_frequency_of_labels() -> None:
+    def judged(sign: float) -> str:
+        runs = {}
+        for job in claim("R23n").trainings(True):
+            gain = np.stack([sign * np.log(job.task.label_frequencies)] * 3)
+            gain += np.random.default_rng(0).normal(0, 0.1, gain.shape)
+            runs[f"{job.name}/gains"] = xr.Dataset({"gain": (("seed", "label"), gain)})
+        return settle(claim("R23n"), Context(True, runs)).verdict
+
+    assert judged(1.0) == "agrees"
+    assert judged(-1.0) == "disagrees"
+
+
 def test_learning_at_l_equal_n_is_counted() -> None:
     learns, fails = network(1000.0, plateau=1.4), network(9000.0, plateau=1.4)
     above = with_name(learns, 3, 12, 1)
