@@ -100,8 +100,8 @@ NETWORK = Study(
     "", "network", "network",
     "network of d = 40, no position shift, Adam 1e-3, N = 4, L = 16, D = 31, eps .1", _network,
     ItemLabelTask(N=4, L=16, D=31, N_max=4, K_c=None), {False: (32, 1024), True: (32, 128, 512, 2048)},
-    {False: (0, 1), True: (0, 1, 2)}, {False: 3000, True: 4000}, {False: (0, 1), True: (0, 1, 2)}, 64,
-    {False: 2500, True: 5000}, 512, 4000,
+    {False: (0, 1), True: (0, 1, 2)}, {False: 3000, True: 20_000}, {False: (0, 1), True: (0, 1, 2)}, 64,
+    {False: 2500, True: 20_000}, 512, 16_000,
 )  # fmt: skip
 
 

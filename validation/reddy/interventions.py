@@ -146,7 +146,7 @@ def lasting(context: Context) -> Finding:
 def _depths(full: bool) -> list[Job]:
     task = ItemLabelTask(N=4, L=16, K=2048, B=0, D=31, N_max=4, K_c=None)
     return [
-        Job(f"depth-{layers}", task, 1e-3, 12_000, (0, 1, 2), 1000, 512, None, "cpu", "adam", {"layers": layers},
+        Job(f"depth-{layers}", task, 1e-3, 36_000, (0, 1, 2), 3000, 512, None, "cpu", "adam", {"layers": layers},
             options={"tests": ["IW"]})
         for layers in (1, 2, 3)
     ]  # fmt: skip
@@ -173,7 +173,7 @@ def _small(words: str, full: str = "") -> dict[str, str]:
 
 
 _REFERENCE = _setting("N = 4, L = 16, B = 1", "N = 8, L = 32, B = 1")
-_DEPTH = "N = 4, L = 16, K = 2048, B = 0, D = 31, Adam 1e-3, 12 000 steps, 3 seeds"
+_DEPTH = "N = 4, L = 16, K = 2048, B = 0, D = 31, Adam 1e-3, 36 000 steps, 3 seeds"
 
 CLAIMS = (
     Claim("R9", "The jump coincides with an induction head", "network", _REFERENCE, induction_head,
