@@ -20,9 +20,9 @@ model with exact positions. With components of variance 1/D, to second order in 
 
 .. math:: \frac{da(g)}{dt} = -\frac{\eta_\xi}{g}\,\frac{\partial\mathcal L}{\partial a(g)} ,
 
-per unit of the probability of g. Attention forms as without overlaps; they delay the growth of the read-out after it,
-where logits are large and labels many. Neglected: the noise of the target's own logit, overlaps in the attention, and
-the learning rate. Derived here.
+per unit of the probability of g. Attention forms as without overlaps; what these delay is the growth of the read-out
+afterwards, where logits are large and labels many. Neglected: the noise of the target's own logit other than its norm,
+overlaps in the attention, and the learning rate. Derived here.
 """
 
 import math

@@ -7,7 +7,7 @@ of the nested-logit model.
 import re
 
 from validation.ledger import Claim
-from validation.reddy import data, experiments, head, interventions, model, network
+from validation.reddy import course, data, experiments, head, interventions, model, network
 
 
 def _key(claim: Claim) -> tuple[str, float, str]:
@@ -22,6 +22,7 @@ CLAIMS: tuple[Claim, ...] = tuple(
             *experiments.CLAIMS,
             *head.CLAIMS,
             *data.CLAIMS,
+            *course.CLAIMS,
             *network.CLAIMS,
             *interventions.CLAIMS,
         ),

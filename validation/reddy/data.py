@@ -303,7 +303,9 @@ def _claims(s: Study) -> list[Claim]:
 CLAIMS = (
     *_claims(HEAD),
     *_claims(NETWORK),
-    Claim("R23n", "network: the gain of a label rises with its frequency", "network", _claims(NETWORK)[3].setting,
+    Claim("R23n", "network: the gain of a label rises with its frequency", "network",
+          dict.fromkeys(("quick", "full"), f"{NETWORK.setting}; K = {NETWORK.single_K}, B = 1, zipf = .5, 1, 1.5, "
+                        f"unique_labels off; {NETWORK.single_steps} steps, {len(NETWORK.seeds[True])} seeds"),
           gains, lambda full: NETWORK.skewed(True)[1:], full_only=_LONG),
     Claim("R13", "The two-parameter head, without attention to labels as such, shows the dependence on K", "model",
           _claims(HEAD)[0].setting, partial(with_classes, HEAD), HEAD.grid, "data_gridh"),

@@ -11,7 +11,7 @@ from validation.comparison import escape_steps
 from validation.jobs import Job
 from validation.ledger import Claim, Context, Finding, between, ordered
 from validation.reddy import settings
-from validation.reddy.settings import FULL, QUICK
+from validation.reddy.settings import REFERENCE_WORDS, in_words
 
 
 def _reference(context: Context) -> Job:
@@ -164,31 +164,22 @@ def depth(context: Context) -> Finding:
     )
 
 
-def _setting(quick: str, full: str) -> dict[str, str]:
-    return {"quick": f"{quick}; {QUICK}", "full": f"{full}; {FULL}"}
-
-
-def _small(words: str, full: str = "") -> dict[str, str]:
-    return {"quick": f"{words}; {QUICK}", "full": f"{full or words}; {QUICK}"}
-
-
-_REFERENCE = _setting("N = 4, L = 16, B = 1", "N = 8, L = 32, B = 1")
 _DEPTH = "N = 4, L = 16, K = 2048, B = 0, D = 31, Adam 1e-3, 36 000 steps, 3 seeds"
 
 CLAIMS = (
-    Claim("R9", "The jump coincides with an induction head", "network", _REFERENCE, induction_head,
+    Claim("R9", "The jump coincides with an induction head", "network", REFERENCE_WORDS, induction_head,
           settings.reference, "maps"),
     Claim("R16", "In-context learning is not transient", "network",
-          _small("N = 3, L = 12, 4 500 steps", "N = 3, L = 12, 12 000 steps"), lasting, _long),
-    Claim("R18", "Knocking out either head abolishes in-context learning", "network", _REFERENCE, knock_outs,
+          in_words("N = 3, L = 12, 4 500 steps", "N = 3, L = 12, 12 000 steps"), lasting, _long),
+    Claim("R18", "Knocking out either head abolishes in-context learning", "network", REFERENCE_WORDS, knock_outs,
           settings.reference),
     Claim("R19", "Adam or larger initial Q, K, V rescue L = N", "network",
-          _small("L = N = 3, 2 700 steps", "L = N = 3, 10 800 steps, 6 seeds"), rescue,
+          in_words("L = N = 3, 2 700 steps", "L = N = 3, 10 800 steps, 6 seeds"), rescue,
           lambda full: list(_rescues(full).values())),
-    Claim("R20", "A curriculum in N shortens the way to the transition", "network", _small("N = 4, L = 16 after N = 2"),
-          curriculum, _curricula),
+    Claim("R20", "A curriculum in N shortens the way to the transition", "network",
+          in_words("N = 4, L = 16 after N = 2"), curriculum, _curricula),
     Claim("R21", "Attention patterns of after patched into before restore in-context learning only together", "network",
-          _REFERENCE, patches, settings.reference),
+          REFERENCE_WORDS, patches, settings.reference),
     Claim("R26", "Fewer than three classifier layers break in-weights learning at large K", "network",
           {"quick": _DEPTH, "full": _DEPTH}, depth, _depths, full_only="takes minutes: use the full settings"),
 )  # fmt: skip

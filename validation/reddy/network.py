@@ -1,4 +1,4 @@
-"""Claims about trained networks."""
+"""Claims about the transition steps of trained networks, and how far the reduced model predicts them."""
 
 import math
 
@@ -8,160 +8,15 @@ from scipy.stats import spearmanr
 
 from theory.exact_positions import exact_transition_time
 from validation.comparison import compare, escape_steps, fit_clock
-from validation.curves import crossing, half_rise, jump, plateau
 from validation.jobs import Job
-from validation.ledger import Check, Claim, Context, Finding, between, near, ordered
+from validation.ledger import Check, Claim, Context, Finding, between, ordered
 from validation.reddy import settings
 from validation.reddy.flow import EFFECTIVE, flow
-from validation.reddy.settings import FULL, GRID_B, GRID_L, GRID_N, QUICK
-
-
-def _setting(quick: str, full: str) -> dict[str, str]:
-    return {"quick": f"{quick}; {QUICK}", "full": f"{full}; {FULL}"}
-
-
-def _small(quick: str, full: str) -> dict[str, str]:
-    return {"quick": f"{quick}; {QUICK}", "full": f"{full}; {QUICK}"}
-
-
-_REFERENCE = _setting("N = 4, L = 16, B = 1", "N = 8, L = 32, B = 1")
+from validation.reddy.settings import GRID_B, GRID_L, GRID_N, SHIFTS_WORDS, in_words
 
 
 def _run(context: Context, job: Job) -> xr.Dataset:
     return context.runs[job.name]
-
-
-def _reference(context: Context) -> tuple[xr.Dataset, int]:
-    job = settings.reference(context.full)[0]
-    return _run(context, job), job.task.N_c
-
-
-def _each_seed(run: xr.Dataset) -> list[xr.Dataset]:
-    return [run.isel(seed=i) for i in range(run.sizes["seed"])]
-
-
-def _slow_phase(run: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """Step and loss of every seed where the loss falls most slowly, after the half-rise of CLA and before T*."""
-    found = [
-        plateau(s.step, s["loss"], half_rise(s.step, s["CLA"]), crossing(s.step, s["correct"], 0.5))
-        for s in _each_seed(run)
-    ]
-    return np.array(found).T[0], np.array(found).T[1]
-
-
-def abrupt(context: Context) -> Finding:
-    """R1, the jump."""
-    run, N_c = _reference(context)
-    times, widths = np.array([jump(s.step, s["correct"], 1 / N_c) for s in _each_seed(run)]).T
-    final = run["IC_accuracy"].isel(step=-1).values
-    jumped = np.isfinite(widths)  # a seed that has not jumped is as slow as can be
-    ratio = np.where(jumped, np.where(jumped, widths, 1.0) / np.where(jumped, times, 1.0), 1.0)
-    return Finding(
-        [
-            between("largest jump width / jump time over seeds", float(ratio.max()), -math.inf, 0.2, "much below 1"),
-            between("share of seeds with IC accuracy > 0.9", float((final > 0.9).mean()), 1.0, 1.0, "all"),
-        ],
-        run,
-    )
-
-
-def plateau_level(context: Context) -> Finding:
-    """R1, the plateau."""
-    run, N_c = _reference(context)
-    return Finding([near("loss where it falls most slowly", _slow_phase(run)[1], math.log(N_c), rel=0.15)], run)
-
-
-def switched_off(context: Context) -> Finding:
-    """R1, why the slow phase is late and how late: the classifier is switched off first, as in `theory.read_out`."""
-    run, _ = _reference(context)
-    last = context.runs[f"{settings.reference(context.full)[0].name}/activity"]["active"].isel(layer=-1)
-    last = last.where(last.step <= run.step[-1], drop=True)
-    share = last / last.sel(step=0)
-    CLA = run["CLA"].sel(step=share.step)
-    learned = (CLA - CLA.sel(step=0)) / (1 - CLA.sel(step=0))
-    back = share.step > share.idxmin("step")
-    return Finding(
-        [
-            between("smallest share of active units in the last layer / at the start", share.min("step").values,
-                    -math.inf, 0.75, "falls first"),
-            between("CLA learned, of what there is to learn, while it falls", learned.where(~back).max("step").values,
-                    -math.inf, 0.1, "none"),
-            between("CLA learned at less than half of the initial share", learned.where(share < 0.5).max().values,
-                    -math.inf, 0.1, "none"),
-        ],
-        xr.Dataset({"active": last, "CLA": CLA}),
-    )  # fmt: skip
-
-
-def onsets(context: Context) -> Finding:
-    """R1, what the seeds of a configuration differ in: when their slow phase begins."""
-    onset, step = [], []
-    for job in settings.shifts(context.full):
-        run, start = _run(context, job), job.task.N_c / job.task.L
-        begun = np.array([crossing(s.step, (s["CLA"] - start) / (1 - start), 0.1) for s in _each_seed(run)])
-        both = np.array([begun, escape_steps(run)])
-        both = both[:, np.isfinite(both).all(axis=0)]
-        if both.size:
-            onset.extend(both[0] - both[0].mean())
-            step.extend(both[1] - both[1].mean())
-    left = np.subtract(step, onset)
-    return Finding(
-        [
-            between("rank correlation of onset and transition step, each less its configuration's mean",
-                    float(spearmanr(onset, step).statistic), 0.5, 1.0, "high"),
-            between("share of the variance between seeds that the onset explains",
-                    1 - float(left @ left / (step @ np.array(step))), 0.5, 1.0, "most"),
-        ]
-    )  # fmt: skip
-
-
-def order(context: Context) -> Finding:
-    """R10."""
-    run, _ = _reference(context)
-    names = ("CLA", "TLA2", "ILA1", "TILA2", "IC_accuracy")
-    halves = np.array([[half_rise(s.step, s[name]) for name in names] for s in _each_seed(run)])
-    total = halves[:, 2:].mean(axis=1)  # the time of the jump
-    lead = (halves[:, 2:].min(axis=1) - halves[:, :2].max(axis=1)) / total
-    spread = np.ptp(halves[:, 2:], axis=1) / total
-    each = [
-        Check(f"half-rise step of {name}", float(halves[:, i].mean()), 0.0, 0.0, float(run.step[-1]), "by the end")
-        for i, name in enumerate(names)
-    ]
-    return Finding(
-        [
-            ordered("lead of CLA and TLA2 over the jump / its time", lead, "before the jump"),
-            between("spread of ILA1, TILA2, IC / their time", spread, 0.0, 0.2, "together"),
-            *each,
-        ],
-        run,
-    )
-
-
-def random_choice(context: Context) -> Finding:
-    """R11, the slow phase: a random label of the context."""
-    run, N_c = _reference(context)
-    L = settings.reference(context.full)[0].task.L
-    ratios = []
-    for seed in _each_seed(run):
-        middle = (N_c / L + 1) / 2  # halfway from its value at the start to 1
-        rising = (seed["CLA"] <= middle) & (seed.step <= crossing(seed.step, seed["CLA"], middle))
-        late = seed.where(rising, drop=True).isel(step=-1)
-        ratios.append(float(N_c * late["correct"] / late["CLA"]))
-    return Finding([near("N_c x correct / CLA at the half-rise of CLA", ratios, 1.0, rel=0.15)], run)
-
-
-def slow_phase_completes(context: Context) -> Finding:
-    """R11, how far the slow phase goes before the jump."""
-    run, N_c = _reference(context)
-    steps = _slow_phase(run)[0]
-    at = [s.interp(step=t) for s, t in zip(_each_seed(run), steps, strict=True)]
-    return Finding(
-        [
-            near("CLA where the loss falls most slowly", [float(s["CLA"]) for s in at], 1.0, rel=0.15),
-            near("IC probability there", [float(s["IC_correct"]) for s in at], 1 / N_c, rel=0.15),
-        ],
-        run,
-    )
 
 
 def saturation(context: Context) -> Finding:
@@ -374,46 +229,30 @@ def fitted_clock(context: Context) -> Finding:
     return _ratios(context, "fitted_clock")
 
 
-_QUICK_SHIFTS = "N = 4, L = 16, B = 1, 2; N = 3, L = 6, 12, 48"
-_SHIFTS = _small(_QUICK_SHIFTS, "N = 3, L = 6 to 48; N = 4, L = 8 to 64; N = 6, L = 12 to 48; N = 8, L = 32; B = 1, 2")
-_FIXED = _small("N = 4, L = 16, B = 1", "N = 4, L = 16, B = 1")
+_FIXED = in_words("N = 4, L = 16, B = 1")
 
 CLAIMS = (
-    Claim("R1a", "A slow phase is followed by an abrupt jump to low loss", "network", _REFERENCE, abrupt,
-          settings.reference, "course"),
-    Claim("R1b", "Before the jump the loss has a plateau near log N_c", "network", _REFERENCE, plateau_level,
-          settings.reference, "course"),
     Claim("R3t", "More bursty contexts shift the transition to earlier steps", "network",
-          _small("N = 4, L = 16, B = 1, 2", "N = 4, L = 16, B = 1, 2"), with_burstiness,
+          in_words("N = 4, L = 16, B = 1, 2"), with_burstiness,
           settings.shifts, "shifts"),
-    Claim("R1c", "Unlearning the random logits switches most of the classifier's last layer off; the slow phase begins "
-          "when it is back", "network", _REFERENCE, switched_off, settings.reference, "activity"),
-    Claim("R1d", "The seeds of a configuration transition as much later as their slow phases begin later (a tenth of "
-          "CLA learned)", "network", _SHIFTS, onsets, settings.shifts),
-    Claim("R10", "CLA and TLA2 rise first; ILA1, TILA2 and IC accuracy jump together", "network", _REFERENCE, order,
-          settings.reference, "course"),
-    Claim("R11a", "In the slow phase the network picks a random label of the context", "network", _REFERENCE,
-          random_choice, settings.reference, "course"),
-    Claim("R11b", "At the end of the slow phase CLA is near 1 and the IC probability near 1/N_c", "network", _REFERENCE,
-          slow_phase_completes, settings.reference, "course"),
     Claim("R15", "L = N, B = 1: few seeds learn within the budget; L > N: all do", "network",
-          _small("N = 3; L = 12 with 4 500 steps, L = 3 with 2 700", "N = 3, 4, 6; L = N (3 600 N steps), 4N"),
+          in_words("N = 3; L = 12 with 4 500 steps, L = 3 with 2 700", "N = 3, 4, 6; L = N (3 600 N steps), 4N"),
           saturation,
           lambda full: [job for pair in settings.saturated(full) for job in pair], "saturation"),
     Claim("R27n", "At fixed N the transition comes later with more labels", "network",
-          _small("N = 3, L = 6, 12, 48", "N = 3, L = 6, 12, 24, 48"), with_labels, settings.shifts, "shifts"),
+          in_words("N = 3, L = 6, 12, 48", "N = 3, L = 6, 12, 24, 48"), with_labels, settings.shifts, "shifts"),
     Claim("R27p", "At L = 4N the transition comes later with more pairs", "network",
-          _small("N = 3, 4", "N = 3, 4, 6, 8"), with_pairs, settings.shifts, "shifts"),
+          in_words("N = 3, 4", "N = 3, 4, 6, 8"), with_pairs, settings.shifts, "shifts"),
     Claim("R28n", "With the rate 1/(L-1) of xi the transition step is predicted within a factor 2, nothing fitted",
-          "network", _SHIFTS, no_clock, settings.shifts, "shifts"),
+          "network", SHIFTS_WORDS, no_clock, settings.shifts, "shifts"),
     Claim("R28o", "On the reference the correct probability follows the model's course within .1", "network",
           _FIXED, overlay, lambda full: [settings.clock(full)], "overlay"),
     Claim("R28c", "With unit rates and a clock fitted on the reference, the others are predicted within a factor 2",
-          "network", _SHIFTS, fitted_clock, settings.shifts, "shifts"),
+          "network", SHIFTS_WORDS, fitted_clock, settings.shifts, "shifts"),
     Claim("R28e", "Effective rates of the initial matrices, exact positions and overlaps predict the transition step",
-          "network", _SHIFTS, matrices, settings.shifts, "matrices"),
+          "network", SHIFTS_WORDS, matrices, settings.shifts, "matrices"),
     Claim("R28i", "At initialisation the rates are 3 (d/D)^2/D (alpha) and 2d/(ND) (1 + <1/(2k - 1)>) (beta_1)",
-          "network", _SHIFTS, initial_rates, settings.shifts),
+          "network", SHIFTS_WORDS, initial_rates, settings.shifts),
     Claim("R28r", "The rates grow along the run, that of xi by orders of magnitude, and beta_1 falls before it rises",
           "network", _FIXED, account, lambda full: settings.reference(False), "course_of_rates"),
 )  # fmt: skip

@@ -6,9 +6,22 @@ from minimodels.sequences import ItemLabelTask
 from validation.jobs import Job
 
 Key = tuple[int, int, int]  # N, L, B
+Words = dict[str, str]  # the settings of a claim, quick and full
 
 QUICK = "d = 2N+32, D = 31, no position shift, a fresh item per label (p_C = 1), SGD 0.1, batch 128, 3 seeds"
 FULL = "d = 128, D = 63, K = 256, p_B = 1, p_C = 0.8, eps = 0.1, SGD 0.01, batch 128, 60 000 steps, 3 seeds"
+
+
+def in_words(quick: str, full: str = "") -> Words:
+    """The setting of a claim about small networks."""
+    return {"quick": f"{quick}; {QUICK}", "full": f"{full or quick}; {QUICK}"}
+
+
+REFERENCE_WORDS = {"quick": f"N = 4, L = 16, B = 1; {QUICK}", "full": f"N = 8, L = 32, B = 1; {FULL}"}
+SHIFTS_WORDS = in_words(
+    "N = 4, L = 16, B = 1, 2; N = 3, L = 6, 12, 48",
+    "N = 3, L = 6 to 48; N = 4, L = 8 to 64; N = 6, L = 12 to 48; N = 8, L = 32; B = 1, 2",
+)
 
 REFERENCE: dict[bool, Key] = {False: (4, 16, 1), True: (8, 32, 1)}
 # small networks, B = 1 at N_ALONG_L, N and L of (4, 16) along B, L = 4N along N; at N = 2 the plateau is r = 1/2

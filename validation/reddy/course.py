@@ -1,0 +1,163 @@
+"""Claims about the course of a network's training: what it waits for, the slow phase, the jump, and their order."""
+
+import math
+
+import numpy as np
+import xarray as xr
+from scipy.stats import spearmanr
+
+from validation.comparison import escape_steps
+from validation.curves import crossing, half_rise, jump, plateau
+from validation.ledger import Check, Claim, Context, Finding, between, near, ordered
+from validation.reddy import settings
+from validation.reddy.settings import REFERENCE_WORDS, SHIFTS_WORDS
+
+
+def _reference(context: Context) -> tuple[xr.Dataset, int]:
+    job = settings.reference(context.full)[0]
+    return context.runs[job.name], job.task.N_c
+
+
+def _each_seed(run: xr.Dataset) -> list[xr.Dataset]:
+    return [run.isel(seed=i) for i in range(run.sizes["seed"])]
+
+
+def _slow_phase(run: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Step and loss of every seed where the loss falls most slowly, after the half-rise of CLA and before T*."""
+    found = [
+        plateau(s.step, s["loss"], half_rise(s.step, s["CLA"]), crossing(s.step, s["correct"], 0.5))
+        for s in _each_seed(run)
+    ]
+    return np.array(found).T[0], np.array(found).T[1]
+
+
+def abrupt(context: Context) -> Finding:
+    """R1, the jump."""
+    run, N_c = _reference(context)
+    times, widths = np.array([jump(s.step, s["correct"], 1 / N_c) for s in _each_seed(run)]).T
+    final = run["IC_accuracy"].isel(step=-1).values
+    jumped = np.isfinite(widths)  # a seed that has not jumped is as slow as can be
+    ratio = np.where(jumped, np.where(jumped, widths, 1.0) / np.where(jumped, times, 1.0), 1.0)
+    return Finding(
+        [
+            between("largest jump width / jump time over seeds", float(ratio.max()), -math.inf, 0.2, "much below 1"),
+            between("share of seeds with IC accuracy > 0.9", float((final > 0.9).mean()), 1.0, 1.0, "all"),
+        ],
+        run,
+    )
+
+
+def plateau_level(context: Context) -> Finding:
+    """R1, the plateau."""
+    run, N_c = _reference(context)
+    return Finding([near("loss where it falls most slowly", _slow_phase(run)[1], math.log(N_c), rel=0.15)], run)
+
+
+def switched_off(context: Context) -> Finding:
+    """R1, why the slow phase is late and how late: the classifier is switched off first, as in `theory.read_out`."""
+    run, _ = _reference(context)
+    last = context.runs[f"{settings.reference(context.full)[0].name}/activity"]["active"].isel(layer=-1)
+    last = last.where(last.step <= run.step[-1], drop=True)
+    share = last / last.sel(step=0)
+    CLA = run["CLA"].sel(step=share.step)
+    learned = (CLA - CLA.sel(step=0)) / (1 - CLA.sel(step=0))
+    back = share.step > share.idxmin("step")
+    return Finding(
+        [
+            between("smallest share of active units in the last layer / at the start", share.min("step").values,
+                    -math.inf, 0.75, "falls first"),
+            between("CLA learned, of what there is to learn, while it falls", learned.where(~back).max("step").values,
+                    -math.inf, 0.1, "none"),
+            between("CLA learned at less than half of the initial share", learned.where(share < 0.5).max().values,
+                    -math.inf, 0.1, "none"),
+        ],
+        xr.Dataset({"active": last, "CLA": CLA}),
+    )  # fmt: skip
+
+
+def onsets(context: Context) -> Finding:
+    """R1, what the seeds of a configuration differ in: when their slow phase begins."""
+    onset, step = np.empty(0), np.empty(0)
+    for job in settings.shifts(context.full):
+        run, start = context.runs[job.name], job.task.N_c / job.task.L
+        begun = np.array([crossing(s.step, (s["CLA"] - start) / (1 - start), 0.1) for s in _each_seed(run)])
+        both = np.array([begun, escape_steps(run)])
+        both = both[:, np.isfinite(both).all(axis=0)]
+        if both.size:
+            onset = np.append(onset, both[0] - both[0].mean())
+            step = np.append(step, both[1] - both[1].mean())
+    return Finding(
+        [
+            between("rank correlation of onset and transition step, each less its configuration's mean",
+                    float(spearmanr(onset, step).statistic), 0.5, 1.0, "high"),
+            between("share of the variance between seeds that the onset explains",
+                    1 - float(((step - onset) ** 2).sum() / (step**2).sum()), 0.5, 1.0, "most"),
+        ]
+    )  # fmt: skip
+
+
+def order(context: Context) -> Finding:
+    """R10."""
+    run, _ = _reference(context)
+    names = ("CLA", "TLA2", "ILA1", "TILA2", "IC_accuracy")
+    halves = np.array([[half_rise(s.step, s[name]) for name in names] for s in _each_seed(run)])
+    total = halves[:, 2:].mean(axis=1)  # the time of the jump
+    lead = (halves[:, 2:].min(axis=1) - halves[:, :2].max(axis=1)) / total
+    spread = np.ptp(halves[:, 2:], axis=1) / total
+    each = [
+        Check(f"half-rise step of {name}", float(halves[:, i].mean()), 0.0, 0.0, float(run.step[-1]), "by the end")
+        for i, name in enumerate(names)
+    ]
+    return Finding(
+        [
+            ordered("lead of CLA and TLA2 over the jump / its time", lead, "before the jump"),
+            between("spread of ILA1, TILA2, IC / their time", spread, 0.0, 0.2, "together"),
+            *each,
+        ],
+        run,
+    )
+
+
+def random_choice(context: Context) -> Finding:
+    """R11, the slow phase: a random label of the context."""
+    run, N_c = _reference(context)
+    L = settings.reference(context.full)[0].task.L
+    ratios = []
+    for seed in _each_seed(run):
+        middle = (N_c / L + 1) / 2  # halfway from its value at the start to 1
+        rising = (seed["CLA"] <= middle) & (seed.step <= crossing(seed.step, seed["CLA"], middle))
+        late = seed.where(rising, drop=True).isel(step=-1)
+        ratios.append(float(N_c * late["correct"] / late["CLA"]))
+    return Finding([near("N_c x correct / CLA at the half-rise of CLA", ratios, 1.0, rel=0.15)], run)
+
+
+def slow_phase_completes(context: Context) -> Finding:
+    """R11, how far the slow phase goes before the jump."""
+    run, N_c = _reference(context)
+    steps = _slow_phase(run)[0]
+    at = [s.interp(step=t) for s, t in zip(_each_seed(run), steps, strict=True)]
+    return Finding(
+        [
+            near("CLA where the loss falls most slowly", [float(s["CLA"]) for s in at], 1.0, rel=0.15),
+            near("IC probability there", [float(s["IC_correct"]) for s in at], 1 / N_c, rel=0.15),
+        ],
+        run,
+    )
+
+
+CLAIMS = (
+    Claim("R1a", "A slow phase is followed by an abrupt jump to low loss", "network", REFERENCE_WORDS, abrupt,
+          settings.reference, "course"),
+    Claim("R1b", "Before the jump the loss has a plateau near log N_c", "network", REFERENCE_WORDS, plateau_level,
+          settings.reference, "course"),
+    Claim("R1c", "Unlearning the random logits switches most of the classifier's last layer off; the slow phase begins "
+          "when it is back", "network", REFERENCE_WORDS, switched_off, settings.reference, "activity"),
+    Claim("R1d", "The seeds of a configuration transition as much later as their slow phases begin later (a tenth of "
+          "CLA learned)", "network", SHIFTS_WORDS, onsets, settings.shifts),
+    Claim("R10", "CLA and TLA2 rise first; ILA1, TILA2 and IC accuracy jump together", "network", REFERENCE_WORDS,
+          order, settings.reference, "course"),
+    Claim("R11a", "In the slow phase the network picks a random label of the context", "network", REFERENCE_WORDS,
+          random_choice, settings.reference, "course"),
+    Claim("R11b", "At the end of the slow phase CLA is near 1 and the IC probability near 1/N_c", "network",
+          REFERENCE_WORDS, slow_phase_completes, settings.reference, "course"),
+)  # fmt: skip
