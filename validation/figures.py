@@ -8,10 +8,10 @@ import xarray as xr
 from matplotlib import pyplot as plt
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
+from matplotlib.ticker import MaxNLocator
 
 from validation.comparison import escape_steps
-from validation.head_figures import HEAD_FIGURES
+from validation.head_figures import HEAD_FIGURES, plain_ticks
 from validation.model_figures import curriculum, landscape, phase_diagram, survival
 
 
@@ -44,7 +44,8 @@ def activity(data: xr.Dataset) -> tuple[Figure, str]:
         one = data.sel(seed=seed)
         left.plot(one.step, one["active"], color=f"C{i}", label=f"seed {seed}")
         right.plot(one.step, one["CLA"], color=f"C{i}")
-    left.set(xlabel="step", ylabel="active units in the last layer", yscale="log")
+    left.set(xlabel="step", ylabel="share of active units, last layer", yscale="log")
+    plain_ticks(left.yaxis)
     right.set(xlabel="step", ylabel="CLA", ylim=(0, 1.02))
     left.legend()
     least = data["active"].min("step")
@@ -77,9 +78,7 @@ def shifts(data: xr.Dataset) -> tuple[Figure, str]:
             axes.errorbar(data[name][i], mean[i], yerr=spread[i], fmt="o", label=words, color=color, capsize=2)
         axes.set(xscale="log", yscale="log", xlim=both, ylim=both, title=title, xlabel="predicted transition (steps)")
         for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            axis.set_major_formatter(ScalarFormatter())
-            axis.set_minor_formatter(NullFormatter())
+            plain_ticks(axis)
         scatter.append(float(np.exp(np.log(mean / data[name]).std())))
     panels[0].set_ylabel("network (steps)")
     panels[1].legend(title="$N$, $L$, $B$", loc="upper left", bbox_to_anchor=(1, 1))

@@ -6,10 +6,11 @@ import numpy as np
 import xarray as xr
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 TESTS = {"IC": "in-context (IC)", "IC2": "swapped labels (IC2)", "IW": "in-weights (IW)"}
 
@@ -91,11 +92,11 @@ def frequencies(data: xr.Dataset) -> tuple[Figure, str]:
     )
 
 
-def _ticks(axes: Axes) -> None:
-    """Plain numbers along a logarithmic axis of less than two decades."""
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter(ScalarFormatter())
-    axes.xaxis.set_minor_formatter(NullFormatter())
+def plain_ticks(axis: Axis) -> None:
+    """Plain numbers along a logarithmic axis of few decades."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def head_steps(data: xr.Dataset) -> tuple[Figure, str]:
@@ -118,7 +119,7 @@ def head_steps(data: xr.Dataset) -> tuple[Figure, str]:
                           capsize=2, color=f"C{i}", label=f"{N}, {B}")  # fmt: skip
         axes.set(xscale="log", xlabel="labels $L$")
         axes.set_title(title, fontsize=9)
-        _ticks(axes)
+        plain_ticks(axes.xaxis)
     panels[0].set_ylabel("transition step / prediction")
     panels[-1].legend(title="$N$, $B$", loc="upper left", bbox_to_anchor=(1, 1))
     without, within, orthonormal = (float(abs(ratio.mean("seed") - 1).max()) for ratio in shown.values())
@@ -167,7 +168,7 @@ def gains(data: xr.Dataset) -> tuple[Figure, str]:
                  label=f"derived rate x {jump / 4:.0f}")  # fmt: skip
     right.set(xlabel=r"frequency of the label $\pi_l$", ylabel=r"gain $\xi_l$, mean over seeds", ylim=(None, 400))
     right.legend(loc="upper left", fontsize=8)
-    _ticks(right)
+    plain_ticks(right.xaxis)
     spread = [xi.max() / xi.min() for xi in (data["xi_label"].interp(step=s).mean("seed").values for s in at.values())]
     return figure, (
         "The gains of frequent labels lead: the largest is {:.0f} times the smallest well before the transition, "

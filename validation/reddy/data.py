@@ -175,7 +175,7 @@ def both_kinds(study: Study, context: Context) -> Finding:
         between(f"{t} accuracy, p_B = {b}, p_C = {c}", data[t].sel(p_B=b, p_C=c).values, 0.9, math.inf, "near 1")
         for b in PAIRS
         for c in PAIRS
-        for t in ("IC", "IW")
+        for t in TESTS
     ]
     return Finding(checks, data)
 
