@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from minimodels.descend import descend
-    from minimodels.engine.status import Status
+    from minimodels.engine.stepper.status import Status
     from minimodels.errors import InputError, RunFailed
     from minimodels.fixed_points import FixedPoint, fixed_points
     from minimodels.induction_head import InductionHead, train_head
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "descend": ("descend",),
-    "engine.status": ("Status",),
+    "engine.stepper.status": ("Status",),
     "errors": ("InputError", "RunFailed"),
     "fixed_points": ("FixedPoint", "fixed_points"),
     "induction_head": ("InductionHead", "train_head"),

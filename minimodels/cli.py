@@ -82,7 +82,7 @@ def targets(output: Output) -> None:
 
 def deliver(result: "xr.Dataset", output: Output, draw: Callable[["xr.Dataset"], Any], *, saved: bool = False) -> None:
     """Save and draw a result, then say what it holds."""
-    from minimodels.engine.status import SENTENCES, Status
+    from minimodels.engine.stepper.status import SENTENCES, Status
     from minimodels.plot import write_figure
     from minimodels.results import save
 
@@ -235,24 +235,30 @@ def check_folder(path: Path) -> None:
 
 
 def do_warmup(command: Warmup, chosen: Choices) -> int:
-    """Compile all kernels."""
-    from tqdm import tqdm
-
+    """Compile the steppers, and the kernels of the built-in models and of the induction head."""
+    from minimodels.compiled import compiled
+    from minimodels.engine import steppers
+    from minimodels.engine.stepper.method import METHODS
     from minimodels.induction_head import train_head
     from minimodels.model import Map
     from minimodels.models import variants
-    from minimodels.problem import FLOW_METHODS, problem
+    from minimodels.notices import notice
     from minimodels.sequences import ItemLabelTask
 
-    for model in tqdm(variants(), unit="models", disable=None):
-        for method in (() if isinstance(model, Map) else FLOW_METHODS) + ("map",):
-            stated = problem(model, end=1.0, method=method, step=1.0 if method == "rk4" else None)
-            stated.kernel()
-        for kind in ("observe", "linearise"):
-            stated.kernel(kind)
+    steppers.points()
+    for method in METHODS:
+        steppers.driver(method)
+    for model in variants():
+        kernels = compiled(model)
+        events = [event.expr for event in model.events.values()]
+        for implicit in (False,) if isinstance(model, Map) else (False, True):
+            kernels.flow(events, implicit=implicit)
+        kernels.observe()
+        kernels.linearise()
     task = ItemLabelTask(N=2, L=4, K=4, D=4, N_max=2, K_c=None)
-    for optimiser in ("sgd", "adam"):
-        train_head(task, optimiser=optimiser, steps=1, held_out=1, tests=(), progress=False)
+    with notice("compiling the induction head"):
+        for optimiser in ("sgd", "adam"):
+            train_head(task, optimiser=optimiser, steps=1, held_out=1, tests=(), progress=False)
     return 0
 
 

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import root
 
-from minimodels.engine.ensemble import evaluate
-from minimodels.engine.status import PENDING
+from minimodels.compiled import compiled
+from minimodels.engine.stepper.status import PENDING
 from minimodels.errors import InputError, unknown
 from minimodels.model import Map, Model
 from minimodels.problem import problem
@@ -71,10 +71,11 @@ def fixed_points(
         raise InputError("the model's parameters lie outside its domain.")
     x = np.random.default_rng(seed).uniform(low, high, (starts + 2, n))
     x[0], x[1] = 0.0, [model.init[k] for k in model.state]
-    kernel = stated.kernel("linearise")
+    kernel, observables = compiled(model).linearise(), compiled(model).observe()
+    table = kernel.table(par[:1])
 
     def linearise(point: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        values = evaluate(kernel, point[None], par[:1], n + n * n)[0]
+        values = kernel.evaluate("linearise", point[None], table)[0]
         return values[:n], values[n:].reshape(n, n)
 
     found: list[NDArray[np.float64]] = []
@@ -89,7 +90,7 @@ def fixed_points(
     for solution in sorted(found, key=lambda v: v.round(6).tolist()):
         values = np.linalg.eigvals(linearise(solution)[1]).astype(np.complex128)
         growth: NDArray[np.float64] = np.abs(1 + values) - 1 if isinstance(model, Map) else values.real
-        observed = evaluate(stated.kernel("observe"), solution[None], par[:1], len(stated.observables) + n)[0]
+        observed = observables.evaluate("observe", solution[None], observables.table(par[:1]))[0]
         points.append(
             FixedPoint(
                 state=dict(zip(model.state, solution.tolist(), strict=True)),

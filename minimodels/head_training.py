@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minimodels import head_kernels as kernels
-from minimodels.engine.status import Status
+from minimodels.engine.stepper.status import Status
 from minimodels.sequences import ItemLabelTask, Sequences
 
 if TYPE_CHECKING:

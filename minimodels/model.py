@@ -68,6 +68,10 @@ class Constraint:
     sentence: str
 
 
+class Identity:
+    """Tells which models are one statement: copies with other values and rates share it."""
+
+
 @dataclass(kw_only=True, eq=False)
 class Model:
     """What every kind of model shares; use `GradientFlow`, `Flow` or `Map`.
@@ -109,6 +113,7 @@ class Model:
     kind: ClassVar[str]
 
     def __post_init__(self) -> None:
+        self.statement = Identity()
         if not self.name.isidentifier():
             raise InputError(f"a model's name must be a Python identifier; got {self.name!r}.")
         states = {k: v if isinstance(v, State) else State(float(v)) for k, v in dict(self.state).items()}

@@ -1,25 +1,25 @@
 """From a model and a user's options to arrays the engine integrates, and back to named results."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike, NDArray
 
-from minimodels.engine import cache
-from minimodels.engine.ensemble import Batch, Control, Floats, Segment, evaluate, integrate
-from minimodels.engine.kernel import Field
-from minimodels.engine.status import PENDING, Status
+from minimodels.compiled import compiled
+from minimodels.engine.ensemble import Batch, Control, Segment, Watch, integrate
+from minimodels.engine.kernel import Floats, Kernel
+from minimodels.engine.stepper.method import METHODS
+from minimodels.engine.stepper.status import PENDING, Status
 from minimodels.errors import InputError, unknown
 from minimodels.model import Event, GradientFlow, Map, Model, Statement, check_number
 
 Clamp = float | tuple[float, float, float]
-FLOW_METHODS = ("tsit5", "rodas4", "rk4")
+FLOW_METHODS = tuple(method for method in METHODS if method != "map")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,22 +35,6 @@ class Problem:
     save: Floats
     events: Mapping[str, Event]
     stop_at: str | None
-
-    @cached_property
-    def field(self) -> Field:
-        """Return the expressions the kernels are made of."""
-        m = self.model
-        gradient = isinstance(m, GradientFlow)
-        events = tuple((sp.sympify(e.expr) - sp.sympify(e.level), e.direction) for e in self.events.values())
-        return Field(
-            states=tuple(m.symbols[k] for k in m.state),
-            parameters=tuple(m.symbols[k] for k in m.parameters),
-            rates=tuple(sp.Symbol(f"rate_{k}", real=True) for k in m.state),
-            potential=m.loss if isinstance(m, GradientFlow) else None,
-            drift=() if gradient else tuple(m.drift[k] for k in m.state),  # type: ignore[attr-defined]
-            observables=((m.loss,) if isinstance(m, GradientFlow) else ()) + tuple(m.observables.values()),
-            events=events,
-        )
 
     @property
     def observables(self) -> list[str]:
@@ -69,20 +53,10 @@ class Problem:
         m = self.model
         return [*m.parameters, *(f"{k}_0" for k in m.state), *(f"rate_{k}" for k in m.state)]
 
-    def kernel(self, kind: str | None = None) -> ModuleType:
-        """Return the compiled module that integrates (or the one of another kind)."""
-        kind = kind or self.method
-        if kind not in self._modules:
-            # what does not enter a kernel stays out of its hash
-            unused: dict[str, Any] = {"observables": ()} if kind == self.method else {"events": ()}
-            if kind == "linearise":
-                unused["observables"] = ()
-            self._modules[kind] = cache.load(replace(self.field, **unused), kind)
-        return self._modules[kind]
-
-    @cached_property
-    def _modules(self) -> dict[str, ModuleType]:
-        return {}
+    def kernel(self) -> Kernel:
+        """Return the compiled programs of the integration."""
+        expressions = [sp.sympify(e.expr) for e in self.events.values()]
+        return compiled(self.model).flow(expressions, implicit=self.method == "rodas4")
 
     def points(self, given: Mapping[str, ArrayLike], count: int) -> tuple[Floats, Floats, NDArray[np.int8]]:
         """Return initial states (P, n), parameters and rates (P, m), and statuses, for ``count`` points."""
@@ -134,10 +108,10 @@ class Problem:
 
     def run(self, y0: Floats, par: Floats, status: NDArray[np.int8], interrupt: NDArray[np.uint8]) -> Batch:
         """Integrate some points in this thread."""
-        stops = np.array([name == self.stop_at for name in self.events], dtype=np.uint8)
+        events = [Watch(float(e.level), e.direction, name == self.stop_at) for name, e in self.events.items()]
         return integrate(
-            self.kernel(), y0, par, status,
-            segments=self.segments, control=self.control, save=self.save, stops=stops, interrupt=interrupt,
+            self.kernel(), self.method, y0, par, status,
+            segments=self.segments, control=self.control, save=self.save, events=events, interrupt=interrupt,
         )  # fmt: skip
 
     def named(self, batch: Batch, par: Floats, keep: Sequence[str]) -> dict[str, NDArray[Any]]:
@@ -152,12 +126,8 @@ class Problem:
                 out[name] = states[:, :, self.model.state.index(name)]
             elif name in self.observables:
                 if values is None:
-                    flat = evaluate(
-                        self.kernel("observe"),
-                        states.reshape(-1, n),
-                        np.repeat(par, times, axis=0),
-                        len(self.observables) + n,
-                    )
+                    kernel = compiled(self.model).observe()
+                    flat = kernel.evaluate("observe", states.reshape(-1, n), kernel.table(par))
                     values = flat.reshape(count, times, -1)
                 out[name] = values[:, :, self.observables.index(name)]
             elif name in self.events:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minimodels import __version__
-from minimodels.engine.status import Status
+from minimodels.engine.stepper.status import Status
 from minimodels.errors import InputError
 from minimodels.model import Model
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from minimodels.engine.status import SENTENCES, Status
+from minimodels.engine.stepper.status import SENTENCES, Status
 from minimodels.errors import RunFailed
 from minimodels.model import Event, Model, Statement
 from minimodels.problem import Clamp, Problem, problem

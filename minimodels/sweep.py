@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
-from minimodels.engine.cache import fingerprint
+from minimodels.compiled import compiled
 from minimodels.engine.ensemble import available_threads, run_chunks
-from minimodels.engine.status import Status
+from minimodels.engine.stepper.status import Status
 from minimodels.errors import InputError, unknown
 from minimodels.model import Event, Model, Statement
 from minimodels.problem import Clamp, Problem, problem
@@ -147,7 +147,7 @@ def sweep(
                 collect(part, shards.read(part))
         parts = [part for part in parts if part.start not in done]
     stated.kernel()
-    stated.kernel("observe")
+    compiled(stated.model).observe()
     complete = run_chunks(work, parts, threads=threads, executor=executor, interrupt=interrupt, on_done=collect)
     bar.close()
     if not results:
@@ -197,7 +197,9 @@ def _description(stated: Problem, grid: Mapping[str, NDArray[np.float64]], keep:
     """Return a text that is equal for two sweeps exactly if their shards are interchangeable."""
     return json.dumps(
         {
-            "kernel": fingerprint(stated.field, stated.method),
+            "kernel": stated.kernel().fingerprint,
+            "method": stated.method,
+            "events": {k: [str(e.level), e.direction] for k, e in stated.events.items()},
             "given": stated.model.given,
             "defaults": {k: str(v) for k, v in stated.model.defaults.items()},
             "rates": {k: str(v) for k, v in stated.model.rates.items()},

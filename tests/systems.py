@@ -118,14 +118,17 @@ def reference(model: Model, times: Any, method: str = "DOP853", init: Any = None
 
 
 def at(model: Model, states: np.ndarray) -> dict[str, np.ndarray]:
-    """Return loss and observables, and the drift as ``d_<state>``, from the compiled kernel at states (P, n)."""
-    from minimodels.engine.ensemble import evaluate
+    """Return loss and observables, and the drift as ``d_<state>``, from the compiled kernels at states (P, n)."""
+    from minimodels.compiled import compiled
 
     stated = problem(model, end=1.0)
     y = np.atleast_2d(np.asarray(states, dtype=float))
     _, par, _ = stated.points({}, len(y))
+    observing, linearising = compiled(model).observe(), compiled(model).linearise()
+    observed = observing.evaluate("observe", y, observing.table(par))
+    linear = linearising.evaluate("linearise", y, linearising.table(par))
     names = [*stated.observables, *(f"d_{k}" for k in model.state)]
-    values = evaluate(stated.kernel("observe"), y, par, len(names))
+    values = np.hstack([observed, linear[:, : len(model.state)]])
     return dict(zip(names, values.T, strict=True))
 
 

@@ -1,9 +1,15 @@
-"""Kernels are found again by what they compute: nothing compiles twice, nothing is stale."""
+"""Kernels are found again by what they compute: nothing compiles twice, nothing is stale, nothing is kept for ever."""
 
+import gc
 import os
+import pty
+import re
 import subprocess
 import sys
+import weakref
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,7 +40,8 @@ def test_a_second_process_compiles_nothing(tmp_path: Path) -> None:
 
     first, compiled = run()
     assert float(first) == pytest.approx(np.exp(-1), rel=1e-6)
-    assert any(name.endswith(".nbc") for name in compiled)
+    assert any(name.endswith(".nbc") for name in compiled)  # the stepper
+    assert any(name.endswith(".o") for name in compiled)  # the model
     second, found = run()
     assert second == first
     assert found == compiled
@@ -48,6 +55,91 @@ def test_models_of_one_name_do_not_mix() -> None:
         m = mm.GradientFlow(name="bowl", state={"x": 1.0}, loss=x**power / power)
         ends.append(float(mm.simulate(m, t_end=1.0, rtol=1e-10, atol=1e-12).x[-1]))
     assert ends == pytest.approx([np.exp(-1), 1 / np.sqrt(3)], rel=1e-9)
+
+
+def compiled_models(folder: Path) -> set[Path]:
+    return set(folder.glob("model_*"))
+
+
+@pytest.fixture
+def kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return an empty folder for what models compile; the steppers are those at hand."""
+    monkeypatch.setattr("minimodels.engine.machine.folder", lambda: tmp_path)
+    return tmp_path
+
+
+def wells(shift: float = 0.0, n: int = 1, **options: Any) -> mm.GradientFlow:
+    x = sp.symbols(f"x:{n}")
+    loss = sp.Add(*((a**2 - 1 - shift) ** 2 / 4 for a in x), *(a * b / 10 for a, b in pairwise(x)))
+    return mm.GradientFlow(name="wells", state={str(a): 0.1 for a in x}, loss=loss, **options)
+
+
+def test_numbers_compile_nothing(kernels: Path) -> None:
+    m = wells(events={"up": mm.Event("x0", 0.5)}, parameters={"p": 1.0})
+    mm.simulate(m, t_end=5.0, events={"late": mm.Event("x0", 0.9)})
+    before = compiled_models(kernels)
+    assert len(before) == 2  # the flow with its events, the observables
+    for level in (0.6, 0.7):
+        run = mm.simulate(m, t_end=20.0, events={"late": mm.Event("x0", level)}, stop_at="late", rtol=1e-10, atol=1e-12)
+        assert float(run.x0[run.x0.notnull()][-1]) == pytest.approx(level, abs=0.05)
+        exact = np.log((level**2 / (1 - level**2)) / (0.01 / 0.99)) / 2
+        assert float(run.late) == pytest.approx(exact, abs=1e-8)
+    mm.simulate(m.with_values(p=3.0), t_end=5.0, events={"late": mm.Event("x0", 0.9)}, stop_at="up", rates={"x0": "p"})
+    mm.sweep(m, {"p": [1.0, 2.0], "x0_0": [0.1, 0.2]}, t_end=1.0, events={"late": mm.Event("x0", 0.3)})
+    assert compiled_models(kernels) == before
+
+
+def test_a_kernel_lives_as_long_as_its_statement(kernels: Path) -> None:
+    m = wells(0.125)
+    mm.simulate(m, t_end=1.0)
+    from minimodels.compiled import compiled
+
+    kept = weakref.ref(compiled(m))
+    other = m.with_rates(x0=2.0)
+    del m
+    gc.collect()
+    assert kept() is not None  # the other is the same statement
+    assert float(mm.simulate(other, t_end=1.0).x0[-1]) > 0.1
+    del other
+    gc.collect()
+    assert kept() is None
+
+
+def test_statements_take_no_memory_that_lasts(kernels: Path) -> None:
+    def resident() -> float:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    for i in range(10):
+        mm.simulate(wells(0.001 * i, n=12), t_end=1.0)
+    before = resident()
+    for i in range(10, 60):
+        mm.simulate(wells(0.001 * i, n=12), t_end=1.0)
+    assert resident() - before < 50 * 0.5
+    assert len(compiled_models(kernels)) == 2 * 60
+
+
+def test_a_damaged_kernel_is_made_again(kernels: Path) -> None:
+    first = float(mm.simulate(wells(0.25), t_end=1.0).x0[-1])
+    for kernel in compiled_models(kernels):
+        kernel.write_bytes(kernel.read_bytes()[:-100])
+    assert float(mm.simulate(wells(0.25), t_end=1.0).x0[-1]) == first
+
+
+def test_a_terminal_is_told_what_compiles_and_how_long_it_took(tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(HERE)}
+    script = SCRIPT.replace("x**2/2", f"x**2/2 + x**4*{os.getpid()}/1000000")
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([sys.executable, "-c", script], env=environment, stderr=theirs, stdout=subprocess.DEVNULL):
+        os.close(theirs)
+        told = b""
+        try:
+            while part := os.read(ours, 1000):
+                told += part
+        except OSError:  # the other end is closed
+            pass
+    assert re.search(rb"compiling bowl \.\.\. [\d.e-]+ s\r\n", told), told
+    quiet = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert quiet.stderr == ""
 
 
 def test_the_folder_must_be_usable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -102,7 +102,7 @@ class HeadJob(Job):
 
     def run(self, folder: Path) -> None:
         """Train unless the folder holds the finished run."""
-        from minimodels.engine.status import Status
+        from minimodels.engine.stepper.status import Status
         from minimodels.induction_head import InductionHead, train_head
 
         if (folder / "run.nc").exists():

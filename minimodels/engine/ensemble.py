@@ -4,15 +4,14 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from minimodels.engine.status import PENDING, Status
-
-Floats = NDArray[np.float64]
+from minimodels.engine import steppers
+from minimodels.engine.kernel import Floats, Kernel
+from minimodels.engine.stepper.status import PENDING, Status
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,15 @@ class Segment:
 
 
 @dataclass(frozen=True)
+class Watch:
+    """An event: the level of the kernel's expression, the direction of the crossing, whether it ends the trajectory."""
+
+    level: float
+    direction: int
+    stops: bool
+
+
+@dataclass(frozen=True)
 class Batch:
     """Trajectories that ended: final state (P, n), time (P,), event times (P, e), saved states (P, T, n)."""
 
@@ -48,7 +56,8 @@ class Batch:
 
 
 def integrate(
-    module: ModuleType,
+    kernel: Kernel,
+    method: str,
     y0: Floats,
     par: Floats,
     status: NDArray[np.int8],
@@ -56,7 +65,7 @@ def integrate(
     segments: Sequence[Segment],
     control: Control,
     save: Floats,
-    stops: NDArray[np.uint8],
+    events: Sequence[Watch],
     interrupt: NDArray[np.uint8],
 ) -> Batch:
     """Integrate points in one thread; the last columns of ``par`` are the rates.
@@ -67,7 +76,14 @@ def integrate(
     count, n = y0.shape
     state = np.array(y0, dtype=np.float64, order="C")
     time = np.full(count, np.nan)
-    events = np.full((count, len(stops)), np.nan)
+    happened = np.full((count, len(events)), np.nan)
+    watched = (
+        np.array([event.level for event in events], dtype=np.float64),
+        np.array([event.direction for event in events], dtype=np.float64),
+        np.array([event.stops for event in events], dtype=np.uint8),
+    )
+    programs = np.array([kernel.address.get(name, 0) for name in steppers.layout.Programs._fields], dtype=np.int64)
+    stepper = steppers.driver(method).integrate
     status = status.copy()
     steps = np.zeros(count, dtype=np.int64)
     saved = np.full((count, len(save), n), np.nan)
@@ -84,24 +100,20 @@ def integrate(
         here = (save > lower) & (save <= segment.end)
         part = np.full((count, int(here.sum()), n), np.nan)
         used = np.zeros(count, dtype=np.int64)
-        module.integrate(
-            start, rates, segment.start, segment.end, control.rtol, control.atol, control.step, control.steady,
-            control.max_steps, np.ascontiguousarray(save[here]), stops, interrupt,
-            state, time, events, status, used, part,
+        table = kernel.table(rates)
+        work = steppers.work(n, table.shape[1], len(events), kernel.scratch, implicit=method == "rodas4", copies=2)
+        notes = np.empty(3 * steppers.layout.LANES, dtype=np.int64), np.empty(len(events))
+        stepper(
+            programs, kernel.scratch, start, table, segment.start, segment.end, control.rtol, control.atol,
+            control.step, control.steady, control.max_steps, np.ascontiguousarray(save[here]), *watched, interrupt,
+            work, *notes, state, time, happened, status, used, part,
         )  # fmt: skip
         # what came to rest stays where it is
         part = np.where(np.isnan(part) & (status == Status.STEADY)[:, None, None], state[:, None, :], part)
         saved[:, here] = part
         steps += used
     status[status == PENDING] = Status.INTERRUPTED
-    return Batch(state, time, events, status, steps, saved)
-
-
-def evaluate(module: ModuleType, y: Floats, par: Floats, width: int) -> Floats:
-    """Evaluate a kernel's outputs, shape (P, width), at states (P, n) and parameters (P, m)."""
-    out = np.empty((len(y), width))
-    module.evaluate(np.ascontiguousarray(y), np.ascontiguousarray(par), out)
-    return out
+    return Batch(state, time, happened, status, steps, saved)
 
 
 def available_threads() -> int:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import minimodels as mm
-from minimodels.engine.status import SENTENCES
+from minimodels.engine.stepper.status import SENTENCES
 from tests.systems import blow_up, double_well, lotka_volterra, oscillator
 
 

@@ -6,7 +6,7 @@ from math import prod
 import numpy as np
 import pytest
 
-from minimodels.engine import methods as m
+from minimodels.engine.stepper import layout, rodas4, tsit5
 
 Tree = tuple["Tree", ...]  # a root is the tuple of its subtrees
 
@@ -49,26 +49,22 @@ def square(rows: tuple[tuple[float, ...], ...], size: int) -> np.ndarray:
     return a
 
 
-TSIT5 = square(((), *m.TSIT5_A), 7)
-RK4 = square(((), *m.RK4_A[:-1]), 4)
+TSIT5 = square(((), (tsit5.A1,), tsit5.A2, tsit5.A3, tsit5.A4, tsit5.A5, tsit5.A6), 7)
 
 
 def test_there_are_as_many_rooted_trees_as_cayley_counted() -> None:
     assert [len(trees(k)) for k in range(1, 7)] == [1, 1, 2, 4, 9, 20]
 
 
-@pytest.mark.parametrize(
-    ("a", "b", "order"), [(TSIT5, TSIT5[6], 5), (RK4, np.array(m.RK4_A[-1]), 4)], ids=["tsit5", "rk4"]
-)
-def test_a_runge_kutta_method_has_its_order_and_no_more(a: np.ndarray, b: np.ndarray, order: int) -> None:
-    for k in range(1, order + 1):
+def test_tsit5_is_of_order_5_and_no_more() -> None:
+    for k in range(1, 6):
         for tree in trees(k):
-            assert b @ elementary_weights(tree, a) == pytest.approx(1 / density(tree), abs=2e-14)
-    assert max(abs(b @ elementary_weights(t, a) - 1 / density(t)) for t in trees(order + 1)) > 1e-4
+            assert TSIT5[6] @ elementary_weights(tree, TSIT5) == pytest.approx(1 / density(tree), abs=2e-14)
+    assert max(abs(TSIT5[6] @ elementary_weights(t, TSIT5) - 1 / density(t)) for t in trees(6)) > 1e-4
 
 
 def test_the_error_estimate_of_tsit5_is_a_difference_to_a_method_of_order_4() -> None:
-    embedded = TSIT5[6] - np.array(m.TSIT5_ERROR)
+    embedded = TSIT5[6] - np.array(tsit5.ERROR)
     for k in range(1, 5):
         for tree in trees(k):
             assert embedded @ elementary_weights(tree, TSIT5) == pytest.approx(1 / density(tree), abs=2e-14)
@@ -76,7 +72,12 @@ def test_the_error_estimate_of_tsit5_is_a_difference_to_a_method_of_order_4() ->
 
 
 def dense_weights(x: float) -> np.ndarray:
-    return np.array([eval(text, {"x": x}) for text in m.TSIT5_DENSE])
+    """Return the weights of the slopes in the dense output, from the states of seven lanes with one slope each."""
+    rows = np.zeros((layout.CLOCK + layout.ROWS) * layout.LANES)
+    slopes = (layout.K0, layout.K1, layout.K2, layout.K3, layout.K4, layout.K5, layout.KN)
+    for lane, k in enumerate(slopes):
+        rows[k + lane] = 1.0
+    return np.array([tsit5.dense.py_func(rows, 1.0, lane, x) for lane in range(7)])
 
 
 def test_dense_output_of_tsit5_is_of_order_4_at_every_point_and_joins_smoothly() -> None:
@@ -93,9 +94,9 @@ def test_dense_output_of_tsit5_is_of_order_4_at_every_point_and_joins_smoothly()
 
 def rodas() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return alpha, beta = alpha + gamma and the weights b, undone from the transformed coefficients."""
-    gamma = np.linalg.inv(np.eye(6) / m.RODAS4_GAMMA - square(m.RODAS4_C, 6))
-    alpha = square(m.RODAS4_A, 6) @ gamma
-    return alpha, alpha + gamma, np.array([*m.RODAS4_A[5], 1.0]) @ gamma
+    gamma = np.linalg.inv(np.eye(6) / rodas4.GAMMA - square(rodas4.C, 6))
+    alpha = square(rodas4.A, 6) @ gamma
+    return alpha, alpha + gamma, np.array([*rodas4.A[5], 1.0]) @ gamma
 
 
 def rosenbrock_conditions(alpha: np.ndarray, beta: np.ndarray, b: np.ndarray) -> list[tuple[float, float]]:
@@ -118,7 +119,7 @@ def test_rodas4_is_of_order_4_and_its_embedded_method_of_order_3() -> None:
     for left, right in rosenbrock_conditions(alpha, beta, b):
         assert left == pytest.approx(right, abs=1e-12)
     # U5 is the difference to the embedded method, whose weights are stage 6 of A
-    embedded = np.array([*m.RODAS4_A[5], 0.0]) @ np.linalg.inv(np.eye(6) / m.RODAS4_GAMMA - square(m.RODAS4_C, 6))
+    embedded = np.array([*rodas4.A[5], 0.0]) @ np.linalg.inv(np.eye(6) / rodas4.GAMMA - square(rodas4.C, 6))
     conditions = rosenbrock_conditions(alpha, beta, embedded)
     for left, right in conditions[:4]:
         assert left == pytest.approx(right, abs=1e-12)
@@ -139,15 +140,15 @@ def test_rodas4_is_stiffly_accurate_and_l_stable() -> None:
 
 
 def test_dense_output_of_rodas4_solves_a_linear_problem_to_order_3() -> None:
-    c = square(m.RODAS4_C, 6)
+    c = square(rodas4.C, 6)
     errors = []
     for h in (0.02, 0.01):
         u = np.zeros(6)
         for i in range(6):  # y' = -y from 1 in one step
-            y = 1 + square(m.RODAS4_A, 6)[i] @ u
-            u[i] = (-y + c[i] @ u / h) / (1 / (h * m.RODAS4_GAMMA) + 1)
-        new = 1 + np.array([*m.RODAS4_A[5], 1.0]) @ u
-        c3, c4 = (np.array(row) @ u[:5] for row in m.RODAS4_DENSE)
+            y = 1 + square(rodas4.A, 6)[i] @ u
+            u[i] = (-y + c[i] @ u / h) / (1 / (h * rodas4.GAMMA) + 1)
+        new = 1 + np.array([*rodas4.A[5], 1.0]) @ u
+        c3, c4 = (np.array(row) @ u[:5] for row in rodas4.DENSE)
         at = [(1 - x) + x * (new + (1 - x) * (c3 + x * c4)) - np.exp(-x * h) for x in (0.25, 0.5, 0.75)]
         errors.append(np.abs(at).max())
     assert np.log2(errors[0] / errors[1]) > 3.8

@@ -1,0 +1,83 @@
+"""A statement's kernels: its expressions read once, each kernel compiled when it is first asked for."""
+
+from collections.abc import Sequence
+from weakref import WeakKeyDictionary
+
+import sympy as sp
+
+from minimodels.engine.calculus import gradient, tangents
+from minimodels.engine.graph import Graph, Reader
+from minimodels.engine.kernel import Kernel
+from minimodels.model import GradientFlow, Model
+
+
+class Compiled:
+    """The kernels of one statement, whatever the values of its parameters and rates."""
+
+    def __init__(self, model: Model) -> None:
+        g = self.graph = Graph()
+        self.name = model.name
+        self.states = [g.state(i) for i in range(len(model.state))]
+        self.width = len(model.parameters) + len(model.state)  # parameters, then a rate for every state
+        parameters = [g.parameter(i) for i in range(self.width)]
+        names = [*model.state, *model.parameters]
+        self.reader = Reader(g, dict(zip((model.symbols[k] for k in names), [*self.states, *parameters], strict=False)))
+        observables = dict(model.observables)
+        if isinstance(model, GradientFlow):
+            loss = self.reader.read(model.loss)
+            observables = {"loss": model.loss, **observables}
+            fields = [g.neg(slope) for slope in gradient(g, loss, self.states)]
+        else:
+            fields = [self.reader.read(model.drift[k]) for k in model.state]  # type: ignore[attr-defined]
+        rates = parameters[len(model.parameters) :]
+        self.drift = [g.mul(rate, x) for rate, x in zip(rates, fields, strict=True)]
+        self._observables = list(observables.values())
+        self._kernels: dict[tuple[object, ...], Kernel] = {}
+
+    def flow(self, events: Sequence[sp.Expr], *, implicit: bool = False) -> Kernel:
+        """Return the programs of an integration, as `stepper.layout.Programs` lists them."""
+        key = ("flow", *events, implicit)
+        if key not in self._kernels:
+            g = self.graph
+            levels = [self.reader.read(e) for e in events]
+            slopes = [
+                g.total([g.mul(d, k) for d, k in zip(row, self.drift, strict=True)])
+                for row in tangents(g, levels, self.states)
+            ]
+            with_slopes = [x for pair in zip(levels, slopes, strict=True) for x in pair]
+            programs = {"drift": (self.drift, []), "advance": (self.drift, with_slopes), "levels": ([], levels)}
+            if implicit:
+                programs["jacobian"] = ([], self._jacobian())
+            self._kernels[key] = Kernel(g, programs, self.width, self.name)
+        return self._kernels[key]
+
+    def observe(self) -> Kernel:
+        """Return the program ``observe``: loss, if there is one, and observables."""
+        if ("observe",) not in self._kernels:
+            values = [self.reader.read(e) for e in self._observables]
+            self._kernels["observe",] = Kernel(
+                self.graph, {"observe": ([], values)}, self.width, f"the observables of {self.name}"
+            )
+        return self._kernels["observe",]
+
+    def linearise(self) -> Kernel:
+        """Return the program ``linearise``: the drift, then its Jacobian row by row."""
+        if ("linearise",) not in self._kernels:
+            values = [*self.drift, *self._jacobian()]
+            self._kernels["linearise",] = Kernel(
+                self.graph, {"linearise": ([], values)}, self.width, f"the Jacobian of {self.name}"
+            )
+        return self._kernels["linearise",]
+
+    def _jacobian(self) -> list[int]:
+        return [x for row in tangents(self.graph, self.drift, self.states) for x in row]
+
+
+_statements: "WeakKeyDictionary[object, Compiled]" = WeakKeyDictionary()
+
+
+def compiled(model: Model) -> Compiled:
+    """Return the kernels of a model; models that differ in values and rates alone share them."""
+    if model.statement not in _statements:
+        _statements[model.statement] = Compiled(model)
+    return _statements[model.statement]

@@ -1,0 +1,284 @@
+"""Many trajectories through the lanes: loading, stepping, events, saving, and how each of them ends."""
+
+import math
+
+from numba import njit
+
+from .events import locate, may_cross
+from .layout import (
+    CENSORED,
+    ENTRY,
+    ERR,
+    ERR_LOG,
+    EVENT,
+    GROUP,
+    HELD,
+    HS,
+    INTERRUPTED,
+    K0,
+    K1,
+    KN,
+    LANE,
+    LANES,
+    LAST,
+    MAX_STEPS,
+    NEED,
+    NON_FINITE,
+    OK,
+    PENDING,
+    SAVE,
+    SPEED,
+    STATE,
+    STEADY,
+    STEP_TOO_SMALL,
+    STEPS,
+    SUCCESS,
+    YN,
+    YS,
+    H,
+    Programs,
+    T,
+    Y,
+    apart,
+    carve,
+    run,
+)
+from .method import MAP, METHOD, RODAS4
+from .steps import ADAPTIVE, accept, better_step, control, first_step, inside, measure, propose
+
+WAIT = 4  # idle lanes that are worth loading together
+
+
+@njit(**LANE)
+def shift(a, lanes, levels):  # type: ignore[no-untyped-def]
+    """Count the new levels of the events from those asked for."""
+    for j in range(a.m):
+        new = a.rows[a.new + 2 * j * LANES :]
+        for w in range(lanes):
+            new[w] -= levels[j]
+
+
+@njit(**LANE)
+def start(b, chosen, count, y0, table, t0, t1, rtol, atol, fixed, levels, programs):  # type: ignore[no-untyped-def]
+    """Put points into the first columns of ``b``, each ready for its first step."""
+    apart()
+    x = b.rows
+    for q in range(count):
+        for i in range(b.n):
+            x[i * STATE + Y + q] = x[i * STATE + YN + q] = y0[chosen[q], i]
+        for row in range(table.shape[1]):
+            x[b.table + row * LANES + q] = table[chosen[q], row]
+    lanes = GROUP * ((count + GROUP - 1) // GROUP)
+    run(programs.advance, b, YN, KN, b.new, lanes)
+    shift(b, lanes, levels)
+    for q in range(count):
+        for i in range(b.n):
+            x[i * STATE + K0 + q] = x[i * STATE + KN + q]
+        for row in range(2 * b.m):
+            x[b.old + row * LANES + q] = x[b.new + row * LANES + q]
+        x[T + q], x[H + q], x[STEPS + q] = t0, fixed, 0.0
+        x[ERR_LOG + q], x[HELD + q] = -13.0, 0.0  # as after a step of error 1e-4
+        if ADAPTIVE:
+            first_step(b, q, t0, t1, rtol, atol)
+    if ADAPTIVE:
+        run(programs.drift, b, YS, K1, b.old, lanes)
+        for q in range(count):
+            better_step(b, q, t0, t1, rtol, atol)
+
+
+@njit(**LANE)
+def finite(b, q):  # type: ignore[no-untyped-def]
+    """Tell whether a point just loaded, and its slope, are finite."""
+    for i in range(b.n):
+        if not (math.isfinite(b.rows[i * STATE + Y + q]) and math.isfinite(b.rows[i * STATE + K0 + q])):
+            return False
+    return True
+
+
+@njit(**LANE)
+def move(b, q, a, w):  # type: ignore[no-untyped-def]
+    """Copy a point just loaded from a column of ``b`` to a lane."""
+    apart()
+    for i in range(a.n):
+        a.rows[i * STATE + Y + w] = b.rows[i * STATE + Y + q]
+        a.rows[i * STATE + K0 + w] = b.rows[i * STATE + K0 + q]
+    for row in range(2 * a.m):
+        a.rows[a.old + row * LANES + w] = b.rows[b.old + row * LANES + q]
+    for row in range((a.scratch - a.table) // LANES):
+        a.rows[a.table + row * LANES + w] = b.rows[b.table + row * LANES + q]
+    a.rows[T + w], a.rows[H + w], a.rows[STEPS + w] = b.rows[T + q], b.rows[H + q], b.rows[STEPS + q]
+    a.rows[ERR_LOG + w], a.rows[HELD + w] = b.rows[ERR_LOG + q], b.rows[HELD + q]
+
+
+@njit(**LANE)
+def look(a, lanes, steady, max_steps, directions):  # type: ignore[no-untyped-def]
+    """Tell in NEED which lanes end, save, fail, or may meet an event in this step."""
+    apart()
+    c = a.rows
+    for w in range(lanes):
+        c[SPEED + w] = 0.0
+    for i in range(a.n):
+        x = a.rows[i * STATE :]
+        for w in range(lanes):
+            c[SPEED + w] = max(abs(x[KN + w]), c[SPEED + w])
+    for w in range(lanes):
+        saves = (c[LAST + w] > 0.0) | (c[T + w] + c[HS + w] >= c[SAVE + w])
+        c[NEED + w] = 1.0 if saves | (c[STEPS + w] >= max_steps) | (c[SPEED + w] <= steady) else 0.0
+    for j in range(a.m):
+        old, new, pending = (
+            a.rows[a.old + 2 * j * LANES :],
+            a.rows[a.new + 2 * j * LANES :],
+            a.rows[a.pending + j * LANES :],
+        )
+        for w in range(lanes):
+            here = may_cross(old[w], new[w], old[LANES + w], new[LANES + w], pending[w], directions[j], METHOD != MAP)
+            need = c[NEED + w]
+            c[NEED + w] = 1.0 if here else need
+    for w in range(lanes):
+        lost = (not ADAPTIVE) | (c[H + w] < 1e-15 * max(abs(c[T + w]), 1e-12)) | (c[STEPS + w] >= max_steps)
+        need = c[NEED + w]
+        c[NEED + w] = need if c[OK + w] > 0.0 else (1.0 if lost else 0.0)
+
+
+@njit(**LANE)
+def end(a, y, w, time, outcome, i, y_end, t_end, status, steps):  # type: ignore[no-untyped-def]
+    """Write how trajectory ``i`` of a lane ended, with the state in the row ``y``."""
+    apart()
+    for k in range(a.n):
+        y_end[i, k] = a.rows[k * STATE + y + w]
+    t_end[i], status[i], steps[i] = time, outcome, int(a.rows[STEPS + w])
+
+
+@njit(**LANE)
+def attend(  # type: ignore[no-untyped-def]
+    a, w, b, i, t1, steady, max_steps, save, next_save, levels, directions, stops, where, programs,
+    y_end, t_end, events, status, steps, saved,
+):  # fmt: skip
+    """Record events and saved states of trajectory ``i`` in a lane, and tell whether it ended."""
+    apart()
+    c, t, h = a.rows, a.rows[T + w], a.rows[HS + w]
+    if c[OK + w] == 0.0:
+        outcome = NON_FINITE
+        if ADAPTIVE and c[STEPS + w] >= max_steps:
+            outcome = MAX_STEPS
+        elif ADAPTIVE and math.isfinite(c[ERR + w]):
+            outcome = STEP_TOO_SMALL
+        end(a, Y, w, t, outcome, i, y_end, t_end, status, steps)
+        return True
+    finish = t1 if c[LAST + w] > 0.0 else t + h
+    stop, censored = 2.0, False
+    for j in range(a.m):
+        where[j] = 2.0
+        old, new, pending = (
+            a.rows[a.old + 2 * j * LANES :],
+            a.rows[a.new + 2 * j * LANES :],
+            a.rows[a.pending + j * LANES :],
+        )
+        if may_cross(old[w], new[w], old[LANES + w], new[LANES + w], pending[w], directions[j], METHOD != MAP):
+            where[j] = 1.0 if METHOD == MAP else locate(a, w, b, j, levels[j], directions[j], programs)
+        if stops[j] != 0:
+            stop = min(stop, where[j])
+            censored = censored or pending[w] > 0.0
+    for j in range(a.m):
+        if where[j] <= 1.0 and where[j] <= stop:
+            events[i, j] = min(t + where[j] * h, finish)
+            c[a.pending + j * LANES + w] = 0.0
+    reached = finish if stop > 1.0 else t + stop * h
+    k = next_save[w]
+    while k < len(save) and save[k] <= reached:
+        b.rows[0] = min((save[k] - t) / h, 1.0)
+        inside(a, w, b.rows, 1, b, 0)
+        for m in range(a.n):
+            saved[i, k, m] = b.rows[m * STATE + YS]
+        k += 1
+    next_save[w] = k
+    c[SAVE + w] = save[k] if k < len(save) else math.inf
+    if stop <= 1.0:
+        b.rows[0] = stop
+        inside(a, w, b.rows, 1, a, w)
+        end(a, YS, w, reached, EVENT, i, y_end, t_end, status, steps)
+        return True
+    outcome = PENDING
+    if c[LAST + w] > 0.0:
+        outcome = CENSORED if censored else SUCCESS
+    elif c[SPEED + w] <= steady:
+        outcome = STEADY
+    elif c[STEPS + w] >= max_steps:
+        outcome = MAX_STEPS
+    if outcome != PENDING:
+        end(a, YN, w, finish, outcome, i, y_end, t_end, status, steps)
+    return outcome != PENDING
+
+
+@njit(
+    "void(int64[::1], int64, float64[:,::1], float64[:,::1], float64, float64, float64, float64, float64, float64,"
+    " int64, float64[::1], float64[::1], float64[::1], uint8[::1], uint8[::1], float64[::1], int64[::1], float64[::1],"
+    " float64[:,::1], float64[::1], float64[:,::1], int8[::1], int64[::1], float64[:,:,::1])",
+    **ENTRY,
+)
+def integrate(  # type: ignore[no-untyped-def]
+    addresses, n_scratch, y0, table, t0, t1, rtol, atol, fixed, steady,
+    max_steps, save, levels, directions, stops, interrupt, work, notes, where,
+    y_end, t_end, events, status, steps, saved,
+):  # fmt: skip
+    """Integrate every point whose status is PENDING from ``t0`` to ``t1``, and fill the last six arrays."""
+    programs = Programs(addresses[0], addresses[1], addresses[2], addresses[3])
+    count, n = y0.shape
+    n_table, m = table.shape[1], len(levels)
+    a = carve(work, n, m, n_table, n_scratch, METHOD == RODAS4)
+    b = carve(work[a.end :], n, m, n_table, n_scratch, False)
+    lanes = min(LANES, GROUP * ((count + GROUP - 1) // GROUP))
+    job, chosen, next_save = notes[:LANES], notes[LANES : 2 * LANES], notes[2 * LANES :]
+    for w in range(LANES):
+        job[w] = -1
+    active = queue = 0
+    while interrupt[0] == 0:
+        if queue < count and (lanes - active >= WAIT or active == 0):
+            loaded = 0
+            while queue < count and loaded < lanes - active:
+                if status[queue] == PENDING:
+                    chosen[loaded] = queue
+                    loaded += 1
+                queue += 1
+            start(b, chosen, loaded, y0, table, t0, t1, rtol, atol, fixed, levels, programs)
+            w = 0
+            for q in range(loaded):
+                i = chosen[q]
+                if not finite(b, q):
+                    end(b, Y, q, t0, NON_FINITE, i, y_end, t_end, status, steps)
+                    continue
+                while job[w] >= 0:
+                    w += 1
+                move(b, q, a, w)
+                for j in range(m):  # what happened in an earlier segment is over
+                    a.rows[a.pending + j * LANES + w] = 0.0 if math.isfinite(events[i, j]) else 1.0
+                k = 0
+                while k < len(save) and save[k] <= t0:
+                    for r in range(n):
+                        saved[i, k, r] = y0[i, r]
+                    k += 1
+                next_save[w] = k
+                a.rows[SAVE + w] = save[k] if k < len(save) else math.inf
+                job[w] = i
+                active += 1
+            continue
+        if active == 0:
+            break
+        propose(a, lanes, t1, programs)
+        shift(a, lanes, levels)
+        measure(a, lanes, rtol, atol)
+        control(a, lanes)
+        look(a, lanes, steady, max_steps, directions)
+        for w in range(lanes):
+            if a.rows[NEED + w] > 0.0 and job[w] >= 0:
+                over = attend(
+                    a, w, b, job[w], t1, steady, max_steps, save, next_save, levels, directions, stops, where, programs,
+                    y_end, t_end, events, status, steps, saved,
+                )  # fmt: skip
+                if over:
+                    job[w] = -1
+                    active -= 1
+        accept(a, lanes)
+    for w in range(lanes):
+        if job[w] >= 0:
+            end(a, Y, w, a.rows[T + w], INTERRUPTED, job[w], y_end, t_end, status, steps)

@@ -1,0 +1,75 @@
+"""The compiled steppers, made once for an installation and kept in the folder of compiled code."""
+
+import hashlib
+import importlib
+import importlib.util
+import sys
+import threading
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minimodels.engine.cache import folder, write
+from minimodels.engine.stepper import layout
+from minimodels.engine.stepper.method import METHODS
+from minimodels.notices import notice
+
+_lock = threading.Lock()
+
+
+@cache
+def driver(method: str) -> ModuleType:
+    """Return the module whose ``integrate`` runs a method."""
+    return _load(method, "driver", f"the stepper {method}")
+
+
+@cache
+def points() -> ModuleType:
+    """Return the module whose ``evaluate`` runs a program at many points."""
+    return _load(METHODS[0], "points", "what evaluates programs")
+
+
+@cache
+def _texts() -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(Path(layout.__file__).parent.glob("*.py"))}
+
+
+def _load(method: str, part: str, what: str) -> ModuleType:
+    import numba
+
+    texts = dict(_texts())
+    texts["method.py"] += f"METHOD = METHODS.index({method!r})\n".encode()
+    stamp = f"{numba.__version__} {sys.version_info[:2]}".encode()
+    name = f"stepper_{method}_{hashlib.sha256(b''.join([stamp, *texts.values()])).hexdigest()[:16]}"
+    with _lock:
+        package = folder() / name
+        package.mkdir(mode=0o700, exist_ok=True)
+        for file, text in texts.items():
+            if not (package / file).exists():
+                write(package / file, text)
+        if name not in sys.modules:
+            spec = importlib.util.spec_from_file_location(
+                name, package / "__init__.py", submodule_search_locations=[str(package)]
+            )
+            assert spec is not None
+            assert spec.loader is not None
+            # Numba pickles cached functions by module name: the package must be importable while it loads
+            sys.modules[name] = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(sys.modules[name])
+        new = not any((package / "__pycache__").glob(f"{part}.*.nbi"))
+        with notice(f"compiling {what}, once for this installation" if new else None):
+            return importlib.import_module(f"{name}.{part}")
+
+
+def work(
+    n: int, table: int, events: int, scratch: int, *, more: int = 0, implicit: bool = False, copies: int = 1
+) -> NDArray[np.float64]:
+    """Return an array for lanes (see `layout.carve`) and some rows more, aligned with the processor's vectors."""
+    row = layout.LANES
+    lanes = layout.carve.py_func(None, n, events, table, scratch, implicit).end * copies
+    array = np.zeros(lanes + (more + 1) * row)
+    first = -array.ctypes.data // 8 % 8
+    return array[first : first + lanes + more * row]
