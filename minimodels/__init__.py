@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from minimodels.model import Constraint, Event, Flow, GradientFlow, Map, Parameter, State
     from minimodels.models import describe, model, models
     from minimodels.oracles import oracles
+    from minimodels.primitives import logsumexp, sigmoid, softmax, softplus
     from minimodels.results import load, save
     from minimodels.sequences import ItemLabelTask
     from minimodels.simulate import simulate
@@ -33,6 +34,7 @@ _HOMES = {
     "model": ("Constraint", "Event", "Flow", "GradientFlow", "Map", "Parameter", "State"),
     "models": ("describe", "model", "models"),
     "oracles": ("oracles",),
+    "primitives": ("logsumexp", "sigmoid", "softmax", "softplus"),
     "results": ("load", "save"),
     "sequences": ("ItemLabelTask",),
     "simulate": ("simulate",),
@@ -58,11 +60,15 @@ __all__ = [
     "describe",
     "fixed_points",
     "load",
+    "logsumexp",
     "model",
     "models",
     "oracles",
     "save",
+    "sigmoid",
     "simulate",
+    "softmax",
+    "softplus",
     "sweep",
     "train_head",
 ]

@@ -14,16 +14,21 @@ derivations, LaTeX) is taken from these expressions.
 
 import copy
 import math
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from numbers import Real
 from typing import Any, ClassVar, Self, TypeAlias
 
+import numpy as np
 import sympy as sp
 
 from minimodels.errors import InputError, unknown
+from minimodels.expressions import parse
 
 Statement: TypeAlias = "sp.Expr | str | float"
+RESULTS = ("loss", "time", "step", "seed", "status", "steps", "stop_time")  # names of results, and of their dimensions
 
 
 @dataclass(frozen=True)
@@ -114,39 +119,84 @@ class Model:
 
     def __post_init__(self) -> None:
         self.statement = Identity()
-        if not self.name.isidentifier():
+        if not isinstance(self.name, str) or not self.name.isidentifier():
             raise InputError(f"a model's name must be a Python identifier; got {self.name!r}.")
-        states = {k: v if isinstance(v, State) else State(float(v)) for k, v in dict(self.state).items()}
+        given = by_name(self.state, f"`state` of {self.name!r}", "{'x': 1.0}")
+        states = {k: v if isinstance(v, State) else State(v) for k, v in given.items()}
         if not states:
             raise InputError(f"model {self.name!r} has no state variable; give at least one.")
-        self.parameters = {
-            k: v if isinstance(v, Parameter) else Parameter(float(v)) for k, v in dict(self.parameters).items()
-        }
-        both = set(states) & set(self.parameters)
-        if both:
-            raise InputError(f"{sorted(both)[0]!r} is both a state and a parameter of {self.name!r}; rename one.")
+        given = by_name(self.parameters, f"`parameters` of {self.name!r}", "{'a': 1.0}")
+        self.parameters = {k: v if isinstance(v, Parameter) else Parameter(v) for k, v in given.items()}
         self.state_info = states
         self.state = tuple(states)
-        self.init = {k: s.init for k, s in states.items()}
+        self.init = {k: check_number(s.init, f"the initial value of {k!r}") for k, s in states.items()}
         self.given: dict[str, float] = {}
         self.symbols = {k: sp.Symbol(k, real=True) for k in (*self.state, *self.parameters)}
+        self.observables = by_name(self.observables, f"`observables` of {self.name!r}", "{'square': 'x**2'}")
+        self.events = by_name(self.events, f"`events` of {self.name!r}", "{'half': Event('x', 0.5)}")
+        self.rates = by_name(self.rates, f"`rates` of {self.name!r}", "{'x': 0.1}")
+        self.namespace = self._namespace()
+        self._dynamics()
         self.observables = {k: self.expression(v, f"observable {k!r}") for k, v in self.observables.items()}
-        self.events = {
-            k: Event(self.expression(e.expr, f"event {k!r}"), e.level, e.direction) for k, e in self.events.items()
-        }
+        self.events = {k: self.event(k, e) for k, e in self.events.items()}
         for name in self.rates:
             if name not in self.state:
                 raise unknown("state in rates", name, self.state)
-        self.defaults = {
-            k: self.parameter_expression(p.default, f"default of {k!r}") for k, p in self.parameters.items()
-        }
+        self.defaults: dict[str, sp.Expr] = {}
+        for k, p in self.parameters.items():  # one may follow those before it
+            self.defaults[k] = self._parse(p.default, f"default of {k!r}", {e: self.symbols[e] for e in self.defaults})
         self.rates = {k: self.parameter_expression(self.rates.get(k, 1), f"rate of {k!r}") for k in self.state}
         self.constraints = tuple(
             Constraint(self.parameter_expression(c.expr, "a constraint"), c.sentence) for c in self.constraints
         )
-        for reserved in ("loss", "time", "step", "status"):
-            if reserved in self.symbols or reserved in self.observables or reserved in self.events:
-                raise InputError(f"{reserved!r} is the name of a result and cannot be redefined in {self.name!r}.")
+
+    def _dynamics(self) -> None:
+        """Read the loss, the drift or the update; each kind of model its own."""
+        raise InputError("state a model as GradientFlow, Flow or Map.")
+
+    def _namespace(self) -> dict[str, str]:
+        """Return every name of a result, an axis or a kernel with what it is; two of one name are refused."""
+        found = dict.fromkeys(RESULTS, "the name of a result")
+        groups = [
+            *((k, "a state") for k in self.state),
+            *((k, "a parameter") for k in self.parameters),
+            *((k, "an observable") for k in self.observables),
+            *((f"{k}_0", f"the axis of initial values of {k!r}") for k in self.state),
+            *((f"rate_{k}", f"the axis of rates of {k!r}") for k in self.state),
+        ]
+        for name, what in groups:
+            self._add_name(found, name, what)
+        for name in self.events:
+            self._add_event(found, name)
+        return found
+
+    def _add_name(self, found: dict[str, str], name: str, what: str) -> None:
+        if not name.isidentifier() or unicodedata.normalize("NFKC", name) != name:
+            raise InputError(f"{name!r} cannot be the name of {what} of {self.name!r}; use letters, digits and _.")
+        if name in found:
+            raise InputError(f"{name!r} is both {found[name]} and {what} of {self.name!r}; rename one.")
+        found[name] = what
+
+    def _add_event(self, found: dict[str, str], name: str) -> None:
+        self._add_name(found, name, "an event")
+        self._add_name(found, f"{name}_censored", f"the mark of {name!r} not having happened, a result")
+
+    def event(self, name: str, event: Any) -> Event:
+        """Return an event with its expression in this model's symbols; observables are known by their names."""
+        if not isinstance(event, Event):
+            raise InputError(f"the event {name!r} must be an Event, as in Event('x', 0.5); got {event!r}.")
+        known = self.symbols | {k: v for k, v in self.observables.items() if isinstance(v, sp.Expr)}
+        known |= {"loss": self.loss} if isinstance(self, GradientFlow) else {}
+        expr = self._parse(event.expr, f"event {name!r}", known)
+        return Event(expr, check_number(event.level, f"the level of {name!r}"), event.direction)
+
+    def with_events(self, events: Any) -> dict[str, Event]:
+        """Return the events of this model and others besides, which may not have the name of anything else."""
+        others = by_name(events or {}, "`events`", "{'half': Event('x', 0.5)}")
+        names = dict(self.namespace)
+        for name in others:
+            self._add_event(names, name)
+        return {**self.events, **{k: self.event(k, e) for k, e in others.items()}}
 
     def expression(self, statement: Statement, what: str) -> sp.Expr:
         """Return ``statement`` in this model's symbols; unknown symbols are an error."""
@@ -156,17 +206,20 @@ class Model:
         """Return ``statement`` in this model's parameters."""
         return self._parse(statement, what, {k: self.symbols[k] for k in self.parameters})
 
-    def _parse(self, statement: Statement, what: str, allowed: Mapping[str, sp.Symbol]) -> sp.Expr:
-        try:
-            expr = sp.sympify(statement, locals=dict(allowed))
-        except (sp.SympifyError, TypeError, SyntaxError) as error:
-            raise InputError(f"the {what} of {self.name!r} is not an expression: {statement!r}.") from error
-        if not isinstance(expr, sp.Expr):
-            raise InputError(f"the {what} of {self.name!r} is not a scalar expression: {statement!r}.")
-        for symbol in expr.free_symbols:
-            if symbol.name not in allowed:
-                raise unknown(f"symbol in the {what} of {self.name!r}", symbol.name, allowed)
-        return expr.xreplace({s: allowed[s.name] for s in expr.free_symbols})
+    def _parse(self, statement: Any, what: str, known: Mapping[str, sp.Expr]) -> sp.Expr:
+        what = f"{what} of {self.name!r}"
+        if isinstance(statement, str):
+            return parse(statement, known, what)
+        if isinstance(statement, Real) and not isinstance(statement, bool):
+            check_number(statement, f"the {what}")
+            return sp.sympify(statement)
+        if not isinstance(statement, sp.Expr):
+            raise InputError(f"the {what} is not a formula, a text or a number: {statement!r}.")
+        for symbol in sorted(statement.free_symbols, key=str):
+            if symbol.name not in known:
+                raise unknown(f"symbol in the {what}", symbol.name, known)
+        table = {s: known[s.name] for s in statement.free_symbols if s != known[s.name]}
+        return statement.xreplace(table) if table else statement
 
     @property
     def values(self) -> dict[str, float]:
@@ -189,7 +242,7 @@ class Model:
             if not bounds.low <= number <= bounds.high:
                 raise InputError(f"`{key}` must lie in [{bounds.low:g}, {bounds.high:g}]; got {key}={number:g}.")
         for constraint in self.constraints:
-            if new.evaluate(sp.sympify(constraint.expr)) < -1e-9:
+            if not new.evaluate(constraint.expr) >= -1e-9:
                 raise InputError(constraint.sentence.format(**new.values))
         return new
 
@@ -212,12 +265,27 @@ class Model:
         return {k: self.evaluate(expr) for k, expr in self.rates.items()}
 
 
+def by_name(value: Any, what: str, example: str) -> dict[str, Any]:
+    """Return a mapping from names as a dictionary, or say what it should look like."""
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise InputError(f"{what} is a dictionary with names as keys, as {example}; got {shown(value)}.")
+    return dict(value)
+
+
+def shown(value: Any) -> str:
+    """Return a value as an error shows it, shortened."""
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
 def check_number(value: Any, what: str) -> float:
     """Return ``value`` as a finite float, or say what is wrong."""
+    if isinstance(value, str | bool | np.bool_):
+        raise InputError(f"{what} must be a number; got {value!r}.")
     try:
         number = float(value)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{what} must be a number; got {value!r}.") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"{what} must be a number; got {shown(value)}.") from error
     if not math.isfinite(number):
         raise InputError(f"{what} must be finite; got {value!r}.")
     return number
@@ -240,8 +308,7 @@ class GradientFlow(Model):
 
     kind: ClassVar[str] = "gradient_flow"
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def _dynamics(self) -> None:
         self.loss = self.expression(self.loss, "loss")
 
     @cached_property
@@ -250,7 +317,8 @@ class GradientFlow(Model):
         return {k: -sp.diff(self.loss, self.symbols[k]) for k in self.state}
 
 
-def _per_state(model: Model, given: Mapping[str, Statement], what: str) -> dict[str, sp.Expr]:
+def _per_state(model: Model, stated: Any, what: str) -> dict[str, sp.Expr]:
+    given = by_name(stated, f"`{what}` of {model.name!r}", "{'x': '-x'}")
     for key in given:
         if key not in model.state:
             raise unknown(f"state in the {what} of {model.name!r}", key, model.state)
@@ -268,8 +336,7 @@ class Flow(Model):
 
     kind: ClassVar[str] = "flow"
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def _dynamics(self) -> None:
         self.drift = _per_state(self, self.drift, "drift")
 
 
@@ -281,8 +348,7 @@ class Map(Model):
 
     kind: ClassVar[str] = "map"
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def _dynamics(self) -> None:
         self.update = _per_state(self, self.update, "update")
 
     @cached_property

@@ -12,9 +12,12 @@ Kernels evaluate all four in shifted form, so that no logit of either sign overf
 `elementary` rewrites them with plain exponentials for symbolic work.
 """
 
+from numbers import Real
 from typing import Any
 
 import sympy as sp
+
+from minimodels.errors import InputError
 
 
 class sigmoid(sp.Function):
@@ -69,12 +72,23 @@ class SoftMax(sp.Function):
 
 def logsumexp(*terms: tuple[Any, Any]) -> sp.Expr:
     r"""Return :math:`\log\sum_i w_i e^{a_i}` for pairs ``(w_i, a_i)``."""
-    return LogSumExp(*(sp.sympify(x) for pair in terms for x in pair))
+    return LogSumExp(*_flat("logsumexp", terms))
 
 
 def softmax(k: int, *terms: tuple[Any, Any]) -> sp.Expr:
     r"""Return the share :math:`w_k e^{a_k}/\sum_i w_i e^{a_i}` of term ``k``, counted from 0."""
-    return SoftMax(sp.Integer(k), *(sp.sympify(x) for pair in terms for x in pair))
+    if not isinstance(k, int) or not 0 <= k < len(terms):
+        raise InputError(f"softmax takes the number of a term, from 0 to {len(terms) - 1}, first; got {k!r}.")
+    return SoftMax(sp.Integer(k), *_flat("softmax", terms))
+
+
+def _flat(name: str, terms: tuple[Any, ...]) -> list[sp.Expr]:
+    flat = []
+    for pair in terms:
+        if not isinstance(pair, tuple) or len(pair) != 2 or any(not isinstance(x, sp.Expr | Real) for x in pair):
+            raise InputError(f"{name} takes pairs (weight, exponent) of SymPy expressions or numbers; got {pair!r}.")
+        flat += [sp.sympify(x) for x in pair]
+    return flat
 
 
 def elementary(expr: sp.Expr) -> sp.Expr:

@@ -16,7 +16,7 @@ from minimodels.engine.kernel import Floats, Kernel
 from minimodels.engine.stepper.method import METHODS
 from minimodels.engine.stepper.status import PENDING, Status
 from minimodels.errors import InputError, unknown
-from minimodels.model import Event, GradientFlow, Map, Model, Statement, check_number
+from minimodels.model import Event, GradientFlow, Map, Model, Statement, by_name, check_number
 
 Clamp = float | tuple[float, float, float]
 FLOW_METHODS = tuple(method for method in METHODS if method != "map")
@@ -55,7 +55,7 @@ class Problem:
 
     def kernel(self) -> Kernel:
         """Return the compiled programs of the integration."""
-        expressions = [sp.sympify(e.expr) for e in self.events.values()]
+        expressions = [e.expr for e in self.events.values()]
         return compiled(self.model).flow(expressions, implicit=self.method == "rodas4")
 
     def points(self, given: Mapping[str, ArrayLike], count: int) -> tuple[Floats, Floats, NDArray[np.int8]]:
@@ -73,7 +73,7 @@ class Problem:
         for key, parameter in m.parameters.items():
             inside &= np.isfinite(columns[key]) & (columns[key] >= parameter.low) & (columns[key] <= parameter.high)
         for constraint in m.constraints:
-            inside &= self._column(sp.sympify(constraint.expr), columns) >= -1e-9
+            inside &= self._column(constraint.expr, columns) >= -1e-9
         rates = {
             k: np.asarray(given[f"rate_{k}"], dtype=np.float64) if f"rate_{k}" in given else self._column(e, columns)
             for k, e in m.rates.items()
@@ -156,10 +156,11 @@ def _numeric(expr: sp.Expr) -> tuple[list[str], Callable[..., Any]]:
 
 def state_values(model: Model, given: Mapping[str, float] | None, what: str) -> dict[str, float]:
     """Check a mapping of state -> number."""
-    for key in given or {}:
+    found = by_name(given or {}, f"`{what}`", "{'x': 1.0}")
+    for key in found:
         if key not in model.state:
             raise unknown(f"state in {what}", key, model.state)
-    return {k: check_number(v, f"{what}[{k!r}]") for k, v in (given or {}).items()}
+    return {k: check_number(v, f"{what}[{k!r}]") for k, v in found.items()}
 
 
 def problem(
@@ -208,9 +209,7 @@ def problem(
             k: (v, float(triple[1]), float(triple[2]))
             for k, v in state_values(model, {key: triple[0]}, "clamp").items()
         }
-    found = dict(model.events)
-    for key, event in (events or {}).items():
-        found[key] = Event(model.expression(event.expr, f"event {key!r}"), event.level, event.direction)
+    found = model.with_events(events)
     if stop_at is not None and stop_at not in found:
         raise unknown("event in `stop_at`", stop_at, found)
     times = np.array([], dtype=np.float64) if save is None else np.asarray(save, dtype=np.float64).ravel()

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from minimodels.engine.stepper.status import SENTENCES, Status
 from minimodels.errors import RunFailed
-from minimodels.model import Event, Model, Statement
+from minimodels.model import Event, Model, Statement, check_number
 from minimodels.problem import Clamp, Problem, problem
 from minimodels.results import dataset
 
@@ -81,9 +81,10 @@ def simulate(
     >>> round(float(run.escape_time), 2)
     49.53
     """
-    times = np.concatenate([[0.0], np.geomspace(1e-4 * t_end, t_end, 400)]) if save is None and t_end > 0 else save
-    if save is None and times is not None:
-        times = np.minimum(times, t_end)
+    end = check_number(t_end, "`t_end`")
+    times = save
+    if save is None and end > 0:
+        times = np.minimum(np.concatenate([[0.0], np.geomspace(1e-4 * end, end, 400)]), end)
     stated = problem(
         model, end=t_end, init=init, rates=rates, clamp=clamp, method=method, rtol=rtol, atol=atol, step=step,
         save=times, events=events, stop_at=stop_at, max_steps=max_steps, steady=steady,

@@ -27,7 +27,7 @@ STRETCHES = 100  # at most: every loop costs time to compile
 COST = {"exp": 22, "decay": 20, "log": 30, "log1p": 36, "inv": 4, "sqrt": 4}
 LIBRARY = {
     **dict.fromkeys(("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh"), 1),
-    **dict.fromkeys(("atanh", "erf", "erfc"), 1),
+    **dict.fromkeys(("atanh", "erf", "erfc", "tgamma", "lgamma"), 1),
     **dict.fromkeys(("pow", "atan2"), 2),
 }
 INTRINSICS = {"abs": "fabs", "sqrt": "sqrt", "floor": "floor", "ceil": "ceil"}

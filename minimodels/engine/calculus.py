@@ -85,7 +85,7 @@ def slope(g: Graph, a: int, operation: str, arguments: Sequence[int], i: int) ->
             return g.number(0)
         case "max" | "min":
             lead = g.sub(x, y) if (i == 0) == (operation == "max") else g.sub(y, x)
-            return g.node("heaviside", lead)
+            return g.heaviside(lead)
         case "sin":
             return g.node("cos", x)
         case "cos":
@@ -113,6 +113,10 @@ def slope(g: Graph, a: int, operation: str, arguments: Sequence[int], i: int) ->
             return g.inv(g.node("sqrt", g.sub(square(x), one)))
         case "atanh":
             return g.inv(g.sub(one, square(x)))
+        case "tgamma":
+            return g.mul(a, g.digamma(x))
+        case "lgamma":
+            return g.digamma(x)
         case "erf" | "erfc":
             bell = g.mul(g.number(2 / math.sqrt(math.pi)), g.exp(g.neg(square(x))))
             return bell if operation == "erf" else g.neg(bell)

@@ -11,6 +11,7 @@ from functools import reduce
 import sympy as sp
 
 from minimodels.errors import InputError
+from minimodels.expressions import FUNCTIONS
 from minimodels.primitives import LogSumExp, SoftMax, sigmoid, softplus
 
 Node = tuple[object, ...]
@@ -23,7 +24,6 @@ UNARY: dict[type, str] = {
     sp.log: "log",
     sp.Abs: "abs",
     sp.sign: "sign",
-    sp.Heaviside: "heaviside",
     sp.floor: "floor",
     sp.ceiling: "ceil",
     sp.sin: "sin",
@@ -40,6 +40,7 @@ UNARY: dict[type, str] = {
     sp.atanh: "atanh",
     sp.erf: "erf",
     sp.erfc: "erfc",
+    sp.gamma: "tgamma",
     sigmoid: "sigmoid",
     softplus: "softplus",
 }
@@ -193,6 +194,24 @@ class Graph:
         """Return a where the condition holds, else b."""
         return a if a == b else self.node("select", condition, a, b)
 
+    def heaviside(self, a: int, at: float = 0.5) -> int:
+        """Return 1 where a > 0, 0 below, and ``at`` at zero."""
+        return self.node("heaviside", a, self.number(at))
+
+    def digamma(self, x: int) -> int:
+        """Return the slope of log gamma(x): from x + 12 on by Stirling's series, below one half by reflection."""
+        one, half = self.number(1), self.compare("ogt", x, self.number(0.5))
+        t = self.select(half, x, self.sub(one, x))
+        z = self.add(t, self.number(12))
+        inverse = self.inv(self.mul(z, z))
+        series = self.number(0)
+        for b in (691 / 32760, -1 / 132, 1 / 240, -1 / 252, 1 / 120, -1 / 12):  # -B_2k/2k, from k = 6 down
+            series = self.mul(inverse, self.add(self.number(b), series))
+        tail = self.add(self.sub(self.node("log", z), self.mul(self.number(0.5), self.inv(z))), series)
+        value = self.sub(tail, self.total(self.inv(self.add(t, self.number(k))) for k in range(12)))
+        turn = self.mul(self.number(math.pi), self.inv(self.node("tan", self.mul(self.number(math.pi), x))))
+        return self.select(half, value, self.sub(value, turn))
+
     def compare(self, relation: str, a: int, b: int) -> int:
         """Return a condition, ``ogt`` or another of LLVM's names."""
         return self.node(relation, a, b)
@@ -241,8 +260,6 @@ class Reader:
         """Return the arguments that must be read first."""
         if isinstance(e, sp.Piecewise):
             return [part for pair in e.args for part in (pair.expr, pair.cond)]
-        if isinstance(e, sp.Heaviside):
-            return [e.args[0]]
         if isinstance(e, SoftMax):
             return list(e.args[1:])
         if e.is_Pow and e.base is sp.E:
@@ -286,11 +303,23 @@ class Reader:
             return g.compare(RELATIONS[e.rel_op], *values)
         if e in (sp.true, sp.false):
             return g.compare("oeq", g.number(0), g.number(0 if e == sp.true else 1))
+        if isinstance(e, sp.Heaviside):
+            return g.node("heaviside", *values)
+        if isinstance(e, sp.Mod):
+            return g.sub(values[0], g.mul(values[1], g.node("floor", g.mul(values[0], g.inv(values[1])))))
+        if isinstance(e, sp.sech):
+            return g.inv(g.node("cosh", values[0]))
+        if isinstance(e, sp.loggamma):
+            positive = g.compare("ogt", values[0], g.number(0))
+            return g.select(positive, g.node("lgamma", values[0]), g.number(math.nan))
+        if isinstance(e, sp.polygamma) and e.args[0] == 0:
+            return g.digamma(values[1])
         if isinstance(e, sp.exp):
             return g.exp(values[0])
         if isinstance(e, sp.Abs):
             return g.size(values[0])
         if type(e) in UNARY:
             return g.node(UNARY[type(e)], values[0])
-        names = ", ".join(sorted(f.__name__ for f in UNARY))
-        raise InputError(f"{e.func.__name__!r} cannot be compiled; write the model with arithmetic and {names}.")
+        raise InputError(
+            f"{e.func.__name__!r} cannot be compiled; write the model with arithmetic and {', '.join(FUNCTIONS)}."
+        )

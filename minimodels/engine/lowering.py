@@ -53,8 +53,8 @@ class Lowering:
                 return g.mul(terms[int(g.value(x[0]) or 0)], g.inv(g.total(terms)))
             case "sign" | "heaviside":
                 zero, one = g.number(0), g.number(1)
-                below, at = (-1, 0) if operation == "sign" else (0, 0.5)
-                rest = g.select(g.compare("olt", x[0], zero), g.number(below), g.number(at))
+                below, at = (g.number(-1), zero) if operation == "sign" else (zero, x[1])
+                rest = g.select(g.compare("olt", x[0], zero), below, at)
                 return g.select(g.compare("ogt", x[0], zero), one, rest)
             case "select":
                 return g.select(*x)
