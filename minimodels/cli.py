@@ -5,6 +5,7 @@ Exit status: 0 done, 1 a claim disagrees or is not run, or a run failed, 2 bad i
 """
 
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -154,12 +155,16 @@ def do_sweep(command: Sweep, chosen: Choices) -> int:
     from minimodels.plot import plot_sweep
 
     targets(command.output)
-    result = mm.sweep(
-        build(command.model, chosen, command), axes(command.axis), t_end=command.t_end, keep=command.keep or None,
-        init=numbers(command.init, "init"), rates=pairs(command.rates, "rates"), clamp=clamps(command.clamp),
-        method=command.method, rtol=command.rtol, atol=command.atol, threads=command.threads, out=command.output.out,
-        overwrite=command.output.overwrite,
-    )  # fmt: skip
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        result = mm.sweep(
+            build(command.model, chosen, command), axes(command.axis), t_end=command.t_end, keep=command.keep or None,
+            init=numbers(command.init, "init"), rates=pairs(command.rates, "rates"), clamp=clamps(command.clamp),
+            method=command.method, rtol=command.rtol, atol=command.atol, threads=command.threads,
+            out=command.output.out, overwrite=command.output.overwrite,
+        )  # fmt: skip
+    for warning in said:
+        fail(str(warning.message), 0)
     deliver(result, command.output, plot_sweep, saved=True)
     interrupted = bool((result["status"] == mm.Status.INTERRUPTED).any())
     return fail("interrupted; the same command with --out takes it up where it stopped.", 130) if interrupted else 0

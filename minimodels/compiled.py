@@ -45,7 +45,11 @@ class Compiled:
                 for row in tangents(g, levels, self.states)
             ]
             with_slopes = [x for pair in zip(levels, slopes, strict=True) for x in pair]
-            programs = {"drift": (self.drift, []), "advance": (self.drift, with_slopes), "levels": ([], levels)}
+            programs = {
+                "drift": (self.drift, []),
+                "advance": (self.drift, with_slopes),
+                "levels": ([], [x for level in levels for x in (level, level)]),
+            }
             if implicit:
                 programs["jacobian"] = ([], self._jacobian())
             self._kernels[key] = Kernel(g, programs, self.width, self.name)

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from minimodels.clamp import Windows
 from minimodels.errors import InputError
 from minimodels.model import Event, Map, Model, Statement, check_number
-from minimodels.problem import Clamp, problem
+from minimodels.problem import problem
 from minimodels.simulate import single
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def descend(
     steps: int,
     init: Mapping[str, float] | None = None,
     rates: Mapping[str, Statement] | None = None,
-    clamp: Mapping[str, Clamp] | None = None,
+    clamp: Mapping[str, Windows] | None = None,
     save: ArrayLike | None = None,
     events: Mapping[str, Event] | None = None,
     stop_at: str | None = None,

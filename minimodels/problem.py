@@ -4,21 +4,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike, NDArray
 
+from minimodels.clamp import Window, Windows, windows
 from minimodels.compiled import compiled
 from minimodels.engine.ensemble import Batch, Control, Segment, Watch, integrate
 from minimodels.engine.kernel import Floats, Kernel
 from minimodels.engine.stepper.method import METHODS
 from minimodels.engine.stepper.status import PENDING, Status
 from minimodels.errors import InputError, unknown
-from minimodels.model import Event, GradientFlow, Map, Model, Statement, by_name, check_number
+from minimodels.model import Event, GradientFlow, Map, Model, Statement, by_name, check_number, shown
 
-Clamp = float | tuple[float, float, float]
 FLOW_METHODS = tuple(method for method in METHODS if method != "map")
 
 
@@ -29,7 +30,8 @@ class Problem:
     model: Model
     end: float
     init: Mapping[str, float]
-    clamp: Mapping[str, Clamp]
+    clamp: Mapping[str, tuple[Window, ...]]
+    schedule: Mapping[str, tuple[Window, ...]]
     method: str
     control: Control
     save: Floats
@@ -95,15 +97,20 @@ class Problem:
 
     @cached_property
     def segments(self) -> list[Segment]:
-        """Return the stretches of time between the edges of the clamps."""
-        windows = {k: (c if isinstance(c, tuple) else (c, 0.0, np.inf)) for k, c in self.clamp.items()}
+        """Return the stretches of time between the edges of all windows."""
+        m = self.model
+        held = [(m.state.index(k), *w) for k, ws in self.clamp.items() for w in ws]
+        changed = [(list(m.parameters).index(k), *w) for k, ws in self.schedule.items() for w in ws]
         edges = {0.0, self.end}
-        edges |= {t for _, *times in windows.values() for t in times if 0 < t < self.end}
-        grid = sorted(edges)
-        index = {k: i for i, k in enumerate(self.model.state)}
+        edges |= {t for _, _, *times in (*held, *changed) for t in times if 0 < t < self.end}
         return [
-            Segment(a, b, {index[k]: v for k, (v, on, off) in windows.items() if on <= a and b <= off})
-            for a, b in pairwise(grid)
+            Segment(
+                a,
+                b,
+                {i: v for i, v, on, off in held if on <= a and b <= off},
+                {i: v for i, v, on, off in changed if on <= a and b <= off},
+            )
+            for a, b in pairwise(sorted(edges))
         ]
 
     def run(self, y0: Floats, par: Floats, status: NDArray[np.int8], interrupt: NDArray[np.uint8]) -> Batch:
@@ -114,8 +121,10 @@ class Problem:
             segments=self.segments, control=self.control, save=self.save, events=events, interrupt=interrupt,
         )  # fmt: skip
 
-    def named(self, batch: Batch, par: Floats, keep: Sequence[str]) -> dict[str, NDArray[Any]]:
-        """Return results by name: (P,) at the end, or (P, T) at the saved times."""
+    def named(
+        self, batch: Batch, par: Floats, keep: Sequence[str], *, on_failure: str = "keep"
+    ) -> dict[str, NDArray[Any]]:
+        """Return results by name: (P,) at the end, or (P, T) at the saved times; nan where a point failed, if asked."""
         series = len(self.save) > 0
         states = batch.saved if series else batch.state[:, None, :]
         count, times, n = states.shape
@@ -140,6 +149,11 @@ class Problem:
         for name, array in out.items():
             if array.ndim == 2 and not series:
                 out[name] = np.ascontiguousarray(array[:, 0])
+        if on_failure == "nan":
+            failed = batch.status >= Status.MAX_STEPS
+            for name, array in out.items():
+                if array.dtype.kind == "f" and name != "stop_time" and failed.any():
+                    out[name] = np.where(failed.reshape(-1, *[1] * (array.ndim - 1)), np.nan, array)
         return out | {"status": batch.status}
 
     @property
@@ -163,17 +177,27 @@ def state_values(model: Model, given: Mapping[str, float] | None, what: str) -> 
     return {k: check_number(v, f"{what}[{k!r}]") for k, v in found.items()}
 
 
+def inside_domain(model: Model, schedule: dict[str, tuple[Window, ...]]) -> dict[str, tuple[Window, ...]]:
+    """Refuse a schedule that takes a parameter out of its domain."""
+    for key, found in schedule.items():
+        for value, _, _ in found:
+            model.with_values(**{key: value})
+    return schedule
+
+
 def problem(
     model: Model,
     *,
     end: float,
     init: Mapping[str, float] | None = None,
     rates: Mapping[str, Statement] | None = None,
-    clamp: Mapping[str, Clamp] | None = None,
+    clamp: Mapping[str, Windows] | None = None,
+    schedule: Mapping[str, Windows] | None = None,
     method: str = "tsit5",
     rtol: float = 1e-6,
     atol: float = 1e-9,
     step: float | None = None,
+    max_step: float = np.inf,
     save: ArrayLike | None = None,
     events: Mapping[str, Event] | None = None,
     stop_at: str | None = None,
@@ -198,30 +222,33 @@ def problem(
     for name, value in (("rtol", rtol), ("atol", atol), ("step", 1.0 if step is None else step)):
         if check_number(value, f"`{name}`") <= 0:
             raise InputError(f"`{name}` must be positive; got {value:g}.")
-    if max_steps < 1:
+    if not (isinstance(max_step, Real) and max_step > 0):
+        raise InputError(f"`max_step` must be a positive number; got {max_step!r}.")
+    if check_number(max_steps, "`max_steps`") < 1:
         raise InputError(f"`max_steps` must be at least 1; got {max_steps}.")
-    held: dict[str, Clamp] = {}
-    for key, window in (clamp or {}).items():
-        triple = window if isinstance(window, tuple) else (window, 0.0, np.inf)
-        if len(triple) != 3 or not 0 <= triple[1] < triple[2]:
-            raise InputError(f"clamp[{key!r}] must be a value or (value, start, end) with start < end; got {window!r}.")
-        held |= {
-            k: (v, float(triple[1]), float(triple[2]))
-            for k, v in state_values(model, {key: triple[0]}, "clamp").items()
-        }
+    if check_number(steady, "`steady`") < 0:
+        raise InputError(f"`steady` must be positive, or 0 to go on to the end; got {steady:g}.")
     found = model.with_events(events)
     if stop_at is not None and stop_at not in found:
         raise unknown("event in `stop_at`", stop_at, found)
-    times = np.array([], dtype=np.float64) if save is None else np.asarray(save, dtype=np.float64).ravel()
+    try:
+        times = np.array([] if save is None else save, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"`save` must be a list of times within [0, {end:g}]; got {shown(save)}.") from error
+    if times.ndim != 1:
+        raise InputError(f"`save` must be a list of times, as np.linspace(0, {end:g}, 100); got {shown(save)}.")
+    if len(times) and end < times[-1] <= end * (1 + 4e-16):  # what arithmetic on the times may add
+        times = np.minimum(times, end)
     if len(times) and (not np.isfinite(times).all() or (np.diff(times) <= 0).any() or times[0] < 0 or times[-1] > end):
         raise InputError(f"`save` must be increasing times within [0, {end:g}].")
     return Problem(
         model=model.with_rates(**(rates or {})),
         end=float(end),
         init=dict(model.init) | state_values(model, init, "init"),
-        clamp=held,
+        clamp=windows(clamp, model.state, "clamp", "state"),
+        schedule=inside_domain(model, windows(schedule, list(model.parameters), "schedule", "parameter")),
         method=method,
-        control=Control(rtol, atol, 1.0 if step is None else step, max_steps, steady),
+        control=Control(rtol, atol, 1.0 if step is None else step, float(max_step), int(max_steps), float(steady)),
         save=times,
         events=found,
         stop_at=stop_at,

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from minimodels.clamp import Windows
 from minimodels.engine.stepper.status import SENTENCES, Status
-from minimodels.errors import RunFailed
+from minimodels.errors import InputError, RunFailed
 from minimodels.model import Event, Model, Statement, check_number
-from minimodels.problem import Clamp, Problem, problem
+from minimodels.problem import Problem, problem
 from minimodels.results import dataset
 
 if TYPE_CHECKING:
@@ -23,11 +24,13 @@ def simulate(
     t_end: float,
     init: Mapping[str, float] | None = None,
     rates: Mapping[str, Statement] | None = None,
-    clamp: Mapping[str, Clamp] | None = None,
+    clamp: Mapping[str, Windows] | None = None,
+    schedule: Mapping[str, Windows] | None = None,
     method: str = "tsit5",
     rtol: float = 1e-6,
     atol: float = 1e-9,
     step: float | None = None,
+    max_step: float = np.inf,
     save: ArrayLike | None = None,
     events: Mapping[str, Event] | None = None,
     stop_at: str | None = None,
@@ -45,21 +48,30 @@ def simulate(
         Initial values; the model's own where not given.
     rates : mapping of str to number or expression
         Rate of a state, e.g. ``{"xi": "1/(L-1)"}``.
-    clamp : mapping of str to float or (value, start, end)
-        States held at a value, for all times or between two.
+    clamp : mapping of str to float, (value, start, end) or a sequence of these
+        States held at a value, for all times or within windows, whose edges the steps hit exactly.
+    schedule : mapping of str to the same
+        Parameters that have another value within windows.
     method : {"tsit5", "rodas4", "rk4"}
         ``tsit5`` unless the flow is stiff (``rodas4``); ``rk4`` takes a fixed ``step``.
     rtol, atol : float
         Local error is kept below ``atol + rtol*|x|`` in root mean square over the states.
+    max_step : float
+        Longest step. Error control sees the flow at the places where it is evaluated, and nothing between: a pulse
+        that is short against the steps around it is stepped over with every tolerance met. Give it a window of a
+        ``schedule``, or bound the steps.
     save : array of times
         Increasing, within [0, t_end]; 0 and a logarithmic grid of 400 unless given. Dense output: steps are not
         shortened.
     events : mapping of str to Event
-        Crossings to locate besides the model's own.
+        Crossings to locate besides the model's own; none is missed that the dense output shows. An event has the time
+        of its first crossing, continuous or by the jump of a clamp. If there is none it is 0 where the run starts on
+        the level or beyond it, in the direction of the event, and else nan and censored.
     stop_at : str
         Event that ends the run.
     steady : float
-        End the run when every rate of change is below this.
+        End the run when every rate of change is below this, now or, for a flow that an explicit method only holds at
+        rest within the tolerance, on average.
     on_failure : {"raise", "keep"}
         Whether a run that fails raises `RunFailed` or is returned with its status.
 
@@ -86,7 +98,8 @@ def simulate(
     if save is None and end > 0:
         times = np.minimum(np.concatenate([[0.0], np.geomspace(1e-4 * end, end, 400)]), end)
     stated = problem(
-        model, end=t_end, init=init, rates=rates, clamp=clamp, method=method, rtol=rtol, atol=atol, step=step,
+        model, end=t_end, init=init, rates=rates, clamp=clamp, schedule=schedule,
+        method=method, rtol=rtol, atol=atol, step=step, max_step=max_step,
         save=times, events=events, stop_at=stop_at, max_steps=max_steps, steady=steady,
     )  # fmt: skip
     return single(stated, "time", stated.save, on_failure, t_end=float(t_end))
@@ -94,6 +107,8 @@ def simulate(
 
 def single(stated: Problem, dim: str, coordinate: ArrayLike, on_failure: str, **attrs: float | str) -> "xr.Dataset":
     """Run one point of a problem and return it as a dataset over ``dim``."""
+    if on_failure not in ("raise", "keep"):
+        raise InputError(f"`on_failure` is 'raise' or 'keep'; got {on_failure!r}.")
     y0, par, status = stated.points({}, 1)
     batch = stated.run(y0, par, status, np.zeros(1, dtype=np.uint8))
     code = Status(int(batch.status[0]))
@@ -113,6 +128,7 @@ def single(stated: Problem, dim: str, coordinate: ArrayLike, on_failure: str, **
         rtol=stated.control.rtol,
         atol=stated.control.atol,
         init=json.dumps(dict(stated.init)),
-        clamp=json.dumps({k: list(v) if isinstance(v, tuple) else v for k, v in stated.clamp.items()}),
+        clamp=json.dumps(stated.clamp),
+        schedule=json.dumps(stated.schedule),
         **attrs,
     )

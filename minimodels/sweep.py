@@ -5,22 +5,24 @@ import json
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
+from minimodels.clamp import Windows
 from minimodels.compiled import compiled
 from minimodels.engine.ensemble import available_threads, run_chunks
-from minimodels.engine.stepper.status import Status
+from minimodels.engine.stepper.status import SENTENCES, Status
 from minimodels.errors import InputError, unknown
 from minimodels.model import Event, Model, Statement
-from minimodels.problem import Clamp, Problem, problem
+from minimodels.problem import Problem, problem
 from minimodels.results import check_target, dataset
 from minimodels.results import save as save_dataset
 
@@ -35,19 +37,22 @@ def sweep(
     axes: Mapping[str, ArrayLike],
     *,
     t_end: float,
-    keep: Sequence[str] | None = None,
+    keep: str | Sequence[str] | None = None,
     init: Mapping[str, float] | None = None,
     rates: Mapping[str, Statement] | None = None,
-    clamp: Mapping[str, Clamp] | None = None,
+    clamp: Mapping[str, Windows] | None = None,
+    schedule: Mapping[str, Windows] | None = None,
     method: str = "tsit5",
     rtol: float = 1e-6,
     atol: float = 1e-9,
     step: float | None = None,
+    max_step: float = np.inf,
     save: ArrayLike | None = None,
     events: Mapping[str, Event] | None = None,
     stop_at: str | None = None,
     max_steps: int = 1_000_000,
     steady: float = 0.0,
+    on_failure: Literal["nan", "keep"] = "nan",
     threads: int | None = None,
     executor: Executor | None = None,
     out: str | Path | None = None,
@@ -62,7 +67,9 @@ def sweep(
         Parameter -> values; also ``<state>_0`` (initial value) and ``rate_<state>``.
     keep : sequence of str
         States, ``loss``, observables (at the end of the run, or over time if ``save`` is given), events,
-        ``stop_time``, ``steps``; unless given, the loss, if the model has one, and its events.
+        ``stop_time``, ``steps``; unless given, the loss, if the model has one, and its events, or else the states.
+    on_failure : {"nan", "keep"}
+        Whether the numbers of a point that failed are nan or what it got to (``stop_time`` tells how far that is).
     threads : int
         Kernels release the interpreter lock; all available processors unless given. Results do not depend on it.
     executor : concurrent.futures.Executor
@@ -78,9 +85,9 @@ def sweep(
     Returns
     -------
     xarray.Dataset
-        Dimensions are the axes, then ``time`` if ``save`` is given. No point raises: see ``status``. After
-        Ctrl-C the points that are missing have the status INTERRUPTED. The other arguments are those of
-        `simulate`.
+        Dimensions are the axes, then ``time`` if ``save`` is given. No point raises: see ``status``, and a warning
+        says how many failed. After Ctrl-C the points that are missing have the status INTERRUPTED. The other
+        arguments are those of `simulate`.
 
     Raises
     ------
@@ -96,23 +103,26 @@ def sweep(
     (('N', 'L'), (2, 3))
     """
     stated = problem(
-        model, end=t_end, init=init, rates=rates, clamp=clamp, method=method, rtol=rtol, atol=atol, step=step,
+        model, end=t_end, init=init, rates=rates, clamp=clamp, schedule=schedule,
+        method=method, rtol=rtol, atol=atol, step=step, max_step=max_step,
         save=save, events=events, stop_at=stop_at, max_steps=max_steps, steady=steady,
     )  # fmt: skip
     grid = {name: _axis(name, values, stated) for name, values in axes.items()}
     if not grid:
         raise InputError("a sweep needs at least one axis, e.g. {'N': [4, 8, 16]}.")
-    usual = [*(name for name in ("loss",) if name in stated.results), *stated.model.events]
-    keep = list(dict.fromkeys(usual if keep is None else keep))
+    usual = [*(name for name in ("loss",) if name in stated.results), *stated.model.events] or list(stated.model.state)
+    keep = list(dict.fromkeys([keep] if isinstance(keep, str) else usual if keep is None else keep))
     for name in keep:
         if name not in stated.results:
             raise unknown("result to keep", name, stated.results)
-    if threads is not None and threads < 1:
-        raise InputError(f"`threads` must be at least 1; got {threads}.")
+    if on_failure not in ("nan", "keep"):
+        raise InputError(f"`on_failure` of a sweep is 'nan' or 'keep'; got {on_failure!r}.")
+    if threads is not None and (not isinstance(threads, int) or threads < 1):
+        raise InputError(f"`threads` must be a whole number of at least 1; got {threads!r}.")
     target = None if out is None else check_target(out, overwrite=overwrite)
     shape = tuple(len(v) for v in grid.values())
     total = int(np.prod(shape))
-    shards = None if target is None else Shards.open(target, _description(stated, grid, keep))
+    shards = None if target is None else Shards.open(target, _description(stated, grid, keep, on_failure))
     interrupt = np.zeros(1, dtype=np.uint8)
     results: dict[str, NDArray[Any]] = {}
 
@@ -121,7 +131,7 @@ def sweep(
         index = np.unravel_index(numbers, shape)
         given = {name: values[i] for (name, values), i in zip(grid.items(), index, strict=True)}
         y0, par, status = stated.points(given, len(numbers))
-        values = stated.named(stated.run(y0, par, status, interrupt), par, keep)
+        values = stated.named(stated.run(y0, par, status, interrupt), par, keep, on_failure=on_failure)
         if shards is not None and not interrupt[0]:
             shards.write(part, values)
         return values
@@ -152,6 +162,7 @@ def sweep(
     bar.close()
     if not results:
         results = {"status": _blank((total,), "status", np.dtype(np.int8))}
+    warn_of_failures(results["status"])
     dims = tuple(grid)
     tail = {1: (), 2: ("time",)}
     ds = dataset(
@@ -164,13 +175,26 @@ def sweep(
         t_end=float(t_end),
         parameters=json.dumps({k: v for k, v in stated.stated_values().items() if k not in grid}),
         init=json.dumps({k: v for k, v in stated.init.items() if f"{k}_0" not in grid}),
-        clamp=json.dumps({k: list(c) if isinstance(c, tuple) else c for k, c in stated.clamp.items()}),
+        clamp=json.dumps(stated.clamp),
+        schedule=json.dumps(stated.schedule),
     )
     if target is not None and complete:
         save_dataset(ds, target, overwrite=overwrite)
         assert shards is not None
         shards.remove()
     return ds
+
+
+def warn_of_failures(status: NDArray[np.int8]) -> None:
+    """Say once how many points failed, and what to do about the most frequent kind."""
+    kinds = (Status.MAX_STEPS, Status.STEP_TOO_SMALL, Status.NON_FINITE)
+    counts = {kind: int((status == kind).sum()) for kind in kinds}
+    if any(counts.values()):
+        worst = max(kinds, key=counts.__getitem__)
+        many = "a point" if sum(counts.values()) == 1 else f"{sum(counts.values())} points"
+        warnings.warn(
+            f"{many} of {status.size} failed; the first remedy: {SENTENCES[worst]}", RuntimeWarning, stacklevel=3
+        )
 
 
 def _axis(name: str, values: ArrayLike, stated: Problem) -> NDArray[np.float64]:
@@ -193,7 +217,7 @@ def _blank(shape: tuple[int, ...], name: str, dtype: np.dtype[Any]) -> NDArray[A
     return np.full(shape, np.nan if dtype.kind == "f" else 0, dtype=dtype)
 
 
-def _description(stated: Problem, grid: Mapping[str, NDArray[np.float64]], keep: Sequence[str]) -> str:
+def _description(stated: Problem, grid: Mapping[str, NDArray[np.float64]], keep: Sequence[str], on_failure: str) -> str:
     """Return a text that is equal for two sweeps exactly if their shards are interchangeable."""
     return json.dumps(
         {
@@ -205,12 +229,15 @@ def _description(stated: Problem, grid: Mapping[str, NDArray[np.float64]], keep:
             "rates": {k: str(v) for k, v in stated.model.rates.items()},
             "end": stated.end,
             "init": dict(stated.init),
-            "clamp": {k: repr(v) for k, v in stated.clamp.items()},
+            "clamp": repr(stated.clamp),
+            "schedule": repr(stated.schedule),
+            "domain": [[k, p.low, p.high] for k, p in stated.model.parameters.items()],
+            "constraints": [str(c.expr) for c in stated.model.constraints],
             "control": repr(stated.control),
             "save": hashlib.sha256(stated.save.tobytes()).hexdigest(),
             "stop_at": stated.stop_at,
             "axes": {k: [len(v), hashlib.sha256(v.tobytes()).hexdigest()] for k, v in grid.items()},
-            "keep": list(keep),
+            "keep": [list(keep), on_failure],
             "shard": CHUNK,
         },
         sort_keys=True,

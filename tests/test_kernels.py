@@ -156,3 +156,25 @@ def test_a_function_that_cannot_be_compiled_is_named() -> None:
     m = mm.GradientFlow(name="odd", state={"x": 1.0}, loss=sp.zeta(x))
     with pytest.raises(mm.InputError, match="cannot be compiled"):
         mm.simulate(m, t_end=1.0)
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o707, 0o777])
+def test_a_folder_that_others_may_write_to_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int
+) -> None:
+    """What lies in it is run."""
+    from minimodels.engine.cache import folder
+
+    monkeypatch.setenv("MINIMODELS_CACHE_DIR", str(tmp_path / "kernels"))
+    assert not folder().stat().st_mode & 0o077
+    (tmp_path / "kernels").chmod(mode)
+    with pytest.raises(mm.InputError, match=r"written to by others.*chmod"):
+        folder()
+
+
+def test_a_kernel_that_others_may_write_to_is_refused(kernels: Path) -> None:
+    mm.simulate(wells(0.375), t_end=1.0)
+    for kernel in compiled_models(kernels):
+        kernel.chmod(0o666)
+    with pytest.raises(mm.InputError, match="written to by others"):
+        mm.simulate(wells(0.375), t_end=1.0)

@@ -26,7 +26,7 @@ overlaps in the attention, and the learning rate. Derived here.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -35,10 +35,12 @@ from numpy.polynomial.hermite_e import hermegauss
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 
-from minimodels.errors import InputError
+from minimodels.errors import InputError, unknown
+from minimodels.model import by_name, check_number
 from minimodels.models.nested_logit import arrangements
 
 NODES = 5  # of the quadrature over the norms of the label vectors
+EXPANSION = 2.0  # largest a^2/D at the transition, beyond which the expansion in overlaps says nothing
 
 
 def exact_transition_time(
@@ -73,23 +75,32 @@ def exact_transition_time(
     Raises
     ------
     InputError
-        For N and B that are not integers or have too many arrangements, L below N/B, D that is not above 1.
+        For N and B that are not integers or have too many arrangements, L below N/B, names or signs of rates and start
+        that mean nothing, and D that is not above 1 or so small that :math:`a^2/D` exceeds 2 before the transition.
 
     Examples
     --------
     >>> round(exact_transition_time(4, 16, eps=0.1), 1), round(exact_transition_time(4, 16, eps=0.1, D=63), 1)
     (236.8, 243.4)
     """
-    contexts = _contexts(N, B)
-    if L < N / B:
+    names = ("beta_1", "alpha", "xi")
+    given_rates, given_init = (numbers_by_name(g, what, names) for g, what in ((rates, "rates"), (init, "init")))
+    if min(given_rates.values(), default=0.0) < 0:
+        raise InputError(f"`rates` must not be negative; got {given_rates}.")
+    if check_number(eps, "`eps`") < 0:
+        raise InputError(f"`eps`, the within-class noise, must not be negative; got {eps:g}.")
+    contexts = _contexts(check_number(N, "`N`"), check_number(B, "`B`"))
+    if check_number(L, "`L`") < N / B:
         raise InputError(f"`L` must be at least N/B, the labels in a context; got L={L:g}, N={N}, B={B}.")
     if not D > 1:
         raise InputError(f"`D` must exceed 1; got {D:g}: leave it out for contents without overlaps.")
     norms, weights = _norms(D)
+    if norms.min() < 0.05:
+        raise too_small(D)
     default = {"beta_1": 1.0, "alpha": 1.0, "xi": 1 / (L - 1)}
     eta, start = (
-        np.array([(given or {}).get(name, otherwise[name]) for name in default], float)
-        for given, otherwise in ((rates, default), (init, dict.fromkeys(default, 0.0)))
+        np.array([given.get(name, otherwise[name]) for name in default], float)
+        for given, otherwise in ((given_rates, default), (given_init, dict.fromkeys(default, 0.0)))
     )
     eta = np.concatenate([eta[:2], eta[2] / (norms * weights)])
     start = np.concatenate([start[:2], np.full(norms.size, start[2])])
@@ -104,9 +115,32 @@ def exact_transition_time(
     def half(t: float, x: NDArray[np.float64]) -> float:
         return float(both(x)[1]) - 0.5
 
-    half.terminal, half.direction = True, 1.0  # type: ignore[attr-defined]
-    run = solve_ivp(slope, (0, 1e7), start, method="LSODA", rtol=1e-7, atol=1e-10, events=half)
+    def too_far(t: float, x: NDArray[np.float64]) -> float:
+        return float(x[2:][norms.size // 2] ** 2 / D - EXPANSION)
+
+    for event in (half, too_far):
+        event.terminal, event.direction = True, 1.0  # type: ignore[attr-defined]
+    run = solve_ivp(slope, (0, 1e7), start, method="LSODA", rtol=1e-7, atol=1e-10, events=(half, too_far))
+    if len(run.t_events[1]) or too_far(0.0, run.y[:, -1]) > 0:
+        raise too_small(D)
     return float(run.t_events[0][0]) if len(run.t_events[0]) else float("nan")
+
+
+def too_small(D: float) -> InputError:
+    """Build the error for a dimension at which the expansion in overlaps says nothing."""
+    return InputError(
+        f"at D={D:g} the overlaps of random label vectors are too large for this theory, an expansion in a^2/D that "
+        f"must stay below {EXPANSION:g} up to the transition: raise `D`, or leave it out for contents without overlaps."
+    )
+
+
+def numbers_by_name(given: Mapping[str, float] | None, what: str, names: Sequence[str]) -> dict[str, float]:
+    """Return numbers given by name; other names are refused."""
+    found = by_name(given or {}, f"`{what}`", "{'xi': 0.1}")
+    for name in found:
+        if name not in names:
+            raise unknown(f"name in {what}", name, names)
+    return {name: check_number(value, f"{what}[{name!r}]") for name, value in found.items()}
 
 
 Contexts = tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.float64]]

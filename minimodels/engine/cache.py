@@ -19,14 +19,34 @@ def folder() -> Path:
         raise InputError(
             f"cannot make the kernel folder {path}; set MINIMODELS_CACHE_DIR to a writable one."
         ) from error
-    if hasattr(os, "getuid") and path.stat().st_uid != os.getuid():
-        raise InputError(f"the kernel folder {path} belongs to another user; set MINIMODELS_CACHE_DIR to your own.")
+    if hasattr(os, "getuid"):
+        private(path, "the kernel folder")
     return path
+
+
+def private(path: Path, what: str) -> None:
+    """Refuse a folder or a file that another user owns or may write to: what lies there is run."""
+    about = path.stat()
+    if about.st_uid != os.getuid():
+        raise InputError(f"{what} {path} belongs to another user; set MINIMODELS_CACHE_DIR to a folder of your own.")
+    if about.st_mode & 0o022:
+        raise InputError(
+            f"{what} {path} may be written to by others; run `chmod go-w` on it or set MINIMODELS_CACHE_DIR elsewhere."
+        )
 
 
 def write(path: Path, data: bytes) -> None:
     """Write a file by temporary name and rename, so that no reader meets half of it."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-    os.replace(temporary, path)
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+    except OSError as error:
+        raise InputError(
+            f"cannot write in {path.parent} ({error.strerror}); set MINIMODELS_CACHE_DIR to a writable folder."
+        ) from error
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.replace(temporary, path)
+    except OSError as error:
+        Path(temporary).unlink(missing_ok=True)
+        raise InputError(f"cannot write {path} ({error.strerror}); set MINIMODELS_CACHE_DIR elsewhere.") from error

@@ -16,22 +16,24 @@ from minimodels.engine.stepper.status import PENDING, Status
 
 @dataclass(frozen=True)
 class Control:
-    """Tolerances and limits of an integration; ``step`` is for methods of fixed step."""
+    """Tolerances and limits of an integration; ``step`` is for methods of fixed step, ``max_step`` for the others."""
 
     rtol: float = 1e-6
     atol: float = 1e-9
     step: float = 1.0
+    max_step: float = np.inf
     max_steps: int = 1_000_000
     steady: float = 0.0
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A stretch of time in which some states are held: state index -> value."""
+    """A stretch of time in which some states are held and some parameters have values of their own: index -> value."""
 
     start: float
     end: float
     held: dict[int, float]
+    set: dict[int, float]
 
 
 @dataclass(frozen=True)
@@ -77,43 +79,72 @@ def integrate(
     state = np.array(y0, dtype=np.float64, order="C")
     time = np.full(count, np.nan)
     happened = np.full((count, len(events)), np.nan)
-    watched = (
-        np.array([event.level for event in events], dtype=np.float64),
-        np.array([event.direction for event in events], dtype=np.float64),
-        np.array([event.stops for event in events], dtype=np.uint8),
-    )
+    levels = np.array([event.level for event in events], dtype=np.float64)
+    directions = np.array([event.direction for event in events], dtype=np.float64)
+    stops = np.array([event.stops for event in events], dtype=np.uint8)
+    there = np.zeros(happened.shape, dtype=bool)
     programs = np.array([kernel.address.get(name, 0) for name in steppers.layout.Programs._fields], dtype=np.int64)
     stepper = steppers.driver(method).integrate
     status = status.copy()
     steps = np.zeros(count, dtype=np.int64)
     saved = np.full((count, len(save), n), np.nan)
     state[status != PENDING] = np.nan
+
+    def above(y: Floats, table: Floats) -> Floats:
+        return kernel.evaluate("levels", y, table)[:, ::2] - levels
+
     for number, segment in enumerate(segments):
-        rates = np.array(par, dtype=np.float64, order="C")
+        given = np.array(par, dtype=np.float64, order="C")
+        for index, value in segment.set.items():
+            given[:, index] = value
         start = state.copy()
         for index, value in segment.held.items():
             start[:, index] = value
-            rates[:, par.shape[1] - n + index] = 0.0
+            given[:, par.shape[1] - n + index] = 0.0
+        table = kernel.table(given)
         if number:
             status[np.isin(status, (Status.SUCCESS, Status.CENSORED, Status.STEADY))] = PENDING
+        if events and number == 0:
+            there = reached(above(start, table), directions)
+        elif events:  # a jump may cross a level
+            before, after = above(state, table), above(start, table)
+            jump = ((directions >= 0) & (before < 0) & (after >= 0)) | ((directions <= 0) & (before > 0) & (after <= 0))
+            jump &= np.isnan(happened) & (status == PENDING)[:, None] & (start != state).any(axis=1)[:, None]
+            happened[jump] = segment.start
+            stopped = (jump & (stops != 0)).any(axis=1)
+            status[stopped], time[stopped], state[stopped] = Status.EVENT, segment.start, start[stopped]
         lower = -np.inf if number == 0 else segment.start
         here = (save > lower) & (save <= segment.end)
         part = np.full((count, int(here.sum()), n), np.nan)
         used = np.zeros(count, dtype=np.int64)
-        table = kernel.table(rates)
         work = steppers.work(n, table.shape[1], len(events), kernel.scratch, implicit=method == "rodas4", copies=2)
         notes = np.empty(3 * steppers.layout.LANES, dtype=np.int64), np.empty(len(events))
         stepper(
             programs, kernel.scratch, start, table, segment.start, segment.end, control.rtol, control.atol,
-            control.step, control.steady, control.max_steps, np.ascontiguousarray(save[here]), *watched, interrupt,
-            work, *notes, state, time, happened, status, used, part,
+            min(control.step, control.max_step), control.max_step, control.steady, control.max_steps,
+            np.ascontiguousarray(save[here]), levels, directions, stops, interrupt, work, *notes,
+            state, time, happened, status, used, part,
         )  # fmt: skip
         # what came to rest stays where it is
         part = np.where(np.isnan(part) & (status == Status.STEADY)[:, None, None], state[:, None, :], part)
         saved[:, here] = part
         steps += used
+    if control.steady <= 0:  # at rest to the last bit, which nobody asked about
+        resting = status == Status.STEADY
+        waiting = (np.isnan(happened) & (stops != 0)).any(axis=1)
+        time[resting] = segments[-1].end
+        status[resting] = np.where(waiting[resting], Status.CENSORED, Status.SUCCESS)
+    ended = np.isin(status, (Status.SUCCESS, Status.CENSORED, Status.STEADY))
+    from_the_start = there & np.isnan(happened) & ended[:, None]
+    happened[from_the_start] = segments[0].start
+    status[(from_the_start & (stops != 0)).any(axis=1) & (status == Status.CENSORED)] = Status.SUCCESS
     status[status == PENDING] = Status.INTERRUPTED
     return Batch(state, time, happened, status, steps, saved)
+
+
+def reached(level: Floats, direction: Floats) -> NDArray[np.bool_]:
+    """Tell where a level lies at zero or beyond, as seen in the direction of its event; for either, on it."""
+    return np.where(direction > 0, level >= 0, np.where(direction < 0, level <= 0, level == 0))
 
 
 def available_threads() -> int:

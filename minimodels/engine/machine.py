@@ -1,13 +1,15 @@
 """Compile modules of LLVM's assembly to machine code, kept on disk under the hash of their text."""
 
 import hashlib
+import os
 import threading
 from functools import cache
 from pathlib import Path
 
 import llvmlite.binding as llvm
 
-from minimodels.engine.cache import folder, write
+from minimodels.engine.cache import folder, private, write
+from minimodels.errors import InputError
 from minimodels.notices import notice
 
 _lock = threading.Lock()
@@ -42,8 +44,12 @@ def kept(path: Path) -> bytes | None:
     """Return the machine code in a file; none if it is not there or not as it was written."""
     try:
         data = path.read_bytes()
-    except OSError:
+    except FileNotFoundError:
         return None
+    except OSError as error:
+        raise InputError(f"cannot read {path} ({error.strerror}); delete it or set MINIMODELS_CACHE_DIR.") from error
+    if hasattr(os, "getuid"):
+        private(path, "the kernel")
     return data[32:] if hashlib.sha256(data[32:]).digest() == data[:32] else None
 
 

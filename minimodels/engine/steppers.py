@@ -3,6 +3,7 @@
 import hashlib
 import importlib
 import importlib.util
+import os
 import sys
 import threading
 from functools import cache
@@ -12,7 +13,7 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from minimodels.engine.cache import folder, write
+from minimodels.engine.cache import folder, private, write
 from minimodels.engine.stepper import layout
 from minimodels.engine.stepper.method import METHODS
 from minimodels.notices import notice
@@ -47,6 +48,8 @@ def _load(method: str, part: str, what: str) -> ModuleType:
     with _lock:
         package = folder() / name
         package.mkdir(mode=0o700, exist_ok=True)
+        if hasattr(os, "getuid"):
+            private(package, "the folder of a stepper")
         for file, text in texts.items():
             if not (package / file).exists():
                 write(package / file, text)

@@ -48,9 +48,11 @@ def test_double_crossings_are_found_wherever_the_steps_fall() -> None:
 
 def test_a_level_that_is_never_reached_is_censored() -> None:
     run = mm.simulate(oscillator().with_values(c=1.5), t_end=10.0)
-    for name in ("up", "down", "either"):
+    for name in ("up", "either"):
         assert np.isnan(float(run[name]))
         assert bool(run[f"{name}_censored"])
+    assert float(run.down) == 0  # it is below all along
+    assert not bool(run.down_censored)
     assert not bool(run.turn_censored)
     assert int(run.status) == mm.Status.SUCCESS
 

@@ -44,7 +44,7 @@ EXPRESSIONS = [
     sp.Piecewise((x**2, x > y), (y * z, sp.And(y >= z, x < q)), (sp.exp(z), True)),
     (x**2 + 1) ** sp.Rational(5, 2) + (y**2 + 1) ** p + x**7 - (z**2 + 2) ** -sp.Rational(3, 2),
     sp.pi * x + sp.E**2 + sp.sqrt(2) * y,
-    sp.gamma(2 + x / 2) + sp.loggamma(5 + y) + sp.sech(z) - sp.gamma(z) / 9,
+    sp.gamma(3 + x / 2) + sp.loggamma(5 + y) + sp.sech(z) - sp.gamma(z) / 9,
     sp.sign(x) * y**2 + sp.Heaviside(y - z) * x,
 ]
 NUMBERS = st.floats(-4, 4).filter(lambda v: abs(v) > 1e-3)

@@ -42,7 +42,7 @@ def test_the_linear_solves_of_rodas4_choose_their_pivots() -> None:
 def test_every_lane_pivots_for_itself() -> None:
     x, y, c = sp.symbols("x y c")
     m = mm.Flow(name="turn", state={"x": 1.0, "y": 0.0}, parameters={"c": 1.0}, drift={"x": c * y, "y": -c * x - 3 * y})
-    rates = np.concatenate([np.linspace(0.0, 5.0, 40), [1e3, 1e6], np.linspace(-2, 2, 40)])
+    rates = np.concatenate([np.linspace(0.0, 5.0, 40), [1e3], np.linspace(-2, 2, 40)])
     grid = mm.sweep(m, {"c": rates}, t_end=2.0, keep=["x", "y"], method="rodas4", rtol=1e-8, atol=1e-11)
     for i, rate in enumerate(rates):
         if abs(rate) < 10:

@@ -1,5 +1,8 @@
 """Exact positions against attention read token by token; overlaps of label vectors against vectors that are drawn."""
 
+import math
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.special import softmax
@@ -117,3 +120,28 @@ def test_norms_have_mean_and_variance_of_chi_squared(D: int) -> None:
 def test_what_cannot_be_is_refused(arguments: dict, words: str) -> None:
     with pytest.raises(InputError, match=words):
         theory.exact_transition_time(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"rates": {"eta_xi": 0.1}}, "unknown name in rates"),
+        ({"rates": {"beta1": 0.1}}, "did you mean 'beta_1'"),
+        ({"rates": {"xi": -0.1}}, "negative"),
+        ({"rates": [0.1]}, "dictionary"),
+        ({"init": {"x": 5}}, "unknown name in init"),
+        ({"init": {"xi": "5"}}, "number"),
+        ({"eps": -5}, "negative"),
+        ({"D": 1}, "exceed 1"),
+        ({"D": 2}, "too large for this theory"),
+        ({"D": 6}, "too large for this theory"),
+    ],
+)
+def test_what_lies_outside_the_theory_is_refused_not_answered(options: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        exact_transition_time(4, 16, **options)
+
+
+def test_overlaps_that_the_theory_covers_delay_the_transition() -> None:
+    times = [exact_transition_time(4, 16, D=D) for D in (16, 31, 63, math.inf)]
+    assert times == sorted(times, reverse=True)

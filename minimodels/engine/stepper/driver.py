@@ -4,7 +4,7 @@ import math
 
 from numba import njit
 
-from .events import locate, may_cross
+from .events import crosses, locate, may_cross
 from .layout import (
     CENSORED,
     ENTRY,
@@ -26,7 +26,9 @@ from .layout import (
     NON_FINITE,
     OK,
     PENDING,
+    REF,
     SAVE,
+    SINCE,
     SPEED,
     STATE,
     STEADY,
@@ -44,22 +46,22 @@ from .layout import (
     run,
 )
 from .method import MAP, METHOD, RODAS4
-from .steps import ADAPTIVE, accept, better_step, control, first_step, inside, measure, propose
+from .steps import ADAPTIVE, accept, better_step, control, first_step, halfway, inside, measure, propose, rest
 
 WAIT = 4  # idle lanes that are worth loading together
 
 
 @njit(**LANE)
-def shift(a, lanes, levels):  # type: ignore[no-untyped-def]
-    """Count the new levels of the events from those asked for."""
+def shift(a, first, lanes, levels):  # type: ignore[no-untyped-def]
+    """Count levels of the events, in the rows from ``first`` on, from those asked for."""
     for j in range(a.m):
-        new = a.rows[a.new + 2 * j * LANES :]
+        level = a.rows[first + 2 * j * LANES :]
         for w in range(lanes):
-            new[w] -= levels[j]
+            level[w] -= levels[j]
 
 
 @njit(**LANE)
-def start(b, chosen, count, y0, table, t0, t1, rtol, atol, fixed, levels, programs):  # type: ignore[no-untyped-def]
+def start(b, chosen, count, y0, table, t0, t1, rtol, atol, fixed, longest, levels, programs):  # type: ignore[no-untyped-def]
     """Put points into the first columns of ``b``, each ready for its first step."""
     apart()
     x = b.rows
@@ -70,20 +72,20 @@ def start(b, chosen, count, y0, table, t0, t1, rtol, atol, fixed, levels, progra
             x[b.table + row * LANES + q] = table[chosen[q], row]
     lanes = GROUP * ((count + GROUP - 1) // GROUP)
     run(programs.advance, b, YN, KN, b.new, lanes)
-    shift(b, lanes, levels)
+    shift(b, b.new, lanes, levels)
     for q in range(count):
         for i in range(b.n):
             x[i * STATE + K0 + q] = x[i * STATE + KN + q]
         for row in range(2 * b.m):
             x[b.old + row * LANES + q] = x[b.new + row * LANES + q]
         x[T + q], x[H + q], x[STEPS + q] = t0, fixed, 0.0
-        x[ERR_LOG + q], x[HELD + q] = -13.0, 0.0  # as after a step of error 1e-4
+        x[ERR_LOG + q], x[HELD + q], x[SINCE + q] = -13.0, 0.0, t0  # as after a step of error 1e-4
         if ADAPTIVE:
             first_step(b, q, t0, t1, rtol, atol)
     if ADAPTIVE:
         run(programs.drift, b, YS, K1, b.old, lanes)
         for q in range(count):
-            better_step(b, q, t0, t1, rtol, atol)
+            better_step(b, q, t0, t1, rtol, atol, longest)
 
 
 @njit(**LANE)
@@ -100,14 +102,14 @@ def move(b, q, a, w):  # type: ignore[no-untyped-def]
     """Copy a point just loaded from a column of ``b`` to a lane."""
     apart()
     for i in range(a.n):
-        a.rows[i * STATE + Y + w] = b.rows[i * STATE + Y + q]
+        a.rows[i * STATE + Y + w] = a.rows[i * STATE + REF + w] = b.rows[i * STATE + Y + q]
         a.rows[i * STATE + K0 + w] = b.rows[i * STATE + K0 + q]
     for row in range(2 * a.m):
         a.rows[a.old + row * LANES + w] = b.rows[b.old + row * LANES + q]
     for row in range((a.scratch - a.table) // LANES):
         a.rows[a.table + row * LANES + w] = b.rows[b.table + row * LANES + q]
     a.rows[T + w], a.rows[H + w], a.rows[STEPS + w] = b.rows[T + q], b.rows[H + q], b.rows[STEPS + q]
-    a.rows[ERR_LOG + w], a.rows[HELD + w] = b.rows[ERR_LOG + q], b.rows[HELD + q]
+    a.rows[ERR_LOG + w], a.rows[HELD + w], a.rows[SINCE + w] = b.rows[ERR_LOG + q], b.rows[HELD + q], b.rows[SINCE + q]
 
 
 @njit(**LANE)
@@ -115,12 +117,6 @@ def look(a, lanes, steady, max_steps, directions):  # type: ignore[no-untyped-de
     """Tell in NEED which lanes end, save, fail, or may meet an event in this step."""
     apart()
     c = a.rows
-    for w in range(lanes):
-        c[SPEED + w] = 0.0
-    for i in range(a.n):
-        x = a.rows[i * STATE :]
-        for w in range(lanes):
-            c[SPEED + w] = max(abs(x[KN + w]), c[SPEED + w])
     for w in range(lanes):
         saves = (c[LAST + w] > 0.0) | (c[T + w] + c[HS + w] >= c[SAVE + w])
         c[NEED + w] = 1.0 if saves | (c[STEPS + w] >= max_steps) | (c[SPEED + w] <= steady) else 0.0
@@ -130,9 +126,13 @@ def look(a, lanes, steady, max_steps, directions):  # type: ignore[no-untyped-de
             a.rows[a.new + 2 * j * LANES :],
             a.rows[a.pending + j * LANES :],
         )
+        half = a.rows[a.half + 2 * j * LANES :]
         for w in range(lanes):
-            here = may_cross(old[w], new[w], old[LANES + w], new[LANES + w], pending[w], directions[j], METHOD != MAP)
-            need = c[NEED + w]
+            h, need = c[HS + w], c[NEED + w]
+            here = crosses(old[w], new[w], directions[j]) & (pending[w] > 0.0)
+            if METHOD != MAP:
+                rise, rise_after = h * old[LANES + w], h * new[LANES + w]
+                here = may_cross(old[w], half[w], new[w], rise, rise_after, pending[w], directions[j])
             c[NEED + w] = 1.0 if here else need
     for w in range(lanes):
         lost = (not ADAPTIVE) | (c[H + w] < 1e-15 * max(abs(c[T + w]), 1e-12)) | (c[STEPS + w] >= max_steps)
@@ -174,8 +174,14 @@ def attend(  # type: ignore[no-untyped-def]
             a.rows[a.new + 2 * j * LANES :],
             a.rows[a.pending + j * LANES :],
         )
-        if may_cross(old[w], new[w], old[LANES + w], new[LANES + w], pending[w], directions[j], METHOD != MAP):
-            where[j] = 1.0 if METHOD == MAP else locate(a, w, b, j, levels[j], directions[j], programs)
+        if METHOD == MAP:
+            if crosses(old[w], new[w], directions[j]) and pending[w] > 0.0:
+                where[j] = 1.0
+        else:
+            half = a.rows[a.half + 2 * j * LANES + w]
+            rise, rise_after = h * old[LANES + w], h * new[LANES + w]
+            if may_cross(old[w], half, new[w], rise, rise_after, pending[w], directions[j]):
+                where[j] = locate(a, w, b, j, levels[j], directions[j], programs)
         if stops[j] != 0:
             stop = min(stop, where[j])
             censored = censored or pending[w] > 0.0
@@ -212,12 +218,12 @@ def attend(  # type: ignore[no-untyped-def]
 
 @njit(
     "void(int64[::1], int64, float64[:,::1], float64[:,::1], float64, float64, float64, float64, float64, float64,"
-    " int64, float64[::1], float64[::1], float64[::1], uint8[::1], uint8[::1], float64[::1], int64[::1], float64[::1],"
-    " float64[:,::1], float64[::1], float64[:,::1], int8[::1], int64[::1], float64[:,:,::1])",
+    " float64, int64, float64[::1], float64[::1], float64[::1], uint8[::1], uint8[::1], float64[::1], int64[::1],"
+    " float64[::1], float64[:,::1], float64[::1], float64[:,::1], int8[::1], int64[::1], float64[:,:,::1])",
     **ENTRY,
 )
 def integrate(  # type: ignore[no-untyped-def]
-    addresses, n_scratch, y0, table, t0, t1, rtol, atol, fixed, steady,
+    addresses, n_scratch, y0, table, t0, t1, rtol, atol, fixed, longest, steady,
     max_steps, save, levels, directions, stops, interrupt, work, notes, where,
     y_end, t_end, events, status, steps, saved,
 ):  # fmt: skip
@@ -240,7 +246,7 @@ def integrate(  # type: ignore[no-untyped-def]
                     chosen[loaded] = queue
                     loaded += 1
                 queue += 1
-            start(b, chosen, loaded, y0, table, t0, t1, rtol, atol, fixed, levels, programs)
+            start(b, chosen, loaded, y0, table, t0, t1, rtol, atol, fixed, longest, levels, programs)
             w = 0
             for q in range(loaded):
                 i = chosen[q]
@@ -265,9 +271,13 @@ def integrate(  # type: ignore[no-untyped-def]
         if active == 0:
             break
         propose(a, lanes, t1, programs)
-        shift(a, lanes, levels)
+        shift(a, a.new, lanes, levels)
         measure(a, lanes, rtol, atol)
-        control(a, lanes)
+        control(a, lanes, longest)
+        rest(a, lanes, rtol, atol, steady)
+        if m > 0 and METHOD != MAP:
+            halfway(a, lanes, programs)
+            shift(a, a.half, lanes, levels)
         look(a, lanes, steady, max_steps, directions)
         for w in range(lanes):
             if a.rows[NEED + w] > 0.0 and job[w] >= 0:

@@ -18,14 +18,18 @@ GROUP = 8  # lanes that the programs of a model compute at once
 
 # NumPy's integers in what follows: Numba compiles a function anew for every plain one that it is called with
 # rows of a lane's clock: time, next step, this step and whether it is the last; verdict, its error, the error before,
-# whether the last step was refused; steps so far, fastest change, next time to save, whether it needs attention
-CLOCK = 12
-T, H, HS, LAST, OK, ERR, ERR_LOG, HELD, STEPS, SPEED, SAVE, NEED = (np.int64(row * LANES) for row in range(CLOCK))
+# whether the last step was refused; steps so far, fastest change, next time to save, whether it needs attention; since
+# when the state has been compared with REF, and how far it has moved from there
+CLOCK = 14
+T, H, HS, LAST, OK, ERR, ERR_LOG, HELD, STEPS, SPEED, SAVE, NEED, SINCE, MOVED = (
+    np.int64(row * LANES) for row in range(CLOCK)
+)
 
-# rows of state 0: at the start and the proposed end of the step, at a stage; rates of change; stages of the methods
-ROWS = 12
+# rows of state 0: at the start and the proposed end of the step, at a stage; rates of change; stages of the methods;
+# where it was some time ago
+ROWS = 13
 STATE = ROWS * LANES
-Y, YN, YS, K0, KN, K1, K2, K3, K4, K5, K6, K7 = (np.int64((CLOCK + row) * LANES) for row in range(ROWS))
+Y, YN, YS, K0, KN, K1, K2, K3, K4, K5, K6, K7, REF = (np.int64((CLOCK + row) * LANES) for row in range(ROWS))
 
 PENDING = np.int64(NOT_YET)
 SUCCESS, EVENT, STEADY, CENSORED, MAX_STEPS, STEP_TOO_SMALL, NON_FINITE, INTERRUPTED, _ = map(np.int64, Status)
@@ -51,6 +55,7 @@ class Lanes(NamedTuple):
     m: int  # events
     old: int  # levels of the events at the start of the step, each followed by its slope
     new: int  # the same at its proposed end
+    half: int  # levels in the middle of the step
     pending: int  # 1 until an event has happened
     table: int  # what the parameters decide
     scratch: int  # the programs' own
@@ -73,13 +78,14 @@ def carve(rows, n, m, n_table, n_scratch, implicit):  # type: ignore[no-untyped-
     """Return lanes in an array."""
     old = (CLOCK + n * ROWS) * LANES
     new = old + 2 * m * LANES
-    pending = new + 2 * m * LANES
+    half = new + 2 * m * LANES
+    pending = half + 2 * m * LANES
     table = pending + m * LANES
     scratch = table + n_table * LANES
     matrix = scratch + n_scratch * LANES
     pivot = matrix + (n * n * LANES if implicit else 0)
     end = pivot + (n * LANES if implicit else 0)
-    return Lanes(rows, n, m, old, new, pending, table, scratch, matrix, pivot, end)
+    return Lanes(rows, n, m, old, new, half, pending, table, scratch, matrix, pivot, end)
 
 
 @intrinsic

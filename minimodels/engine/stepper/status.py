@@ -31,7 +31,8 @@ SENTENCES = {
     Status.CENSORED: "reached the end time without the event asked for; raise `t_end` to see it.",
     Status.MAX_STEPS: "used up `max_steps`; raise it, loosen `rtol`, or use method='rodas4' if the flow is stiff.",
     Status.STEP_TOO_SMALL: "the step size fell to rounding level, as near a blow-up; lower `t_end` or loosen `rtol`.",
-    Status.NON_FINITE: "met an infinity or nan; check the initial values and the parameters.",
+    Status.NON_FINITE: "met an infinity or nan, as beyond a blow-up or where an expression has no value; "
+    "lower `t_end`, or check the initial values and the parameters.",
     Status.INTERRUPTED: "was interrupted before its end; run the same command again.",
     Status.OUT_OF_DOMAIN: "lies outside the model's domain; see the parameters' ranges in `describe(model)`.",
 }

@@ -17,7 +17,11 @@ from .layout import (
     LANE,
     LANES,
     LAST,
+    MOVED,
     OK,
+    REF,
+    SINCE,
+    SPEED,
     STATE,
     STEPS,
     YN,
@@ -106,7 +110,7 @@ def measure(a, lanes, rtol, atol):  # type: ignore[no-untyped-def]
 
 
 @njit(**LANE)
-def control(a, lanes):  # type: ignore[no-untyped-def]
+def control(a, lanes, longest):  # type: ignore[no-untyped-def]
     """Judge the proposals, and choose the size of the next step by a PI controller."""
     apart()
     c = a.rows
@@ -119,7 +123,7 @@ def control(a, lanes):  # type: ignore[no-untyped-def]
             change = SAFETY * exp2(power)
             change = min(change, 1.0 if c[HELD + w] > 0.0 else 10.0)
             change = change if error < HUGE else 0.1  # nan too
-            c[H + w] = c[HS + w] * max(change, 0.2 if good else 0.1)
+            c[H + w] = min(c[HS + w] * max(change, 0.2 if good else 0.1), longest)
             c[ERR_LOG + w] = size if good else before
             c[HELD + w] = 0.0 if good else 1.0
             c[OK + w] = 1.0 if good else 0.0
@@ -149,7 +153,7 @@ def first_step(a, w, t0, t1, rtol, atol):  # type: ignore[no-untyped-def]
 
 
 @njit(**LANE)
-def better_step(a, w, t0, t1, rtol, atol):  # type: ignore[no-untyped-def]
+def better_step(a, w, t0, t1, rtol, atol, longest):  # type: ignore[no-untyped-def]
     """Improve H by the change of the slope, which is in K1 at the state of `first_step`."""
     apart()
     speed = bend = 0.0
@@ -161,7 +165,7 @@ def better_step(a, w, t0, t1, rtol, atol):  # type: ignore[no-untyped-def]
     h = a.rows[H + w]
     size = max(math.sqrt(speed), math.sqrt(bend) / h)
     first = 0.25 * (0.01 / size) ** ORDER if size > 1e-15 else max(1e-6 * (t1 - t0), 1e-3 * h)
-    a.rows[H + w] = min(min(100.0 * h, first) if first > 0.0 else h, t1 - t0)
+    a.rows[H + w] = min(min(min(100.0 * h, first) if first > 0.0 else h, t1 - t0), longest)
 
 
 @njit(**LANE)
@@ -201,3 +205,55 @@ def inside(a, w, places, count, b, column):  # type: ignore[no-untyped-def]
                 y[q] = rk4.dense(x, h, w, places[q])
             else:
                 y[q] = x[YN + w] if places[q] >= 1.0 else x[Y + w]
+
+
+@njit(**LANE)
+def halfway(a, lanes, programs):  # type: ignore[no-untyped-def]
+    """Evaluate the levels of the events in the middle of the step, for all lanes."""
+    apart()
+    c = a.rows
+    for i in range(a.n):
+        x = a.rows[i * STATE :]
+        for w in range(lanes):
+            if METHOD == TSIT5:
+                x[YS + w] = tsit5.dense(x, c[HS + w], w, 0.5)
+            elif METHOD == RODAS4:
+                x[YS + w] = rodas4.dense(x, c[HS + w], w, 0.5)
+            else:
+                x[YS + w] = rk4.dense(x, c[HS + w], w, 0.5)
+    run(programs.levels, a, YS, YS, a.half, lanes)
+
+
+@njit(**LANE)
+def rest(a, lanes, rtol, atol, steady):  # type: ignore[no-untyped-def]
+    """Put into SPEED how fast every lane changes: now, or on average for so long that the error of a step is no speed.
+
+    A stiff flow at rest jitters within the tolerance at every step of an explicit method, and its slopes stay large.
+    Its mean speed does not, over a time in which a move by ten tolerances would be ``steady``.
+    """
+    apart()
+    c = a.rows
+    for w in range(lanes):
+        c[SPEED + w] = c[MOVED + w] = 0.0
+    for i in range(a.n):
+        x = a.rows[i * STATE :]
+        for w in range(lanes):
+            c[SPEED + w] = max(abs(x[KN + w]), c[SPEED + w])
+    if steady <= 0.0:
+        return
+    for i in range(a.n):
+        x = a.rows[i * STATE :]
+        for w in range(lanes):
+            c[MOVED + w] = max(abs(x[YN + w] - x[REF + w]) - 10.0 * (atol + rtol * abs(x[REF + w])), c[MOVED + w])
+    for w in range(lanes):
+        if c[OK + w] > 0.0:
+            size = 0.0
+            for i in range(a.n):
+                size = max(size, atol + rtol * abs(a.rows[i * STATE + REF + w]))
+            now = c[T + w] + c[HS + w]
+            if c[MOVED + w] > 0.0:  # it goes somewhere: compare with where it is
+                c[SINCE + w] = now
+                for i in range(a.n):
+                    a.rows[i * STATE + REF + w] = a.rows[i * STATE + YN + w]
+            elif (now - c[SINCE + w]) * steady >= 10.0 * size:
+                c[SPEED + w] = 0.0
