@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from minimodels.descend import descend
     from minimodels.engine.stepper.status import Status
     from minimodels.errors import InputError, RunFailed
+    from minimodels.evaluate import evaluate
     from minimodels.fixed_points import FixedPoint, fixed_points
     from minimodels.induction_head import InductionHead, train_head
     from minimodels.model import Constraint, Event, Flow, GradientFlow, Map, Parameter, State
@@ -29,6 +30,7 @@ _HOMES = {
     "descend": ("descend",),
     "engine.stepper.status": ("Status",),
     "errors": ("InputError", "RunFailed"),
+    "evaluate": ("evaluate",),
     "fixed_points": ("FixedPoint", "fixed_points"),
     "induction_head": ("InductionHead", "train_head"),
     "model": ("Constraint", "Event", "Flow", "GradientFlow", "Map", "Parameter", "State"),
@@ -58,6 +60,7 @@ __all__ = [
     "Status",
     "descend",
     "describe",
+    "evaluate",
     "fixed_points",
     "load",
     "logsumexp",

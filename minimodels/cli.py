@@ -177,6 +177,8 @@ def do_derive(command: Derive, chosen: Choices) -> int:
     model = build(command.model, chosen, command)
     if model.given:
         raise InputError(f"a derivation holds for all values of the parameters: leave out --{next(iter(model.given))}.")
+    if command.out is not None and command.out.is_file() and not command.overwrite:
+        raise InputError(f"{str(command.out)!r} exists and is left as it is; choose another --out or add --overwrite.")
     derivation = theory.derive(command.model, **model.options)
     text = derivation.latex() if command.format == "latex" else derivation.markdown()
     if command.out is None:

@@ -123,6 +123,8 @@ class Derive:
     """Text to print."""
     out: File = None
     """Write the text to a file instead."""
+    overwrite: Flag = False
+    """Allow an existing file to be replaced."""
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,10 @@ def choices(command: Command, rest: Sequence[str]) -> Choices:
     for name, value in zip(words[::2], words[1::2], strict=False):
         if not name.startswith("--"):
             raise InputError(f"did not expect {name!r}; parameters are given as in --N 8 --L 32.")
-        found[name[2:].replace("-", "_")] = _number_or_word(value)
+        key = name[2:].replace("-", "_")
+        if key in found:
+            raise InputError(f"{name} is given twice, as {found[key]!r} and {value!r}; leave one out.")
+        found[key] = _number_or_word(value)
     if len(words) % 2 and not words[-1].startswith("--"):
         raise InputError(f"did not expect {words[-1]!r}; parameters are given as in --N 8 --L 32.")
     if len(words) % 2:
@@ -105,7 +108,12 @@ def pairs(words: Sequence[str], what: str) -> dict[str, str]:
     for word in words:
         if "=" not in word:
             raise InputError(f"--{what} takes name=value, as in --{what} alpha=0.01; got {word!r}.")
-    return dict(word.split("=", 1) for word in words)
+    found: dict[str, str] = {}
+    for key, value in (word.split("=", 1) for word in words):
+        if key in found:
+            raise InputError(f"--{what} gives {key} twice, as {found[key]} and {value}; leave one out.")
+        found[key] = value
+    return found
 
 
 def numbers(words: Sequence[str], what: str) -> dict[str, float]:

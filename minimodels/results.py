@@ -1,5 +1,6 @@
 """Results as xarray datasets: how they are built, saved whole or not at all, and read back."""
 
+import hashlib
 import json
 import os
 import tempfile
@@ -95,11 +96,17 @@ def save(ds: "xr.Dataset", path: str | Path, *, overwrite: bool = False) -> None
         If the file exists and may not be overwritten, or cannot be written.
     """
     target = check_target(path, overwrite=overwrite)
+    ds = ds.assign_attrs(checksum=checksum(ds))
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     os.close(handle)
     try:
         ds.to_netcdf(temporary, engine="h5netcdf")
         os.replace(temporary, target)
+    except OSError as error:
+        Path(temporary).unlink(missing_ok=True)
+        raise InputError(
+            f"cannot write {str(target)!r} ({error.strerror or error}); what was there is kept."
+        ) from error
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
@@ -124,4 +131,19 @@ def load(path: str | Path) -> "xr.Dataset":
         raise InputError(f"{str(path)!r} is damaged or not a NetCDF file; it is left as it is.") from error
     if not str(ds.attrs.get("format", "")).startswith("minimodels"):
         raise InputError(f"{str(path)!r} was not written by minimodels; it is left as it is.")
+    stated = ds.attrs.pop("checksum", None)
+    if stated != checksum(ds):
+        raise InputError(f"{str(path)!r} is damaged: what it holds is not what was saved; it is left as it is.")
     return ds
+
+
+def checksum(ds: "xr.Dataset") -> str:
+    """Return the hash of all numbers, names and settings of a dataset."""
+    digest = hashlib.sha256()
+    for name in sorted(map(str, ds.variables)):
+        variable = ds.variables[name]
+        digest.update(f"{name} {variable.dims} {variable.shape} {variable.dtype.str}".encode())
+        digest.update(np.ascontiguousarray(variable.values).tobytes())
+    for key, value in sorted(ds.attrs.items()):
+        digest.update(f"{key}={value}".encode())
+    return digest.hexdigest()

@@ -314,3 +314,30 @@ def test_warmup_compiles_the_variants_of_the_nested_logit() -> None:
     assert {"attend": "all", "beta_2": "free"} in options
     assert {"attend": "all", "beta_2": "fixed"} in options
     assert {"attend": "labels", "beta_2": "fixed"} in options
+
+
+def test_what_is_given_twice_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (("--N", "8", "--N", "16"), ("--init", "xi=1", "xi=2"), ("--rates", "xi=1", "xi=2")):
+        code, _, errors = main(capsys, "simulate", "nested_logit", *words)
+        assert code == 2
+        assert "twice" in errors
+
+
+def test_a_derivation_does_not_overwrite(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = tmp_path / "theory.tex"
+    target.write_text("mine")
+    code, _, errors = main(capsys, "derive", "single_location", "--out", str(target))
+    assert (code, target.read_text()) == (2, "mine")
+    assert "--overwrite" in errors
+    assert main(capsys, "derive", "single_location", "--out", str(target), "--overwrite")[0] == 0
+    assert target.read_text() != "mine"
+
+
+def test_text_on_the_command_line_is_never_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    touched = tmp_path / "touched"
+    for command in ("simulate", "predict", "descend"):
+        for text in (f"xi=__import__('os').system('touch {touched}')", "xi=exit()", "xi=9**9**9"):
+            code, _, errors = main(capsys, command, "nested_logit", "--rates", text)
+            assert code == 2, (command, text)
+            assert len(errors.splitlines()) == 1
+    assert not touched.exists()

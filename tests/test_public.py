@@ -31,6 +31,7 @@ NAMES = [
     "Status",
     "descend",
     "describe",
+    "evaluate",
     "fixed_points",
     "load",
     "logsumexp",

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import xarray as xr
 
@@ -54,3 +55,35 @@ def test_damaged_foreign_and_missing_files(run: xr.Dataset, tmp_path: Path) -> N
     run.drop_attrs().to_netcdf(tmp_path / "foreign.nc", engine="h5netcdf")
     with pytest.raises(mm.InputError, match="not written by minimodels"):
         mm.load(tmp_path / "foreign.nc")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # h5py, closing what is damaged
+def test_a_file_with_one_changed_byte_never_loads_with_other_numbers(tmp_path: Path) -> None:
+    run = mm.simulate(double_well(), t_end=10.0, save=np.linspace(0, 10, 200))
+    mm.save(run, tmp_path / "run.nc")
+    whole = (tmp_path / "run.nc").read_bytes()
+    rng = np.random.default_rng(0)
+    refused = 0
+    for place in rng.integers(0, len(whole), 200):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << int(rng.integers(8))
+        (tmp_path / "damaged.nc").write_bytes(damaged)
+        try:
+            again = mm.load(tmp_path / "damaged.nc")
+        except mm.InputError:
+            refused += 1
+        else:  # the byte was one that nothing is read from
+            assert all((again[k].values == run[k].values).all() for k in run.variables)
+    assert refused > 20
+
+
+def test_every_kind_of_result_is_read_back_with_its_checksum(tmp_path: Path) -> None:
+    for number, ds in enumerate(
+        (
+            mm.sweep(double_well(), {"a": [0.5, 1.0]}, t_end=1.0, keep=["x", "loss", "steps"], save=[0.5, 1.0]),
+            mm.descend(double_well(), lr=0.1, steps=10),
+            mm.simulate(mm.model("nested_logit"), t_end=50.0, stop_at="escape_time"),
+        )
+    ):
+        mm.save(ds, tmp_path / f"{number}.nc")
+        assert mm.load(tmp_path / f"{number}.nc").identical(ds)

@@ -287,3 +287,24 @@ def test_the_functions_that_are_listed_are_those_that_compile() -> None:
 
 def test_python_s_own_words_are_listed_here_on_purpose() -> None:
     assert {n for n in NAMES if keyword.iskeyword(n)} == {"lambda", "if", "in"}
+
+
+def test_values_at_a_point_need_no_run() -> None:
+    m = mm.GradientFlow(
+        name="bowl", state={"x": 1.0, "y": 2.0}, parameters={"a": 3.0}, loss=a * x**2 / 2, observables={"sum": "x + y"},
+        rates={"x": 0.5},
+    )  # fmt: skip
+    assert mm.evaluate(m, {"x": 2.0}) == {"loss": 6.0, "sum": 4.0, "d_x": -3.0, "d_y": 0.0}
+    half = mm.Map(name="half", state={"x": 4.0}, update={"x": "x/2"})
+    assert mm.evaluate(half) == {"d_x": -2.0}
+    for bad in ({"z": 1.0}, {"x": "one"}, [1.0]):
+        with pytest.raises(mm.InputError):
+            mm.evaluate(m, bad)
+
+
+def test_numbers_that_differ_in_the_last_place_are_different_statements() -> None:
+    ends = [
+        float(mm.simulate(decay(drift={"x": c * x}), t_end=1.0, save=[1.0]).x[0])
+        for c in (-8 / 3, np.nextafter(-8 / 3, 0))
+    ]
+    assert ends[0] != ends[1]

@@ -227,10 +227,12 @@ class Worker:
     """A process that runs one job after another."""
 
     def __init__(self) -> None:
-        path = os.pathsep.join(p or os.getcwd() for p in sys.path)
+        # the packages that this process imported, whatever lies in the current folder
+        ours = str(Path(__file__).resolve().parent.parent)
+        path = os.pathsep.join([ours, *(p for p in sys.path if p and Path(p) != Path.cwd())])
         self.log = TemporaryFile("w+")  # noqa: SIM115 (it lives as long as the process: `close`)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "validation.jobs"],
+            [sys.executable, "-P", "-m", "validation.jobs"],
             env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
