@@ -7,6 +7,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from minimodels.errors import InputError
 
+Floats = NDArray[np.float64]
+RESOLUTION = 0.0125  # of a curve's range: how far a plateau may be from straight
+
 
 @dataclass(frozen=True)
 class Plateau:
@@ -62,9 +65,23 @@ def jump_width(time: ArrayLike, values: ArrayLike, low: float = 0.2, high: float
 
 
 def plateaus(time: ArrayLike, values: ArrayLike, *, flat: float = 0.05, decades: float = 0.3) -> list[Plateau]:
-    r"""Return the stretches where :math:`|dy/d\log_{10} t|` is below ``flat`` times the curve's range.
+    r"""Return the stretches where :math:`|dy/d\log_{10} t|` is below ``flat`` times the curve's range, noise or not.
 
-    Stretches shorter than ``decades`` of time are left out; the level is the mean over log time.
+    The curve is averaged in cells of logarithmic time and cut into straight stretches at least cost: squared deviations
+    in units of the noise, which is measured, or of a hundredth of the range, plus a price for every cut (the optimal
+    partition, by dynamic programming). A stretch is a plateau if it is at least ``decades`` long and its slope is not
+    above the limit by more than two standard errors.
+
+    Parameters
+    ----------
+    flat : float
+        Largest slope of a plateau, as a share of the curve's range per decade.
+    decades : float
+        Shortest plateau.
+
+    Notes
+    -----
+    Optimal partitioning: Jackson et al., IEEE Signal Process. Lett. 12 (2005) 105.
 
     Examples
     --------
@@ -76,15 +93,64 @@ def plateaus(time: ArrayLike, values: ArrayLike, *, flat: float = 0.05, decades:
     t, y = t[t > 0], y[t > 0]
     if len(t) < 3 or np.ptp(y) == 0:
         return []
-    x = np.log10(t)
-    level = np.abs(np.gradient(y, x)) < flat * np.ptp(y)
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], level.astype(int), [0]])))
+    edges, means, members = _cells(np.log10(t), y, decades / 10)
+    noise = 1.4826 * float(np.median(np.abs(np.diff(y, 2)))) / np.sqrt(6) if len(y) > 3 else 0.0
+    weights = np.maximum(members, 0.1)  # of a cell without points: hardly any
+    size = float(np.ptp(_smooth(means, weights)))
+    weights = 1 / (noise**2 / weights + (RESOLUTION * size) ** 2)
     found = []
-    for a, b in zip(edges[::2], edges[1::2] - 1, strict=True):
-        if x[b] - x[a] >= decades:
-            mean = float(np.trapezoid(y[a : b + 1], x[a : b + 1]) / (x[b] - x[a]))
-            found.append(Plateau(float(t[a]), float(t[b]), mean))
+    for a, b in _partition((edges[:-1] + edges[1:]) / 2, means, weights):
+        if edges[b] - edges[a] < decades or b - a < 3:
+            continue
+        w, y_here = weights[a:b] / weights[a:b].sum(), means[a:b]
+        x_here = (edges[a:b] + edges[a + 1 : b + 1]) / 2
+        spread = x_here - w @ x_here
+        variance = w @ spread**2
+        slope, error = (w * spread) @ y_here / variance, 1 / np.sqrt(weights[a:b].sum() * variance)
+        if abs(slope) <= flat * size + (2 * error if noise > 0 else 0.0):
+            found.append(Plateau(float(10 ** edges[a]), float(10 ** edges[b]), float(w @ y_here)))
     return found
+
+
+def _cells(x: Floats, y: Floats, width: float) -> tuple[Floats, Floats, Floats]:
+    """Return the edges of at most 800 equal cells (n + 1,), the mean of the curve in each (n,), its points (n,)."""
+    count = int(np.clip(np.ceil((x[-1] - x[0]) / width), 3, 800))
+    edges = np.linspace(x[0], x[-1], count + 1)
+    cell = np.minimum(np.searchsorted(edges, x, side="right") - 1, count - 1)
+    members = np.bincount(cell, minlength=count).astype(np.float64)
+    between = np.interp((edges[:-1] + edges[1:]) / 2, x, y)  # where there is no point
+    means = np.where(members > 0, np.bincount(cell, y, minlength=count) / np.maximum(members, 1), between)
+    return edges, means, members
+
+
+def _smooth(y: Floats, weights: Floats) -> Floats:
+    """Return weighted means of five neighbours."""
+    five = np.ones(5)
+    return np.convolve(y * weights, five, "valid" if len(y) > 5 else "same") / np.convolve(
+        weights, five, "valid" if len(y) > 5 else "same"
+    )
+
+
+def _partition(x: Floats, y: Floats, weights: Floats) -> list[tuple[int, int]]:
+    """Return the cut of a curve into straight stretches (first, after last) of least cost."""
+    n = len(y)
+    x, y = x - x.mean(), y - y.mean()
+    moments = (weights, weights * x, weights * y, weights * x**2, weights * x * y, weights * y**2)
+    sums = np.concatenate([np.zeros((6, 1)), np.cumsum(moments, axis=1)], axis=1)
+    price = 4 * np.log(n) + 4
+    cost, last = np.zeros(n + 1), np.zeros(n + 1, dtype=int)
+    for b in range(1, n + 1):
+        w, wx, wy, wxx, wxy, wyy = sums[:, b, None] - sums[:, :b]
+        xx, xy, yy = wxx - wx**2 / w, wxy - wx * wy / w, wyy - wy**2 / w
+        explained = np.divide(xy**2, xx, out=np.zeros(b), where=xx > 1e-12 * (1 + wxx))
+        ending = cost[:b] + np.maximum(yy - explained, 0.0) + price
+        last[b] = int(np.argmin(ending))
+        cost[b] = ending[last[b]]
+    stretches, b = [], n
+    while b:
+        stretches.append((int(last[b]), b))
+        b = int(last[b])
+    return stretches[::-1]
 
 
 def saddle_visits(time: ArrayLike, states: ArrayLike, *, depth: float = 3.0) -> NDArray[np.float64]:

@@ -72,3 +72,27 @@ def test_what_is_no_curve(t: list[float], y: list[float]) -> None:
         escape_time(t, y, 0.5)
     with pytest.raises(mm.InputError, match="saddle visits need"):
         saddle_visits([0, 1], [1, 2])
+
+
+@pytest.mark.parametrize("noise", [0.0, 5e-4, 2e-3, 1e-2, 5e-2, 1e-1])
+@pytest.mark.parametrize("spaced", ["steps", "logarithmic"])
+def test_noise_up_to_a_tenth_of_the_drop_leaves_the_plateaus_where_they_are(noise: float, spaced: str) -> None:
+    t = np.arange(1.0, 20_001.0, 10.0) if spaced == "steps" else np.geomspace(1, 2e4, 600)
+    drop = 1 / (1 + (t / 700) ** 6)
+    for seed in range(5):
+        found = plateaus(t, drop + noise * np.random.default_rng(seed).normal(size=len(t)))
+        assert len(found) == 2, (noise, seed)
+        high, low = found
+        assert high.start == pytest.approx(1, rel=0.3)
+        assert high.end == pytest.approx(440, rel=0.35)
+        assert low.start == pytest.approx(1150, rel=0.3)
+        assert low.end == pytest.approx(2e4, rel=0.05)
+        assert [high.level, low.level] == pytest.approx([1, 0], abs=0.03)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.01, 0.1])
+def test_a_steady_decline_is_no_plateau_however_noisy(noise: float) -> None:
+    t = np.geomspace(1, 1e4, 2000)
+    for seed in range(5):
+        y = -np.log10(t) / 4 + noise * np.random.default_rng(seed).normal(size=len(t))
+        assert plateaus(t, y) == []
