@@ -142,7 +142,7 @@ class Validate:
     paper: Positional[Annotated[str, arg(metavar="LEDGER")]] = "reddy"
     """Ledger of claims."""
     only: Annotated[tuple[str, ...], arg(metavar="ID ...", help_behavior_hint="")] = ()
-    """Check these claims only, as R1a R14m; all unless given."""
+    """Check these claims only, as R1a R1m; all unless given."""
     full: Flag = False
     """The papers' settings (days on a CPU, resumable) instead of the quick ones (minutes)."""
     out: Folder = Path("report")

@@ -1,6 +1,9 @@
 """`minimodels validate` on a ledger of three claims: what reaches it, what it writes, what it refuses."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -122,3 +125,24 @@ def test_a_damaged_checkpoint_is_refused_and_left_as_it_is(tmp_path: Path, capsy
     assert errors.count("\n") == 1
     assert out == ""
     assert files(tmp_path) == before
+
+
+def test_claims_that_need_no_network_are_checked_and_reported_without_torch(tmp_path: Path) -> None:
+    script = (
+        "import sys\n"
+        "class Missing:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] in ('torch', 'safetensors'):\n"
+        "            raise ModuleNotFoundError('No module named ' + name, name=name)\n"
+        "sys.meta_path.insert(0, Missing())\n"
+        f"from minimodels.cli import main; main(['validate', '--only', 'R1m', '--out', {str(tmp_path / 'report')!r}])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, check=False,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)},
+    )  # fmt: skip
+    assert done.returncode in (0, 1), done.stderr
+    assert "No module" not in done.stderr
+    claims = json.loads((tmp_path / "report" / "claims.json").read_text())
+    assert [c["id"] for c in claims] == ["R1m"]
+    assert claims[0]["verdict"] != "not run"

@@ -16,6 +16,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from minimodels.errors import InputError
+from minimodels.files import write_atomic
 
 FORMAT = "minimodels training run 1"
 
@@ -163,13 +164,3 @@ def _read_checkpoint(folder: Path) -> tuple[int, dict[str, Any], dict[str, Tenso
             f"the checkpoint in {str(folder)!r} is damaged or not one of a training run: "
             "move it away or choose another folder."
         ) from error
-
-
-def write_atomic(path: Path, data: bytes) -> None:
-    """Write a whole file or nothing: a temporary name, fsync, rename."""
-    temporary = path.with_name(path.name + ".tmp")
-    with open(temporary, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)

@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from minimodels.files import write_atomic
 from validation.ledger import Check, Claim, Outcome, Verdict, verdict_of
 
 FOLDER = Path(__file__).parent / "records"
@@ -58,8 +59,6 @@ def read(ledger: str, claim: Claim) -> Record | None:
 
 def write(ledger: str, outcomes: Sequence[Outcome]) -> list[Path]:
     """Keep the outcomes of a full run; claims that were not run leave their records as they are."""
-    from validation.checkpoint import write_atomic
-
     paths = []
     for outcome in outcomes:
         if outcome.verdict == "not run":

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from minimodels.errors import InputError
+from minimodels.files import write_atomic
 from validation.ledger import Check, Outcome
 
 
@@ -78,8 +79,6 @@ def write(outcomes: Sequence[Outcome], folder: str | os.PathLike[str], *, title:
     InputError
         If the folder cannot be written.
     """
-    from validation.checkpoint import write_atomic
-
     root = prepare(folder)
     captions = _draw(outcomes, root)
     records = json.dumps([outcome.record() for outcome in outcomes], indent=1, ensure_ascii=False, allow_nan=False)

@@ -16,10 +16,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from minimodels.errors import InputError, RunFailed, unknown
+from minimodels.files import write_atomic
 from minimodels.results import FORMAT, save
 from minimodels.sequences import TESTS, ItemLabelTask
 from validation.attention import Clamp, Window, active, fixed_patterns, windows
-from validation.checkpoint import Folder, snapshot_steps, write_atomic
+from validation.checkpoint import Folder, snapshot_steps
 from validation.curriculum import Stage, stages
 from validation.measures import NAMES, Batch, measures
 from validation.network import AttentionOnly

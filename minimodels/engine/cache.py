@@ -1,10 +1,10 @@
 """The private folder where compiled code is kept; ``MINIMODELS_CACHE_DIR`` moves it."""
 
 import os
-import tempfile
 from pathlib import Path
 
 from minimodels.errors import InputError
+from minimodels.files import write_atomic
 
 
 def folder() -> Path:
@@ -36,17 +36,8 @@ def private(path: Path, what: str) -> None:
 
 
 def write(path: Path, data: bytes) -> None:
-    """Write a file by temporary name and rename, so that no reader meets half of it."""
+    """Write a file whole or not at all, for this user alone."""
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+        write_atomic(path, data, 0o600)
     except OSError as error:
-        raise InputError(
-            f"cannot write in {path.parent} ({error.strerror}); set MINIMODELS_CACHE_DIR to a writable folder."
-        ) from error
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.replace(temporary, path)
-    except OSError as error:
-        Path(temporary).unlink(missing_ok=True)
         raise InputError(f"cannot write {path} ({error.strerror}); set MINIMODELS_CACHE_DIR elsewhere.") from error
