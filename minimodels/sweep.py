@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -9,6 +10,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,6 +23,7 @@ from minimodels.compiled import compiled
 from minimodels.engine.ensemble import available_threads, run_chunks
 from minimodels.engine.stepper.status import SENTENCES, Status
 from minimodels.errors import InputError, unknown
+from minimodels.files import write_atomic
 from minimodels.model import Event, Model, Statement
 from minimodels.problem import Problem, problem
 from minimodels.results import check_target, dataset
@@ -121,7 +124,8 @@ def sweep(
         raise InputError(f"`threads` must be a whole number of at least 1; got {threads!r}.")
     target = None if out is None else check_target(out, overwrite=overwrite)
     shape = tuple(len(v) for v in grid.values())
-    total = int(np.prod(shape))
+    total = math.prod(shape)
+    check_memory(total, len(keep), len(stated.save))
     shards = None if target is None else Shards.open(target, _description(stated, grid, keep, on_failure))
     interrupt = np.zeros(1, dtype=np.uint8)
     results: dict[str, NDArray[Any]] = {}
@@ -151,11 +155,14 @@ def sweep(
         parts = [slice(first, total, count) for first in range(count)]
     else:
         parts = [slice(a, min(a + CHUNK, total), 1) for a in range(0, total, CHUNK)]
-        done = {part.start for part in parts if shards.has(part)}
+        missing = []
         for part in parts:
-            if part.start in done:
-                collect(part, shards.read(part))
-        parts = [part for part in parts if part.start not in done]
+            found = shards.read(part)
+            if found is None:
+                missing.append(part)
+            else:
+                collect(part, found)
+        parts = missing
     stated.kernel()
     compiled(stated.model).observe()
     complete = run_chunks(work, parts, threads=threads, executor=executor, interrupt=interrupt, on_done=collect)
@@ -179,10 +186,21 @@ def sweep(
         schedule=json.dumps(stated.schedule),
     )
     if target is not None and complete:
-        save_dataset(ds, target, overwrite=overwrite)
+        save_dataset(ds, target, overwrite=True)  # it was not there, or may be replaced, when the sweep began
         assert shards is not None
         shards.remove()
     return ds
+
+
+def check_memory(points: int, names: int, times: int) -> None:
+    """Refuse a sweep whose result would not fit into this machine's memory, before any work is done for it."""
+    need = 8 * points * (names * max(1, times) + 1)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**40
+    if need > memory // 2:
+        raise InputError(
+            f"the result of {points:.3g} points would take {need / 1e9:.3g} GB, and there are {memory / 1e9:.3g} GB of "
+            "memory: take fewer points, keep fewer results or save fewer times."
+        )
 
 
 def warn_of_failures(status: NDArray[np.int8]) -> None:
@@ -267,37 +285,44 @@ class Shards:
         else:
             temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{folder.name}."))
             (temporary / "sweep.json").write_text(description, encoding="utf-8")
-            os.replace(temporary, folder)
+            try:
+                os.replace(temporary, folder)
+            except OSError:  # the same sweep began elsewhere at the same moment: its folder serves both
+                shutil.rmtree(temporary)
+                return cls.open(target, description)
         return cls(folder)
 
     def path(self, part: slice) -> Path:
         """Return the file of a part."""
         return self.folder / f"{part.start:012d}.npz"
 
-    def has(self, part: slice) -> bool:
-        """Tell whether a part is finished."""
-        return self.path(part).exists()
-
     def write(self, part: slice, values: Mapping[str, NDArray[Any]]) -> None:
-        """Write a part to disk for good, by temporary name, fsync and rename."""
-        with tempfile.NamedTemporaryFile(dir=self.folder, suffix=".tmp", delete=False) as file:
-            np.savez(file, **dict(values))  # type: ignore[arg-type]
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(file.name, self.path(part))
+        """Write a part to disk for good, unless the same sweep has finished elsewhere and taken the folder away."""
+        buffer = BytesIO()
+        np.savez(buffer, **dict(values))  # type: ignore[arg-type]
+        try:
+            write_atomic(self.path(part), buffer.getvalue())
+        except FileNotFoundError:
+            if self.folder.exists():
+                raise
+        except OSError as error:
+            reason = f"cannot write in {str(self.folder)!r} ({error.strerror})"
+            raise InputError(f"{reason}; make room, and the same sweep goes on from what is there.") from error
 
-    def read(self, part: slice) -> dict[str, NDArray[Any]]:
-        """Read a part back; a damaged one is an InputError."""
+    def read(self, part: slice) -> dict[str, NDArray[Any]] | None:
+        """Read a part back, None if it is not there; a damaged one is an InputError."""
         path = self.path(part)
         try:
             with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
                 values = {name: file[name] for name in file.files}
             if any(len(v) != part.stop - part.start for v in values.values()):
                 raise ValueError("wrong length")
+        except FileNotFoundError:
+            return None
         except Exception as error:
             raise InputError(f"the shard {str(path)!r} is damaged; delete that file and run again.") from error
         return values
 
     def remove(self) -> None:
         """Delete the folder, once the result is saved."""
-        shutil.rmtree(self.folder)
+        shutil.rmtree(self.folder, ignore_errors=True)

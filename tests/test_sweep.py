@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,7 +17,7 @@ import xarray as xr
 
 import minimodels as mm
 from minimodels import sweep as sweep_function
-from tests.systems import oscillator, two_factors
+from tests.systems import double_well, oscillator, two_factors
 
 HERE = Path(__file__).parent.parent
 MODULE = sys.modules[sweep_function.__module__]
@@ -232,3 +233,25 @@ def test_the_saved_sweep_reloads_equal_and_is_not_overwritten(tmp_path: Path) ->
 def test_bad_sweeps(axes: Any, options: dict[str, Any], words: str) -> None:
     with pytest.raises(mm.InputError, match=words):
         mm.sweep(two_factors(), axes, **({"t_end": 1.0, "keep": ["a"]} | options))
+
+
+def test_a_result_that_would_not_fit_is_refused_before_any_work(tmp_path: Path) -> None:
+    many = np.linspace(0.1, 1.0, 100_000)
+    with pytest.raises(mm.InputError, match=r"1e\+10 points would take .* GB"):
+        mm.sweep(double_well(), {"a": many, "x_0": many}, t_end=1.0, out=tmp_path / "grid.nc")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_same_sweep_twice_at_once_gives_the_result_twice(tmp_path: Path) -> None:
+    together = threading.Barrier(2)
+
+    def one(_: int) -> xr.Dataset:
+        together.wait()
+        axes = {"a": np.linspace(0.5, 1.5, 180), "x_0": np.linspace(0.1, 0.9, 180)}
+        return mm.sweep(double_well(), axes, t_end=5.0, keep=["x"], out=tmp_path / "grid.nc", threads=1, progress=False)
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(one, range(2))
+    xr.testing.assert_identical(first, second)
+    xr.testing.assert_identical(mm.load(tmp_path / "grid.nc"), first)
+    assert [p.name for p in tmp_path.iterdir()] == ["grid.nc"]
