@@ -1,4 +1,4 @@
-"""Windows in time: when a state is held, when a parameter has another value."""
+"""Windows in time, of clamps and schedules: when a state is held, when a parameter has another value."""
 
 import math
 from collections.abc import Mapping, Sequence

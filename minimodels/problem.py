@@ -113,6 +113,19 @@ class Problem:
             for a, b in pairwise(sorted(edges))
         ]
 
+    def scheduled(self, par: Floats, times: Floats) -> Floats:
+        """Return the parameters of every point at times (P or 1, T), row by row; the same rows without a schedule."""
+        if not self.schedule:
+            return par
+        count = times.shape[1]
+        rows = np.repeat(par, count, axis=0)
+        at = np.broadcast_to(times, (len(par), count)).ravel()
+        for key, found in self.schedule.items():
+            for value, on, off in found:  # at an edge the earlier stretch still holds, as in `segments`
+                inside = ((at > on) | ((at == 0) & (on == 0))) & (at <= off)
+                rows[inside, list(self.model.parameters).index(key)] = value
+        return rows
+
     def run(self, y0: Floats, par: Floats, status: NDArray[np.int8], interrupt: NDArray[np.uint8]) -> Batch:
         """Integrate some points in this thread."""
         events = [Watch(float(e.level), e.direction, name == self.stop_at) for name, e in self.events.items()]
@@ -136,7 +149,8 @@ class Problem:
             elif name in self.observables:
                 if values is None:
                     kernel = compiled(self.model).observe()
-                    flat = kernel.evaluate("observe", states.reshape(-1, n), kernel.table(par))
+                    here = self.scheduled(par, self.save[None, :] if series else batch.time[:, None])
+                    flat = kernel.evaluate("observe", states.reshape(-1, n), kernel.table(here))
                     values = flat.reshape(count, times, -1)
                 out[name] = values[:, :, self.observables.index(name)]
             elif name in self.events:
@@ -178,8 +192,16 @@ def state_values(model: Model, given: Mapping[str, float] | None, what: str) -> 
 
 
 def inside_domain(model: Model, schedule: dict[str, tuple[Window, ...]]) -> dict[str, tuple[Window, ...]]:
-    """Refuse a schedule that takes a parameter out of its domain."""
+    """Refuse a schedule that takes a parameter out of its domain, or one that others follow: they would stay behind."""
     for key, found in schedule.items():
+        following = [
+            k for k, e in model.defaults.items() if model.symbols[key] in e.free_symbols and k not in model.given
+        ]
+        following += [f"the rate of {k}" for k, e in model.rates.items() if model.symbols[key] in e.free_symbols]
+        if following:
+            raise InputError(
+                f"schedule[{key!r}] would leave behind what follows {key}: {following[0]}; give that a number."
+            )
         for value, _, _ in found:
             model.with_values(**{key: value})
     return schedule
@@ -241,8 +263,9 @@ def problem(
         times = np.minimum(times, end)
     if len(times) and (not np.isfinite(times).all() or (np.diff(times) <= 0).any() or times[0] < 0 or times[-1] > end):
         raise InputError(f"`save` must be increasing times within [0, {end:g}].")
+    model = model.with_rates(**(rates or {}))
     return Problem(
-        model=model.with_rates(**(rates or {})),
+        model=model,
         end=float(end),
         init=dict(model.init) | state_values(model, init, "init"),
         clamp=windows(clamp, model.state, "clamp", "state"),

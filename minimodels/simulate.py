@@ -51,7 +51,8 @@ def simulate(
     clamp : mapping of str to float, (value, start, end) or a sequence of these
         States held at a value, for all times or within windows, whose edges the steps hit exactly.
     schedule : mapping of str to the same
-        Parameters that have another value within windows.
+        Parameters that have another value within windows, for the flow, observables and events alike. One that a
+        default or a rate follows is refused.
     method : {"tsit5", "rodas4", "rk4"}
         ``tsit5`` unless the flow is stiff (``rodas4``); ``rk4`` takes a fixed ``step``.
     rtol, atol : float

@@ -83,6 +83,7 @@ def integrate(
     directions = np.array([event.direction for event in events], dtype=np.float64)
     stops = np.array([event.stops for event in events], dtype=np.uint8)
     there = np.zeros(happened.shape, dtype=bool)
+    earlier = np.empty((count, 0))  # the table of the segment before
     programs = np.array([kernel.address.get(name, 0) for name in steppers.layout.Programs._fields], dtype=np.int64)
     stepper = steppers.driver(method).integrate
     status = status.copy()
@@ -107,12 +108,13 @@ def integrate(
         if events and number == 0:
             there = reached(above(start, table), directions)
         elif events:  # a jump may cross a level
-            before, after = above(state, table), above(start, table)
+            before, after = above(state, earlier), above(start, table)
             jump = ((directions >= 0) & (before < 0) & (after >= 0)) | ((directions <= 0) & (before > 0) & (after <= 0))
-            jump &= np.isnan(happened) & (status == PENDING)[:, None] & (start != state).any(axis=1)[:, None]
+            jump &= np.isnan(happened) & (status == PENDING)[:, None]
             happened[jump] = segment.start
             stopped = (jump & (stops != 0)).any(axis=1)
             status[stopped], time[stopped], state[stopped] = Status.EVENT, segment.start, start[stopped]
+        earlier = table
         lower = -np.inf if number == 0 else segment.start
         here = (save > lower) & (save <= segment.end)
         part = np.full((count, int(here.sum()), n), np.nan)

@@ -53,7 +53,7 @@ def test_a_short_pulse_is_seen_with_bounded_steps(method: str) -> None:
 
 @pytest.mark.parametrize("method", ["tsit5", "rodas4"])
 def test_a_schedule_of_a_parameter_is_hit_exactly(method: str) -> None:
-    m = mm.Flow(name="driven", state={"x": 0.0}, parameters={"force": 0.0, "twice": "2*force"}, drift={"x": "force"})
+    m = mm.Flow(name="driven", state={"x": 0.0}, parameters={"force": 0.0}, drift={"x": "force"})
     run = mm.simulate(
         m, t_end=1000.0, schedule={"force": [(1.0, 100.0, 101.0), (-3.0, 500.0, 500.5)]}, save=[100.0, 101.0, 500.5],
         method=method,
@@ -122,3 +122,30 @@ def test_a_sweep_keeps_something_by_default() -> None:
     np.testing.assert_allclose(grid.x, np.exp(-1) * np.array([1.0, 2.0]), rtol=1e-5)
     assert {"x", "y", "status"} == set(grid.data_vars)
     assert set(mm.sweep(double_well(), {"a": [1.0]}, t_end=1.0, keep="loss").data_vars) == {"loss", "status"}
+
+
+def test_observables_and_events_see_the_schedule() -> None:
+    m = mm.GradientFlow(
+        name="pulled", state={"x": 1.0}, parameters={"a": 0.0, "b": 5.0}, loss="(x - a)**2/2",
+        observables={"to": "b + a"},
+        events={"up": mm.Event("b", 6.0)}, rates={"x": 0.0},
+    )  # fmt: skip
+    windows = {"a": (3.0, 2.0, 4.0), "b": [(7.0, 3.0, 5.0)]}
+    run = mm.simulate(m, t_end=6.0, schedule=windows, save=[0.0, 2.0, 2.5, 3.5, 4.0, 4.5, 5.5])
+    assert run.loss.values.tolist() == [0.5, 0.5, 2.0, 2.0, 2.0, 0.5, 0.5]
+    assert run.to.values.tolist() == [5.0, 5.0, 8.0, 10.0, 10.0, 7.0, 5.0]
+    assert float(run.up) == 3.0  # the parameter itself carries the level across
+    grid = mm.sweep(m, {"x_0": [1.0, 2.0]}, t_end=2.5, schedule=windows, keep=["loss", "to"])
+    assert grid.loss.values.tolist() == [2.0, 0.5]
+    assert grid.to.values.tolist() == [8.0, 8.0]
+
+
+def test_a_schedule_does_not_leave_behind_what_follows_it() -> None:
+    parameters = {"a": mm.Parameter(1.0), "twice": mm.Parameter("2*a")}
+    m = mm.Flow(name="led", state={"x": 0.0}, parameters=parameters, drift={"x": "twice"})
+    with pytest.raises(mm.InputError, match="what follows a: twice"):
+        mm.simulate(m, t_end=1.0, schedule={"a": (2.0, 0.2, 0.4)})
+    free = mm.simulate(m.with_values(twice=2.0), t_end=1.0, schedule={"a": (2.0, 0.2, 0.4)}, save=[1.0])
+    assert float(free.x[0]) == pytest.approx(2.0)
+    with pytest.raises(mm.InputError, match="the rate of x"):
+        mm.simulate(double_well(), t_end=1.0, rates={"x": "a/2"}, schedule={"a": (2.0, 0.2, 0.4)})

@@ -1,4 +1,4 @@
-"""The compiled steppers: all methods, any number of states and events, one compilation for an installation.
+"""The compiled steppers, for any number of states and events: each method is compiled once for an installation.
 
 These files are copied, under a name that is the hash of their text, into the folder of compiled code and run there:
 Numba looks at one file to tell whether what it cached is stale, and a stepper spans several. They import nothing but

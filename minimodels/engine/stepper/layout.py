@@ -55,7 +55,7 @@ class Lanes(NamedTuple):
     m: int  # events
     old: int  # levels of the events at the start of the step, each followed by its slope
     new: int  # the same at its proposed end
-    half: int  # levels in the middle of the step
+    half: int  # levels in the middle of the step, spaced likewise
     pending: int  # 1 until an event has happened
     table: int  # what the parameters decide
     scratch: int  # the programs' own
