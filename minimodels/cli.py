@@ -4,18 +4,24 @@ Exit status: 0 done, 1 a claim disagrees or is not run, or a run failed, 2 bad i
 130 interrupted.
 """
 
+import atexit
+import os
+import signal
 import sys
 import warnings
+from _thread import interrupt_main
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
+from threading import Event, Thread, current_thread, main_thread
 from typing import TYPE_CHECKING, Any
 
 from minimodels import __version__
 from minimodels.cli_options import Command, Derive, Descend, Models, Output, Predict, Simulate, Sweep, Validate, Warmup
 from minimodels.cli_words import Choices, axes, clamps, flags, numbers, pairs, parse
 from minimodels.errors import InputError, RunFailed, unknown
+from minimodels.files import write_file
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -23,19 +29,65 @@ if TYPE_CHECKING:
     from minimodels.model import Model
 
 
+INTERRUPTED = "interrupted; the same command again takes it up where files were kept."
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its status."""
     try:
-        status = run(sys.argv[1:] if argv is None else list(argv))
+        with stopping():
+            status = run(sys.argv[1:] if argv is None else list(argv))
     except InputError as error:
         status = fail(str(error), 2)
     except (RunFailed, ModuleNotFoundError) as error:
         status = fail(str(error), 1)
     except KeyboardInterrupt:
-        status = fail("interrupted; the same command again takes it up where files were kept.", 130)
+        status = fail(INTERRUPTED, 130)
     except BrokenPipeError:
         status = 0
     sys.exit(status)
+
+
+@contextmanager
+def stopping(patience: float = 3.0) -> Iterator[None]:
+    """Let Ctrl-C end this process within seconds.
+
+    The exception it raises may be swallowed, as in a callback of a weak reference: it is raised again. It may have to
+    wait for a compiler: a thread that the signal wakes ends the process if the work has not been left in time.
+    """
+    if current_thread() is not main_thread():
+        yield
+        return
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    left = Event()
+
+    def watch() -> None:
+        while (byte := os.read(reading, 1)) != b"\0":
+            if byte[0] == signal.SIGINT and not left.wait(patience):
+                atexit._run_exitfuncs()  # removes temporary folders
+                os._exit(fail(INTERRUPTED, 130))
+
+    def again(swallowed: "sys.UnraisableHookArgs") -> None:
+        if issubclass(swallowed.exc_type, KeyboardInterrupt):
+            interrupt_main()
+        else:
+            hook(swallowed)
+
+    hook, sys.unraisablehook = sys.unraisablehook, again
+    before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    watcher = Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        left.set()
+        sys.unraisablehook = hook
+        signal.set_wakeup_fd(before)
+        os.write(writing, b"\0")
+        watcher.join()
+        os.close(reading)
+        os.close(writing)
 
 
 def fail(sentence: str, status: int) -> int:
@@ -184,10 +236,7 @@ def do_derive(command: Derive, chosen: Choices) -> int:
     if command.out is None:
         say(text)
         return 0
-    try:
-        command.out.write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"cannot write {str(command.out)!r} ({error.strerror}); choose another --out.") from error
+    write_file(command.out, (text + "\n").encode())
     return 0
 
 
@@ -202,20 +251,25 @@ def do_predict(command: Predict, chosen: Choices) -> int:
 def do_validate(command: Validate, chosen: Choices) -> int:
     """Check the claims and write the report."""
     import validation
-    from validation import report
+    from validation.report import Report, table
+    from validation.verdicts import of_ledger
 
+    if command.list:
+        for claim in of_ledger(command.paper):
+            say(f"{claim.id:<8}{claim.level:<9}{claim.statement}")
+        return 0
     trainings = command.trainings
     with taken_back(command.out / "figures", command.out / "data", command.out, *([trainings] if trainings else [])):
-        report.prepare(command.out)
+        written = Report(command.out)
         if trainings:
             check_folder(trainings)
         outcomes = validation.claims(
             command.paper, only=command.only or None, full=command.full, out=trainings, workers=command.workers,
-            device=command.device, record=command.record,
+            device=command.device, record=command.record, each=written.add,
         )  # fmt: skip
-    written = report.write(outcomes, command.out)
-    say(report.table(outcomes))
-    say(f"report: {written}")
+    path = written.write(outcomes)
+    say(table(outcomes))
+    say(f"report: {path}")
     return 1 if any(o.verdict in ("disagrees", "not run") for o in outcomes) else 0
 
 

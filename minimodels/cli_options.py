@@ -155,6 +155,8 @@ class Validate:
     """Torch device of the trainings."""
     record: Flag = False
     """Keep what a full run finds in the package: quick runs then show it beside what they measure."""
+    list: Flag = False
+    """List the claims with their statements, and run none."""
 
 
 @dataclass(frozen=True)

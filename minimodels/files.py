@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 from uuid import uuid4
 
+from minimodels.errors import InputError
+
 
 def write_atomic(path: Path, data: bytes, mode: int = 0o666) -> None:
     """Write a file by temporary name, fsync and rename; if that fails, what was there is kept and nothing is left."""
@@ -17,3 +19,18 @@ def write_atomic(path: Path, data: bytes, mode: int = 0o666) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write a user's file as `write_atomic` does.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written, as on a full disk; what was there is kept.
+    """
+    try:
+        write_atomic(path, data)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(f"cannot write {str(path)!r} ({reason}); what was there is kept.") from error

@@ -3,12 +3,14 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minimodels.errors import InputError
+from minimodels.files import write_file
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -160,7 +162,8 @@ def plot_sweep(grid: "xr.Dataset", name: str | None = None) -> "Figure":
 
 
 def write_figure(figure: "Figure", path: str | Path) -> None:
-    """Write a figure as PNG, PDF or SVG."""
-    target = check_figure(path)
+    """Write a figure as PNG, PDF or SVG, whole or not at all."""
+    target, drawn = check_figure(path), BytesIO()
     with style():
-        figure.savefig(target)
+        figure.savefig(drawn, format=target.suffix[1:])
+    write_file(target, drawn.getvalue())

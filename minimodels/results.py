@@ -14,6 +14,7 @@ import numpy as np
 from minimodels import __version__
 from minimodels.engine.stepper.status import Status
 from minimodels.errors import InputError
+from minimodels.files import write_file
 from minimodels.model import Model
 
 if TYPE_CHECKING:
@@ -97,19 +98,8 @@ def save(ds: "xr.Dataset", path: str | Path, *, overwrite: bool = False) -> None
     """
     target = check_target(path, overwrite=overwrite)
     ds = ds.assign_attrs(checksum=checksum(ds))
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    os.close(handle)
-    try:
-        ds.to_netcdf(temporary, engine="h5netcdf")
-        os.replace(temporary, target)
-    except OSError as error:
-        Path(temporary).unlink(missing_ok=True)
-        raise InputError(
-            f"cannot write {str(target)!r} ({error.strerror or error}); what was there is kept."
-        ) from error
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    # HDF5 crashes the process when a disk is full: it writes to memory
+    write_file(target, bytes(ds.to_netcdf(engine="h5netcdf")))
 
 
 def load(path: str | Path) -> "xr.Dataset":

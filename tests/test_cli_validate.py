@@ -2,9 +2,12 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from validation import verdicts
 from validation.jobs import Job, Trainings
 from validation.ledger import Claim, Context, Finding, between
 
+REDDY = validation.reddy.CLAIMS
 TRAINING = Job(
     "tiny", ItemLabelTask(N=2, L=8, K=8, D=15, N_max=2, p_C=1.0, K_c=None), lr=0.1, steps=8, seeds=(0,), record_every=4,
     held_out=32, options={"batch": 8, "checkpoint_every": 4},
@@ -58,6 +62,16 @@ def test_the_status_tells_whether_a_claim_disagrees(tmp_path: Path, capsys: pyte
     assert code == 1
     assert verdicts_in(tmp_path / "report") == {"T1": "agrees", "T2": "disagrees"}
     assert "report/report.md" in out
+
+
+def test_the_claims_are_listed_without_being_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, errors = main(capsys, "validate", "--list")
+    assert (code, errors) == (0, "")
+    assert [line.split()[:2] for line in out.splitlines()] == [[f"T{i}", "model"] for i in (1, 2, 3)]
+    assert out.count("A number is below 10.") == 3
+    assert not files(tmp_path)
+    assert main(capsys, "validate", "--help")[1].count("R1m") == 1
+    assert "R1m" in [claim.id for claim in REDDY]
 
 
 def test_options_reach_the_ledger(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
@@ -146,3 +160,104 @@ def test_claims_that_need_no_network_are_checked_and_reported_without_torch(tmp_
     claims = json.loads((tmp_path / "report" / "claims.json").read_text())
     assert [c["id"] for c in claims] == ["R1m"]
     assert claims[0]["verdict"] != "not run"
+
+
+SWALLOWS = """
+import sys, time
+from pathlib import Path
+import validation.reddy
+from dataclasses import replace
+from minimodels.cli import main
+from tests.test_cli_validate import TRAINING, claim
+from validation.ledger import Finding
+
+def stubborn(context):
+    while True:
+        try:
+            Path("measuring").touch()
+            time.sleep(60)
+        except KeyboardInterrupt:
+            pass
+
+endless = replace(TRAINING, steps=10**9, record_every=10**6)
+validation.reddy.CLAIMS = (claim("T1", 5.0), replace(claim("T2", 5.0), measure=stubborn), claim("T3", 0.0, endless))
+main(["validate", *sys.argv[1:]])
+"""
+
+
+def processes(folder: Path) -> list[str]:
+    """The other processes that have a folder as their current one."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if Path(os.readlink(process / "cwd")) == folder and (process / "cmdline").read_bytes():
+                found.append(process.name)
+        except OSError:
+            pass  # it has ended
+    return [number for number in found if int(number) != os.getpid()]
+
+
+@pytest.mark.parametrize("ids", [("T1", "T3"), ("T1", "T2", "T3")], ids=["waits for a training", "swallows it"])
+def test_ctrl_c_ends_it_within_seconds_and_keeps_what_was_finished(tmp_path: Path, ids: tuple[str, ...]) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-c", SWALLOWS, "--only", *ids], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True, start_new_session=True,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent), "TMPDIR": str(temporary)},
+    )  # fmt: skip
+    try:
+        for _ in range(600):
+            training = any(temporary.glob("*/tiny/state-*"))
+            if training and ("T2" not in ids or (tmp_path / "measuring").exists()):
+                break
+            time.sleep(0.1)
+        assert len(processes(tmp_path)) == 2
+        os.killpg(process.pid, signal.SIGINT)
+        start = time.monotonic()
+        _, errors = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert time.monotonic() - start < 5
+    assert errors == "minimodels: interrupted; the same command again takes it up where files were kept.\n"
+    for _ in range(20):
+        if not processes(tmp_path):
+            break
+        time.sleep(0.1)
+    assert not processes(tmp_path)
+    assert not list(temporary.iterdir())
+    assert verdicts_in(tmp_path / "report") == {"T1": "agrees"}
+
+
+def test_a_worker_does_not_outlive_the_process_that_started_it(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", SWALLOWS, "--only", "T3", "--trainings", "kept"], cwd=tmp_path,
+        stderr=subprocess.DEVNULL, env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)},
+    )  # fmt: skip
+    for _ in range(600):
+        if any((tmp_path / "kept" / "tiny").glob("state-*")):
+            break
+        time.sleep(0.1)
+    assert len(processes(tmp_path)) == 2
+    process.kill()
+    process.wait()
+    for _ in range(50):
+        if not processes(tmp_path):
+            break
+        time.sleep(0.1)
+    assert not processes(tmp_path)
+
+
+def test_a_claim_that_raises_is_lost_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    def measure(context: Context) -> Finding:
+        raise ZeroDivisionError("a tenth of nothing")
+
+    broken = replace(claim("T2", 5.0), measure=measure)
+    monkeypatch.setattr(validation.reddy, "CLAIMS", (claim("T1", 5.0), broken, claim("T4", 5.0)))
+    code, out, _ = main(capsys, "validate")
+    assert code == 1
+    assert verdicts_in(tmp_path / "report") == {"T1": "agrees", "T2": "not run", "T4": "agrees"}
+    assert "measuring it failed: ZeroDivisionError: a tenth of nothing" in out

@@ -16,7 +16,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from minimodels.errors import InputError
-from minimodels.files import write_atomic
+from minimodels.files import write_file
 
 FORMAT = "minimodels training run 1"
 
@@ -65,7 +65,7 @@ class Folder:
         """Put this checkpoint in the place of the former one."""
         data = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
         name = f"state-{step:09d}.safetensors"
-        write_atomic(self.path / name, data)
+        write_file(self.path / name, data)
         head = {
             "format": FORMAT,
             "step": step,
@@ -73,7 +73,7 @@ class Folder:
             "sha256": hashlib.sha256(data).hexdigest(),
             "settings": self.settings,
         }
-        write_atomic(self.json, (json.dumps(head, indent=1) + "\n").encode())
+        write_file(self.json, (json.dumps(head, indent=1) + "\n").encode())
         for old in self.path.glob("state-*.safetensors"):
             if old.name != name:
                 old.unlink()
@@ -81,7 +81,7 @@ class Folder:
     def write_snapshot(self, step: int, parameters: dict[str, Tensor]) -> None:
         """Keep the parameters after `step` steps."""
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in parameters.items()}
-        write_atomic(_snapshot(self.path, step), save(tensors, {"sha256": _digest(tensors)}))
+        write_file(_snapshot(self.path, step), save(tensors, {"sha256": _digest(tensors)}))
 
 
 def snapshot_steps(folder: Path) -> list[int]:

@@ -1,13 +1,13 @@
 """Trainings that claims ask for, run side by side by worker processes of one thread each.
 
-A worker is ``python -m validation.jobs``: it takes jobs from its standard input until that ends, so a script that runs
-claims needs no main guard, and libraries are imported once. A training of the network that was cut off resumes; one of
-the head, which takes minutes, starts again.
+A worker is ``python -m validation.jobs``: it takes jobs from its standard input, so a script that runs claims needs no
+main guard, and libraries are imported once. It ends at once when that input ends, in the middle of a job too: however
+the process that started it ended, none is left. A training of the network that was cut off resumes; one of the head,
+which takes minutes, starts again.
 """
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -18,11 +18,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from tempfile import TemporaryDirectory, TemporaryFile
+from threading import Thread
 from typing import Any
 
 import xarray as xr
 
 from minimodels.errors import InputError, RunFailed
+from minimodels.files import write_file
 from minimodels.results import FORMAT, load, save
 from minimodels.sequences import ItemLabelTask
 
@@ -125,7 +127,7 @@ class HeadJob(Job):
         )
         if (run["status"] == Status.INTERRUPTED).any():
             raise RunFailed("interrupted")
-        (folder / "job.json").write_text(self.text)
+        write_file(folder / "job.json", self.text.encode())
         save(run, folder / "run.nc", overwrite=True)
 
     @property
@@ -148,7 +150,7 @@ class Trainings:
     """Jobs that are run in the background from entering to leaving this context, `workers` at a time.
 
     With `out`, every job keeps its folder below it, and one that is finished there is not run again. Leaving early
-    interrupts what runs; trainings of the network keep a checkpoint.
+    ends what runs; trainings of the network keep their last checkpoint.
     """
 
     def __init__(self, jobs: Iterable[Job], *, out: str | os.PathLike[str] | None, workers: int) -> None:
@@ -162,14 +164,18 @@ class Trainings:
         self._left = False
         self._pool = ThreadPoolExecutor(self.workers)
         longest_first = sorted(self.jobs, key=lambda job: job.cost, reverse=True)
-        self._futures = {self._pool.submit(self._run, job): job.name for job in longest_first}
+        try:
+            self._futures = {self._pool.submit(self._run, job): job.name for job in longest_first}
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *error: object) -> None:
         self._left = True
         self._pool.shutdown(wait=False, cancel_futures=True)
         for worker in list(self._busy):
-            worker.process.send_signal(signal.SIGINT)
+            worker.process.kill()
         self._pool.shutdown()
         while not self._free.empty():
             self._free.get().close()
@@ -238,6 +244,7 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self.log,
             text=True,
+            start_new_session=True,  # Ctrl-C reaches the process that started it, which decides
         )
 
     def run(self, job: Job, folder: Path) -> list[str] | None:
@@ -266,8 +273,16 @@ class Worker:
 def _serve() -> None:
     """Run the jobs given on standard input, one on each line, and answer each with null or what went wrong."""
     answers, sys.stdout = sys.stdout, sys.stderr
-    for line in sys.stdin:
-        folder, kind, values = json.loads(line)
+    lines: SimpleQueue[str] = SimpleQueue()
+
+    def read() -> None:
+        for line in sys.stdin:
+            lines.put(line)
+        os._exit(0)
+
+    Thread(target=read, daemon=True).start()
+    while True:
+        folder, kind, values = json.loads(lines.get())
         error = None
         try:
             _job(kind, values).run(Path(folder))

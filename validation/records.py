@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from minimodels.files import write_atomic
+from minimodels.files import write_file
 from validation.ledger import Check, Claim, Outcome, Verdict, verdict_of
 
 FOLDER = Path(__file__).parent / "records"
@@ -76,7 +76,7 @@ def write(ledger: str, outcomes: Sequence[Outcome]) -> list[Path]:
         }
         paths.append(_path(ledger, outcome.id))
         paths[-1].parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(paths[-1], (json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
+        write_file(paths[-1], (json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
     return paths
 
 

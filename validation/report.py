@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from minimodels.errors import InputError
-from minimodels.files import write_atomic
+from minimodels.files import write_file
 from validation.ledger import Check, Outcome
 
 
@@ -71,42 +71,62 @@ def prepare(folder: str | os.PathLike[str]) -> Path:
     return root
 
 
-def write(outcomes: Sequence[Outcome], folder: str | os.PathLike[str], *, title: str = "Claims") -> Path:
-    """Write the report and return the path of `report.md`.
+class Report:
+    """A report in a folder, written anew with every outcome that is added: what breaks off later loses nothing.
 
     Raises
     ------
     InputError
-        If the folder cannot be written.
+        If the folder cannot be written, or holds something else.
     """
-    root = prepare(folder)
-    captions = _draw(outcomes, root)
-    records = json.dumps([outcome.record() for outcome in outcomes], indent=1, ensure_ascii=False, allow_nan=False)
-    write_atomic(root / "claims.json", (records + "\n").encode())
-    write_atomic(root / "report.md", _markdown(outcomes, captions, title).encode())
-    return root / "report.md"
 
+    def __init__(self, folder: str | os.PathLike[str], *, title: str = "Claims") -> None:
+        self.root, self.title = prepare(folder), title
+        self.outcomes: list[Outcome] = []
+        self.captions: dict[str, str] = {}
 
-def _draw(outcomes: Sequence[Outcome], root: Path) -> dict[str, str]:
-    """Draw each figure once and save its data; captions by name."""
-    from matplotlib import pyplot as plt
+    def add(self, outcome: Outcome) -> None:
+        """Draw the outcome's figure, if it is the first with its name, and write the report with it."""
+        self.outcomes.append(outcome)
+        self._draw(outcome)
+        self.write(self.outcomes)
 
-    from minimodels.plot import style
-    from minimodels.results import FORMAT, save
-    from validation.figures import FIGURES
+    def write(self, outcomes: Sequence[Outcome]) -> Path:
+        """Write the report of these outcomes, in their order, and return the path of `report.md`."""
+        for outcome in outcomes:
+            self._draw(outcome)
+        records = json.dumps([outcome.record() for outcome in outcomes], indent=1, ensure_ascii=False, allow_nan=False)
+        write_file(self.root / "claims.json", (records + "\n").encode())
+        write_file(self.root / "report.md", _markdown(outcomes, self.captions, self.title).encode())
+        return self.root / "report.md"
 
-    captions: dict[str, str] = {}
-    for outcome in outcomes:
+    def _draw(self, outcome: Outcome) -> None:
+        from matplotlib import pyplot as plt
+
+        from minimodels.plot import style, write_figure
+        from minimodels.results import FORMAT, save
+        from validation.figures import FIGURES
+
         name = outcome.figure
-        if name is None or name in captions or outcome.data is None:
-            continue
-        save(outcome.data.assign_attrs(format=FORMAT), root / "data" / f"{name}.nc", overwrite=True)
+        if name is None or name in self.captions or outcome.data is None:
+            return
+        save(outcome.data.assign_attrs(format=FORMAT), self.root / "data" / f"{name}.nc", overwrite=True)
         with style():
-            figure, captions[name] = FIGURES[name](outcome.data)
+            figure, self.captions[name] = FIGURES[name](outcome.data)
             for ending in ("png", "svg"):
-                figure.savefig(root / "figures" / f"{name}.{ending}")
+                write_figure(figure, self.root / "figures" / f"{name}.{ending}")
             plt.close(figure)
-    return captions
+
+
+def write(outcomes: Sequence[Outcome], folder: str | os.PathLike[str], *, title: str = "Claims") -> Path:
+    """Write the report of all outcomes and return the path of `report.md`.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written, or holds something else.
+    """
+    return Report(folder, title=title).write(outcomes)
 
 
 def _markdown(outcomes: Sequence[Outcome], captions: dict[str, str], title: str) -> str:
@@ -136,7 +156,8 @@ def _markdown(outcomes: Sequence[Outcome], captions: dict[str, str], title: str)
         "## Figures",
         "",
     ]
-    for name, caption in captions.items():
+    for name in dict.fromkeys(outcome.figure for outcome in outcomes if outcome.figure in captions):
+        caption = captions[name]
         shown = ", ".join(o.id for o in outcomes if o.figure == name)
         lines += [
             f"![{caption}](figures/{name}.png)",

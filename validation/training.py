@@ -16,7 +16,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from minimodels.errors import InputError, RunFailed, unknown
-from minimodels.files import write_atomic
+from minimodels.files import write_file
 from minimodels.results import FORMAT, save
 from minimodels.sequences import TESTS, ItemLabelTask
 from validation.attention import Clamp, Window, active, fixed_patterns, windows
@@ -306,7 +306,7 @@ def _dataset(run: _Run, settings: dict[str, Any], status: str, *, single: bool) 
 def write_results(result: xr.Dataset, folder: Path) -> None:
     """Write `run.nc` and `run.csv`, each whole or not at all."""
     save(result, folder / "run.nc", overwrite=True)
-    write_atomic(folder / "run.csv", result.to_dataframe().to_csv().encode())
+    write_file(folder / "run.csv", result.to_dataframe().to_csv().encode())
 
 
 def check_device(device: str) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib import import_module
 
@@ -27,6 +27,7 @@ def claims(
     device: str = "cpu",
     record: bool = False,
     progress: bool | None = None,
+    each: Callable[[Outcome], object] = lambda outcome: None,
 ) -> list[Outcome]:
     """Run the claims of a ledger and return what was found, in the ledger's order.
 
@@ -50,15 +51,15 @@ def claims(
         Keep what a full run found as files in the package, shown from then on beside what a quick run measures.
     progress : bool, optional
         Whether to show a bar; by default on a terminal only.
+    each : callable, optional
+        Called with every outcome as soon as it is there, to keep it: ``validation.report.Report(folder).add``.
 
     Raises
     ------
     InputError
         For an unknown ledger or claim.
     """
-    if ledger not in LEDGERS:
-        raise unknown("ledger", ledger, LEDGERS)
-    every: tuple[Claim, ...] = import_module(f"validation.{ledger}").CLAIMS
+    every = of_ledger(ledger)
     for id in only or ():
         if id not in [claim.id for claim in every]:
             raise unknown("claim", id, [claim.id for claim in every])
@@ -86,11 +87,26 @@ def claims(
             for claim in chosen:
                 if bool(claim.trainings(full)) == trained:
                     found[claim.id] = settle(claim, context, ledger)
+                    each(found[claim.id])
                     bar.update()
     outcomes = [found[claim.id] for claim in chosen]
     if record:
         records.write(ledger, outcomes)
     return outcomes
+
+
+def of_ledger(ledger: str) -> tuple[Claim, ...]:
+    """All claims of a ledger.
+
+    Raises
+    ------
+    InputError
+        If there is none of this name.
+    """
+    if ledger not in LEDGERS:
+        raise unknown("ledger", ledger, LEDGERS)
+    every: tuple[Claim, ...] = import_module(f"validation.{ledger}").CLAIMS
+    return every
 
 
 def settle(claim: Claim, context: Context, ledger: str = "reddy") -> Outcome:
@@ -101,7 +117,11 @@ def settle(claim: Claim, context: Context, ledger: str = "reddy") -> Outcome:
     for name in names:
         if name in context.failures:
             reason = f"the training {name} failed: {context.failures[name]}"
-    finding = None if reason else claim.measure(context)
+    finding = None
+    try:
+        finding = None if reason else claim.measure(context)
+    except Exception as error:  # one claim is lost, not the ledger
+        reason = f"measuring it failed: {type(error).__name__}: {error}"
     kept = None if context.full else records.read(ledger, claim)
     recorded = kept if finding is None else None
     checks = list(finding.checks) if finding else list(recorded.checks) if recorded else []
