@@ -45,6 +45,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         status = fail(INTERRUPTED, 130)
     except BrokenPipeError:
         status = 0
+    except OSError as error:
+        status = fail(f"{error.strerror or error}: {error.filename or 'no file named'}; nothing more was written.", 1)
     sys.exit(status)
 
 

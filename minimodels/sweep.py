@@ -283,13 +283,17 @@ class Shards:
                     f"{str(folder)!r} holds parts of another sweep; remove that folder or choose another `out`."
                 )
         else:
-            temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{folder.name}."))
-            (temporary / "sweep.json").write_text(description, encoding="utf-8")
             try:
-                os.replace(temporary, folder)
-            except OSError:  # the same sweep began elsewhere at the same moment: its folder serves both
-                shutil.rmtree(temporary)
-                return cls.open(target, description)
+                temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{folder.name}."))
+                try:
+                    write_atomic(temporary / "sweep.json", description.encode())
+                    os.replace(temporary, folder)
+                finally:
+                    shutil.rmtree(temporary, ignore_errors=True)
+            except OSError as error:
+                if folder.exists():  # the same sweep began elsewhere at the same moment: its folder serves both
+                    return cls.open(target, description)
+                raise InputError(f"cannot write in {str(target.parent)!r} ({error.strerror}); make room.") from error
         return cls(folder)
 
     def path(self, part: slice) -> Path:

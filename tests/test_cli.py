@@ -1,6 +1,7 @@
 """The command line, in processes of its own as far as exit codes matter."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -341,3 +342,37 @@ def test_text_on_the_command_line_is_never_run(tmp_path: Path, capsys: pytest.Ca
             assert code == 2, (command, text)
             assert len(errors.splitlines()) == 1
     assert not touched.exists()
+
+
+WRITERS = [
+    ("simulate", *RUN, "--out", "mine.nc"),
+    ("simulate", *RUN, "--plot", "mine.png"),
+    ("simulate", *RUN, "--plot", "mine.pdf"),
+    ("descend", "nested_logit", "--attend", "labels", "--lr", "1", "--steps", "200", "--out", "mine.nc"),
+    ("sweep", *RUN, "--axis", "N=2:16:30", "--out", "mine.nc"),
+    ("derive", "nested_logit", "--attend", "labels", "--out", "mine.md"),
+    ("validate", "--only", "S6.1", "--out", "mine"),
+]
+
+
+@pytest.mark.parametrize("words", WRITERS, ids=lambda words: f"{words[0]} {words[-1]}")
+@pytest.mark.parametrize("room", [0, 1000])
+def test_where_nothing_can_be_written_one_sentence_says_so_and_what_was_there_is_kept(
+    words: tuple[str, ...], room: int, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    assert main(capsys, *words)[0] == 0  # all that has to be compiled is there
+    target = Path(words[-1]) / "claims.json" if words[0] == "validate" else Path(words[-1])
+    before = target.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))  # writing beyond fails as it does on a full disk
+    try:
+        code, _, errors = main(capsys, *words, *(() if words[0] == "validate" else ("--overwrite",)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert code == 2, errors
+    assert errors.startswith("minimodels: cannot write ")
+    assert errors.count("\n") == 1
+    assert target.read_bytes() == before
+    assert not [path for path in tmp_path.rglob("*") if path.name.startswith(".") or path.suffix == ".tmp"]

@@ -40,4 +40,9 @@ def write(path: Path, data: bytes) -> None:
     try:
         write_atomic(path, data, 0o600)
     except OSError as error:
-        raise InputError(f"cannot write {path} ({error.strerror}); set MINIMODELS_CACHE_DIR elsewhere.") from error
+        raise unwritable(path, error) from error
+
+
+def unwritable(path: Path, error: OSError) -> InputError:
+    """The error for a file or folder of compiled code that cannot be written."""
+    return InputError(f"cannot write {path} ({error.strerror}); set MINIMODELS_CACHE_DIR elsewhere.")

@@ -13,7 +13,7 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from minimodels.engine.cache import folder, private, write
+from minimodels.engine.cache import folder, private, unwritable, write
 from minimodels.engine.stepper import layout
 from minimodels.engine.stepper.method import METHODS
 from minimodels.notices import notice
@@ -47,7 +47,10 @@ def _load(method: str, part: str, what: str) -> ModuleType:
     name = f"stepper_{method}_{hashlib.sha256(b''.join([stamp, *texts.values()])).hexdigest()[:16]}"
     with _lock:
         package = folder() / name
-        package.mkdir(mode=0o700, exist_ok=True)
+        try:
+            package.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise unwritable(package, error) from error
         if hasattr(os, "getuid"):
             private(package, "the folder of a stepper")
         for file, text in texts.items():
@@ -64,7 +67,10 @@ def _load(method: str, part: str, what: str) -> ModuleType:
             spec.loader.exec_module(sys.modules[name])
         new = not any((package / "__pycache__").glob(f"{part}.*.nbi"))
         with notice(f"compiling {what}, once for this installation" if new else None):
-            return importlib.import_module(f"{name}.{part}")
+            try:
+                return importlib.import_module(f"{name}.{part}")
+            except OSError as error:  # Numba keeps what it compiled
+                raise unwritable(package, error) from error
 
 
 def work(
