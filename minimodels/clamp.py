@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from minimodels.errors import InputError, unknown
-from minimodels.model import by_name, check_number, shown
+from minimodels.errors import InputError, shown, unknown
+from minimodels.model import by_name, check_number
 
 Window = tuple[float, float, float]  # value, from, until
 Windows = float | Window | Sequence[float] | Sequence[Window]
@@ -25,7 +25,7 @@ def windows(
         For a name that is not among ``names``, windows that overlap or are none.
     """
     found = {}
-    for key, value in by_name(given or {}, f"`{what}`", "{'x': 0.5}").items():
+    for key, value in by_name({} if given is None else given, f"`{what}`", "{'x': 0.5}").items():
         if key not in names:
             raise unknown(f"{kind} in {what}", key, names)
         several = _is_sequence(value) and any(map(_is_sequence, value))

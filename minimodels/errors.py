@@ -2,6 +2,11 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 class InputError(ValueError):
@@ -12,10 +17,48 @@ class RunFailed(RuntimeError):
     """Raised when a single run does not reach its end; its text says what to change."""
 
 
-def unknown(kind: str, given: str, allowed: Iterable[str]) -> InputError:
+def shown(value: Any) -> str:
+    """Return a value as an error shows it, on one line, shortened."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def unknown(kind: str, given: Any, allowed: Iterable[str]) -> InputError:
     """Build the error for an unknown name, with the closest known one as a suggestion."""
     names = list(allowed)
     folded = {name.casefold(): name for name in reversed(names)}
-    close = get_close_matches(given.casefold(), folded, n=1, cutoff=0.5)
+    close = get_close_matches(given.casefold(), folded, n=1, cutoff=0.5) if isinstance(given, str) else []
     hint = f"did you mean {folded[close[0]]!r}?" if close else f"known: {', '.join(names) or 'none'}."
-    return InputError(f"unknown {kind} {given!r}; {hint}")
+    return InputError(f"unknown {kind} {shown(given)}; {hint}")
+
+
+def check_whole(value: Any, what: str, low: int = 1, high: int = 2**63 - 1) -> int:
+    """Return ``value`` as a whole number within bounds, or say what is wrong."""
+    number: Any = value if isinstance(value, Real) and not isinstance(value, bool) else low - 1
+    if number > high:
+        raise InputError(f"{what} must be at most {high}; got {shown(value)}.")
+    if not number >= low or number != int(number):
+        raise InputError(f"{what} must be a whole number of at least {low}; got {shown(value)}: use {low} or more.")
+    return int(number)
+
+
+def check_choice(value: Any, what: str, allowed: Iterable[str]) -> str:
+    """Return ``value`` if it is one of a few words, or say which there are."""
+    words = tuple(allowed)
+    if not (isinstance(value, str) and value in words):
+        raise InputError(f"{what} must be one of {', '.join(map(repr, words))}; got {shown(value)}.")
+    return value
+
+
+def check_array(value: Any, what: str, example: str) -> NDArray[np.float64]:
+    """Return a list of finite numbers as an array (n,), or say what it should look like."""
+    try:
+        array = np.asarray(value)
+        numbers = array.astype(np.float64) if array.dtype.kind in "iufO" else np.zeros((0, 0))
+    except (TypeError, ValueError, OverflowError):
+        numbers = np.zeros((0, 0))
+    if numbers.ndim != 1:
+        raise InputError(f"{what} must be a list of numbers, as {example}; got {shown(value)}.")
+    if not np.isfinite(numbers).all():
+        raise InputError(f"{what} must be finite; it holds nan or infinity.")
+    return numbers

@@ -6,7 +6,7 @@ import numpy as np
 
 from minimodels.compiled import compiled
 from minimodels.errors import InputError
-from minimodels.model import Map, Model
+from minimodels.model import Map, Model, check_model
 from minimodels.problem import problem, state_values
 
 
@@ -36,6 +36,7 @@ def evaluate(model: Model, state: Mapping[str, float] | None = None) -> dict[str
     >>> mm.evaluate(bowl, {"x": 3.0})
     {'loss': 4.5, 'd_x': -3.0}
     """
+    check_model(model)
     stated = problem(model, end=1.0, method="map" if isinstance(model, Map) else "tsit5")
     _, par, status = stated.points({}, 1)
     if (status >= 0).any():

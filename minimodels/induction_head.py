@@ -29,10 +29,11 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from minimodels.engine.ensemble import available_threads
-from minimodels.errors import InputError, unknown
+from minimodels.errors import InputError, check_choice, check_whole, shown, unknown
 from minimodels.head_training import LOGITS, HeadRun
+from minimodels.model import by_name, check_number
 from minimodels.results import FORMAT
-from minimodels.sequences import ItemLabelTask
+from minimodels.sequences import ItemLabelTask, check_task
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -86,23 +87,22 @@ class InductionHead:
             ("keys", ("all", "labels")),
             ("beta_2", ("fixed", "free")),
         ):
-            if getattr(self, name) not in allowed:
-                words = ", ".join(repr(a) for a in allowed if a)
-                raise InputError(f"`{name}` must be one of {words}; got {getattr(self, name)!r}.")
+            if getattr(self, name) is not None or None not in allowed:
+                check_choice(getattr(self, name), f"`{name}`", [word for word in allowed if word])
         for name in ("layers", "width"):
-            _whole(name, getattr(self, name), 1)
-        if not math.isfinite(self.gain):
-            raise InputError(f"`gain` must be finite; got {self.gain}.")
+            object.__setattr__(self, name, check_whole(getattr(self, name), f"`{name}`", 1, 2**20))
+        check_number(self.gain, "`gain`")
         for what in ("init", "rates", "clamp"):
-            for key, value in getattr(self, what).items():
+            for key, value in by_name(getattr(self, what), f"`{what}`", "{'alpha': 0.1}").items():
                 if key not in LOGITS:
                     raise unknown(f"logit in {what}", key, LOGITS)
                 window = list(value) if isinstance(value, tuple | list) else []
-                held = window[0] if what == "clamp" and window else value
-                if not (isinstance(held, int | float | np.number) and math.isfinite(held)):
-                    raise InputError(f"{what}[{key!r}] must be a finite number; got {value!r}.")
-                if window and not (len(window) == 3 and window[1] < window[2]):
-                    raise InputError(f"{what}[{key!r}] is one value or (value, first step, last + 1); got {value!r}.")
+                check_number(window[0] if what == "clamp" and window else value, f"{what}[{key!r}]")
+                steps = [check_number(step, f"a step of {what}[{key!r}]") for step in window[1:]]
+                if window and not (len(window) == 3 and steps[0] < steps[1]):
+                    raise InputError(
+                        f"{what}[{key!r}] is one value or (value, first step, last + 1); got {shown(value)}."
+                    )
 
     @property
     def depth(self) -> int:
@@ -201,23 +201,27 @@ def train_head(
     import xarray as xr
     from threadpoolctl import threadpool_limits
 
-    head = head or InductionHead()
+    head = InductionHead() if head is None else head
+    if not isinstance(head, InductionHead):
+        raise InputError(f"`head` is an InductionHead, as mm.InductionHead(classifier='linear'); got {shown(head)}.")
     stages = _stages(task)
-    seeds = (seed,) if isinstance(seed, int | np.integer) else tuple(seed)
-    for name, value, low in (
-        ("steps", steps, 1), ("batch", batch, 1), ("record_every", record_every, 1), ("held_out", held_out, 1),
-        *(("seed", s, 0) for s in seeds), *([("threads", threads, 1)] if threads is not None else []),
-    ):  # fmt: skip
-        _whole(name, value, low)
+    several: Any = seed if isinstance(seed, Sequence | np.ndarray) and not isinstance(seed, str) else None
+    seeds = [check_whole(s, "`seed`", 0, 2**64 - 1) for s in ([seed] if several is None else several)]
+    steps, batch = check_whole(steps, "`steps`"), check_whole(batch, "`batch`")
+    record_every, held_out = check_whole(record_every, "`record_every`"), check_whole(held_out, "`held_out`")
+    if threads is not None:
+        check_whole(threads, "`threads`", high=4096)
     if not seeds:
         raise InputError("`seed` is empty: give one seed or more.")
-    if optimiser not in ("sgd", "adam"):
-        raise InputError(f"`optimiser` must be 'sgd' or 'adam'; got {optimiser!r}.")
-    if not (math.isfinite(lr) and lr > 0 and 0 <= decay < 1):
+    check_choice(optimiser, "`optimiser`", ("sgd", "adam"))
+    if not (check_number(lr, "`lr`") > 0 and 0 <= check_number(decay, "`decay`") < 1):
         raise InputError(f"`lr` must be positive and `decay` in [0, 1); got lr={lr}, decay={decay}.")
-    if stop_above is not None and not 0 <= stop_above < 1:
+    if stop_above is not None and not 0 <= check_number(stop_above, "`stop_above`") < 1:
         raise InputError(f"`stop_above` must be a probability below 1; got {stop_above}.")
-    runs = [HeadRun(stages, head, optimiser, lr, decay, int(s), batch, held_out, tuple(tests)) for s in seeds]
+    if isinstance(tests, str) or not isinstance(tests, Sequence):
+        raise InputError(f"`tests` is a list of names among {', '.join(TESTS)}; got {shown(tests)}.")
+    wanted = tuple(check_choice(name, "a test", TESTS) for name in tests)
+    runs = [HeadRun(stages, head, optimiser, lr, decay, s, batch, held_out, wanted) for s in seeds]
     stop = threading.Event()
     with (
         tqdm(total=steps * len(runs), unit="step", disable=None if progress is None else not progress) as bar,
@@ -260,13 +264,15 @@ def train_head(
             "versions": json.dumps({name: version(name) for name in ("minimodels", "numpy", "numba")}),
         },
     )
-    return result.isel(seed=0) if isinstance(seed, int | np.integer) else result
+    return result.isel(seed=0) if several is None else result
 
 
 def _stages(task: Stages) -> tuple[tuple[int, ItemLabelTask], ...]:
     if isinstance(task, ItemLabelTask):
         return ((0, task),)
-    stages = tuple((int(first), stage) for first, stage in task)
+    if not isinstance(task, Sequence) or not all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in task):
+        raise InputError(f"`task` is an ItemLabelTask, or pairs (first step, ItemLabelTask); got {shown(task)}.")
+    stages = tuple((check_whole(first, "the first step of a stage", 0), check_task(stage)) for first, stage in task)
     firsts = [first for first, _ in stages]
     if not firsts or firsts[0] != 0 or sorted(set(firsts)) != firsts:
         raise InputError(f"stages must begin at step 0 and at increasing steps; got {firsts}.")
@@ -274,8 +280,3 @@ def _stages(task: Stages) -> tuple[tuple[int, ItemLabelTask], ...]:
         if len({getattr(stage, name) for _, stage in stages}) > 1:
             raise InputError(f"`{name}` must be the same in all stages, so that the embeddings stay.")
     return stages
-
-
-def _whole(name: str, value: object, low: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < low:
-        raise InputError(f"`{name}` must be a whole number of at least {low}; got {value!r}.")

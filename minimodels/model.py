@@ -24,7 +24,7 @@ from typing import Any, ClassVar, Self, TypeAlias
 import numpy as np
 import sympy as sp
 
-from minimodels.errors import InputError, unknown
+from minimodels.errors import InputError, shown, unknown
 from minimodels.expressions import parse
 
 Statement: TypeAlias = "sp.Expr | str | float"
@@ -61,8 +61,8 @@ class Event:
     direction: int = 1
 
     def __post_init__(self) -> None:
-        if self.direction not in (-1, 0, 1):
-            raise InputError(f"an event's direction is +1 (up), -1 (down) or 0 (either); got {self.direction!r}.")
+        if isinstance(self.direction, bool) or self.direction not in (-1, 0, 1):
+            raise InputError(f"an event's direction is +1 (up), -1 (down) or 0 (either); got {shown(self.direction)}.")
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class Model:
     def __post_init__(self) -> None:
         self.statement = Identity()
         if not isinstance(self.name, str) or not self.name.isidentifier():
-            raise InputError(f"a model's name must be a Python identifier; got {self.name!r}.")
+            raise InputError(f"a model's name must be a Python identifier; got {shown(self.name)}.")
         given = by_name(self.state, f"`state` of {self.name!r}", "{'x': 1.0}")
         states = {k: v if isinstance(v, State) else State(v) for k, v in given.items()}
         if not states:
@@ -184,7 +184,7 @@ class Model:
     def event(self, name: str, event: Any) -> Event:
         """Return an event with its expression in this model's symbols; observables are known by their names."""
         if not isinstance(event, Event):
-            raise InputError(f"the event {name!r} must be an Event, as in Event('x', 0.5); got {event!r}.")
+            raise InputError(f"the event {name!r} must be an Event, as in Event('x', 0.5); got {shown(event)}.")
         known = self.symbols | {k: v for k, v in self.observables.items() if isinstance(v, sp.Expr)}
         known |= {"loss": self.loss} if isinstance(self, GradientFlow) else {}
         expr = self._parse(event.expr, f"event {name!r}", known)
@@ -192,7 +192,7 @@ class Model:
 
     def with_events(self, events: Any) -> dict[str, Event]:
         """Return the events of this model and others besides, which may not have the name of anything else."""
-        others = by_name(events or {}, "`events`", "{'half': Event('x', 0.5)}")
+        others = by_name({} if events is None else events, "`events`", "{'half': Event('x', 0.5)}")
         names = dict(self.namespace)
         for name in others:
             self._add_event(names, name)
@@ -214,7 +214,7 @@ class Model:
             check_number(statement, f"the {what}")
             return sp.sympify(statement)
         if not isinstance(statement, sp.Expr):
-            raise InputError(f"the {what} is not a formula, a text or a number: {statement!r}.")
+            raise InputError(f"the {what} is not a formula, a text or a number: {shown(statement)}.")
         for symbol in sorted(statement.free_symbols, key=str):
             if symbol.name not in known:
                 raise unknown(f"symbol in the {what}", symbol.name, known)
@@ -230,7 +230,7 @@ class Model:
             values[key] = self.given[key] if key in self.given else float(default.xreplace(earlier))
         return values
 
-    def with_values(self, **values: float) -> Self:
+    def with_values(self, /, **values: float) -> Self:
         """Return the model with some parameters set; every value is checked."""
         new = copy.copy(self)
         new.given = dict(self.given)
@@ -246,7 +246,7 @@ class Model:
                 raise InputError(constraint.sentence.format(**new.values))
         return new
 
-    def with_rates(self, **rates: Statement) -> Self:
+    def with_rates(self, /, **rates: Statement) -> Self:
         """Return the model with some rates set to a number or an expression of the parameters."""
         new = copy.copy(self)
         for key in rates:
@@ -272,23 +272,26 @@ def by_name(value: Any, what: str, example: str) -> dict[str, Any]:
     return dict(value)
 
 
-def shown(value: Any) -> str:
-    """Return a value as an error shows it, shortened."""
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
-
-
 def check_number(value: Any, what: str) -> float:
     """Return ``value`` as a finite float, or say what is wrong."""
     if isinstance(value, str | bool | np.bool_):
-        raise InputError(f"{what} must be a number; got {value!r}.")
+        raise InputError(f"{what} must be a number; got {shown(value)}.")
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{what} must be a number; got {shown(value)}.") from error
     if not math.isfinite(number):
-        raise InputError(f"{what} must be finite; got {value!r}.")
+        raise InputError(f"{what} must be finite; got {shown(value)}.")
     return number
+
+
+def check_model(model: Any) -> Model:
+    """Return ``model`` if it is one, or say what is."""
+    if not isinstance(model, Model):
+        raise InputError(
+            f"`model` is a GradientFlow, a Flow or a Map, as mm.model('nested_logit') returns; got {shown(model)}."
+        )
+    return model
 
 
 @dataclass(kw_only=True, eq=False)

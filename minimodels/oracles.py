@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom
 
-from minimodels.sequences import ItemLabelTask
+from minimodels.sequences import ItemLabelTask, check_task
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -56,6 +56,7 @@ def oracles(task: ItemLabelTask) -> "xr.Dataset":
     """
     import xarray as xr
 
+    check_task(task)
     L, N_c, P, nan = task.L, task.N_c, task.frequencies, np.nan
     labels = P.reshape(-1, L).sum(axis=0)
     same = float((labels**2).sum())  # that two independent draws of a class share the label

@@ -17,7 +17,7 @@ from typing import Any
 
 import sympy as sp
 
-from minimodels.errors import InputError
+from minimodels.errors import InputError, shown
 
 
 class sigmoid(sp.Function):
@@ -78,7 +78,7 @@ def logsumexp(*terms: tuple[Any, Any]) -> sp.Expr:
 def softmax(k: int, *terms: tuple[Any, Any]) -> sp.Expr:
     r"""Return the share :math:`w_k e^{a_k}/\sum_i w_i e^{a_i}` of term ``k``, counted from 0."""
     if not isinstance(k, int) or not 0 <= k < len(terms):
-        raise InputError(f"softmax takes the number of a term, from 0 to {len(terms) - 1}, first; got {k!r}.")
+        raise InputError(f"softmax takes the number of a term, from 0 to {len(terms) - 1}, first; got {shown(k)}.")
     return SoftMax(sp.Integer(k), *_flat("softmax", terms))
 
 
@@ -86,7 +86,9 @@ def _flat(name: str, terms: tuple[Any, ...]) -> list[sp.Expr]:
     flat = []
     for pair in terms:
         if not isinstance(pair, tuple) or len(pair) != 2 or any(not isinstance(x, sp.Expr | Real) for x in pair):
-            raise InputError(f"{name} takes pairs (weight, exponent) of SymPy expressions or numbers; got {pair!r}.")
+            raise InputError(
+                f"{name} takes pairs (weight, exponent) of SymPy expressions or numbers; got {shown(pair)}."
+            )
         flat += [sp.sympify(x) for x in pair]
     return flat
 

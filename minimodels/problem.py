@@ -17,8 +17,8 @@ from minimodels.engine.ensemble import Batch, Control, Segment, Watch, integrate
 from minimodels.engine.kernel import Floats, Kernel
 from minimodels.engine.stepper.method import METHODS
 from minimodels.engine.stepper.status import PENDING, Status
-from minimodels.errors import InputError, unknown
-from minimodels.model import Event, GradientFlow, Map, Model, Statement, by_name, check_number, shown
+from minimodels.errors import InputError, check_array, check_whole, shown, unknown
+from minimodels.model import Event, GradientFlow, Map, Model, Statement, by_name, check_model, check_number
 
 FLOW_METHODS = tuple(method for method in METHODS if method != "map")
 
@@ -184,7 +184,7 @@ def _numeric(expr: sp.Expr) -> tuple[list[str], Callable[..., Any]]:
 
 def state_values(model: Model, given: Mapping[str, float] | None, what: str) -> dict[str, float]:
     """Check a mapping of state -> number."""
-    found = by_name(given or {}, f"`{what}`", "{'x': 1.0}")
+    found = by_name({} if given is None else given, f"`{what}`", "{'x': 1.0}")
     for key in found:
         if key not in model.state:
             raise unknown(f"state in {what}", key, model.state)
@@ -228,14 +228,13 @@ def problem(
     what: str = "t_end",
 ) -> Problem:
     """Check a user's options and return the problem they state."""
-    if not isinstance(model, Model):
-        raise InputError(f"give a model, as from mm.model('nested_logit'); got {type(model).__name__}.")
+    check_model(model)
     if check_number(end, f"`{what}`") <= 0:
         raise InputError(f"`{what}` must be positive; got {end:g}.")
     discrete = method == "map"
     if isinstance(model, Map) and not discrete:
         raise InputError(f"{model.name!r} is a map: iterate it with descend instead.")
-    if not discrete and method not in FLOW_METHODS:
+    if not discrete and not (isinstance(method, str) and method in FLOW_METHODS):
         raise unknown("method", method, FLOW_METHODS)
     if method == "rk4" and step is None:
         raise InputError("method='rk4' has a fixed step: give `step`.")
@@ -244,26 +243,20 @@ def problem(
     for name, value in (("rtol", rtol), ("atol", atol), ("step", 1.0 if step is None else step)):
         if check_number(value, f"`{name}`") <= 0:
             raise InputError(f"`{name}` must be positive; got {value:g}.")
-    if not (isinstance(max_step, Real) and max_step > 0):
-        raise InputError(f"`max_step` must be a positive number; got {max_step!r}.")
-    if check_number(max_steps, "`max_steps`") < 1:
-        raise InputError(f"`max_steps` must be at least 1; got {max_steps}.")
+    if not (isinstance(max_step, Real) and not isinstance(max_step, bool) and max_step > 0):
+        raise InputError(f"`max_step` must be a positive number; got {shown(max_step)}.")
+    max_steps = check_whole(max_steps, "`max_steps`")
     if check_number(steady, "`steady`") < 0:
         raise InputError(f"`steady` must be positive, or 0 to go on to the end; got {steady:g}.")
     found = model.with_events(events)
-    if stop_at is not None and stop_at not in found:
+    if stop_at is not None and not (isinstance(stop_at, str) and stop_at in found):
         raise unknown("event in `stop_at`", stop_at, found)
-    try:
-        times = np.array([] if save is None else save, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"`save` must be a list of times within [0, {end:g}]; got {shown(save)}.") from error
-    if times.ndim != 1:
-        raise InputError(f"`save` must be a list of times, as np.linspace(0, {end:g}, 100); got {shown(save)}.")
+    times = np.zeros(0) if save is None else check_array(save, "`save`", f"np.linspace(0, {end:g}, 100)")
     if len(times) and end < times[-1] <= end * (1 + 4e-16):  # what arithmetic on the times may add
         times = np.minimum(times, end)
-    if len(times) and (not np.isfinite(times).all() or (np.diff(times) <= 0).any() or times[0] < 0 or times[-1] > end):
+    if len(times) and ((np.diff(times) <= 0).any() or times[0] < 0 or times[-1] > end):
         raise InputError(f"`save` must be increasing times within [0, {end:g}].")
-    model = model.with_rates(**(rates or {}))
+    model = model.with_rates(**({} if rates is None else by_name(rates, "`rates`", "{'x': 0.1}")))
     return Problem(
         model=model,
         end=float(end),

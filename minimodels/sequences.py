@@ -7,13 +7,13 @@ can be drawn again, in any order. Novel class means are shared by blocks of 128 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from minimodels.draws import choose, contents, word
-from minimodels.errors import InputError, unknown
+from minimodels.errors import InputError, check_choice, check_whole, shown, unknown
 
 FloatArray: TypeAlias = NDArray[np.float32]
 IntArray: TypeAlias = NDArray[np.int64]
@@ -123,20 +123,19 @@ class ItemLabelTask:
     label_vectors: Literal["gaussian", "orthonormal"] = "gaussian"
 
     def __post_init__(self) -> None:
-        for name, low in (("N", 2), ("L", 2), ("K", 1), ("B", 0), ("D", 1), ("N_max", 1)):
-            _whole(name, getattr(self, name), low)
-        if self.K_c is not None:
-            _whole("K_c", self.K_c, 1)
+        for name, low in (("N", 2), ("L", 2), ("K", 1), ("B", 0), ("D", 1), ("N_max", 1), ("K_c", 1)):
+            if name != "K_c" or self.K_c is not None:
+                object.__setattr__(self, name, check_whole(getattr(self, name), f"`{name}`", low, 2**31))
         if self.B == 0 and self.N % 2:
             raise InputError(f"B = 0 needs an even `N` for the copies of novel classes; got N={self.N}.")
         if self.N % self.copies or self.copies == self.N:
             divisors = [str(b) for b in range(1, self.N) if self.N % b == 0]
             raise InputError(f"`B` must divide `N` and be below it; got B={self.B}, N={self.N}: use {_or(divisors)}.")
-        for name, value in (("K", self.K), ("K_c", self.K_c)):
-            if value is not None and value % self.L:
+        for name, size in (("K", self.K), ("K_c", self.K_c)):
+            if size is not None and size % self.L:
                 raise InputError(
-                    f"`{name}` must be a multiple of `L`; got {name}={value}, L={self.L}: "
-                    f"use {_or([str(m) for m in (value // self.L * self.L, (value // self.L + 1) * self.L) if m])}."
+                    f"`{name}` must be a multiple of `L`; got {name}={size}, L={self.L}: "
+                    f"use {_or([str(m) for m in (size // self.L * self.L, (size // self.L + 1) * self.L) if m])}."
                 )
         if self.unique_labels and self.N_c > self.L:
             raise InputError(
@@ -146,14 +145,17 @@ class ItemLabelTask:
         if self.N_max < self.N:
             raise InputError(f"`N_max` must be at least `N`; got N_max={self.N_max}, N={self.N}: use {self.N} or more.")
         for name, usual in (("eps", "0.1 is the paper's value"), ("zipf", "0 makes all classes equally frequent")):
-            if not (np.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
-                raise InputError(f"`{name}` must be finite and not negative; got {getattr(self, name)}: {usual}.")
+            value: Any = getattr(self, name)
+            if not (isinstance(value, int | float | np.number) and np.isfinite(value) and value >= 0):
+                raise InputError(f"`{name}` must be finite and not negative; got {shown(value)}: {usual}.")
         for name in ("p_B", "p_C"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise InputError(f"`{name}` must be a probability; got {getattr(self, name)}: use a value in [0, 1].")
+            value = getattr(self, name)
+            if not (isinstance(value, int | float | np.number) and 0 <= value <= 1):
+                raise InputError(f"`{name}` must be a probability; got {shown(value)}: use a value in [0, 1].")
 
-        if self.label_vectors not in ("gaussian", "orthonormal"):
-            raise InputError(f"`label_vectors` must be 'gaussian' or 'orthonormal'; got {self.label_vectors!r}.")
+        check_choice(self.label_vectors, "`label_vectors`", ("gaussian", "orthonormal"))
+        if self.unique_labels not in (True, False):
+            raise InputError(f"`unique_labels` is True or False; got {shown(self.unique_labels)}.")
         if self.label_vectors == "orthonormal" and self.L > self.D:
             raise InputError(f"at most D={self.D} label vectors can be orthonormal; got L={self.L}: raise `D`.")
         if self.zipf > 0 and self.p_C == 1:
@@ -222,8 +224,8 @@ class ItemLabelTask:
 
     def sample(self, seed: int, start: int, count: int, *, stream: int = TRAINING) -> Sequences:
         """Sequences `start`, ..., `start + count - 1` of a stream of this seed."""
-        _whole("start", start, 0)
-        _whole("count", count, 1)
+        check_whole(start, "`start`", 0)
+        check_whole(count, "`count`", 1)
         emb, key, N = _embeddings(self, seed), word(np.uint64(seed), stream), self.N
         shift, classes = np.empty(count, np.int64), np.empty((count, N + 1), np.int64)
         content = np.empty((count, self.length, self.D), np.float32)
@@ -291,16 +293,17 @@ def _cumulative(task: ItemLabelTask, *, absent: bool = False) -> NDArray[np.floa
 
 
 def _checked(seed: int) -> int:
-    _whole("seed", seed, 0)
-    if seed >= 2**64:
+    if check_whole(seed, "`seed`", 0, 2**200) >= 2**64:
         raise InputError(f"`seed` must be below 2**64; got {seed}: use a smaller one.")
     return seed
 
 
-def _whole(name: str, value: object, low: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < low:
-        raise InputError(f"`{name}` must be a whole number of at least {low}; got {value!r}: use {low} or more.")
-
-
 def _or(values: list[str]) -> str:
     return values[0] if len(values) == 1 else ", ".join(values[:-1]) + " or " + values[-1]
+
+
+def check_task(task: Any) -> ItemLabelTask:
+    """Return ``task`` if it is one, or say what is."""
+    if not isinstance(task, ItemLabelTask):
+        raise InputError(f"`task` is an ItemLabelTask, as mm.ItemLabelTask(N=8, L=32); got {shown(task)}.")
+    return task

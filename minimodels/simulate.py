@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike
 
 from minimodels.clamp import Windows
 from minimodels.engine.stepper.status import SENTENCES, Status
-from minimodels.errors import InputError, RunFailed
-from minimodels.model import Event, Model, Statement, check_number
+from minimodels.errors import RunFailed, check_choice
+from minimodels.model import Event, Model, Statement, check_model, check_number
 from minimodels.problem import Problem, problem
 from minimodels.results import dataset
 
@@ -95,6 +95,7 @@ def simulate(
     49.53
     """
     end = check_number(t_end, "`t_end`")
+    check_model(model)
     times = save
     if save is None and end > 0:
         times = np.minimum(np.concatenate([[0.0], np.geomspace(1e-4 * end, end, 400)]), end)
@@ -108,8 +109,7 @@ def simulate(
 
 def single(stated: Problem, dim: str, coordinate: ArrayLike, on_failure: str, **attrs: float | str) -> "xr.Dataset":
     """Run one point of a problem and return it as a dataset over ``dim``."""
-    if on_failure not in ("raise", "keep"):
-        raise InputError(f"`on_failure` is 'raise' or 'keep'; got {on_failure!r}.")
+    check_choice(on_failure, "`on_failure`", ("raise", "keep"))
     y0, par, status = stated.points({}, 1)
     batch = stated.run(y0, par, status, np.zeros(1, dtype=np.uint8))
     code = Status(int(batch.status[0]))

@@ -22,9 +22,9 @@ from minimodels.clamp import Windows
 from minimodels.compiled import compiled
 from minimodels.engine.ensemble import available_threads, run_chunks
 from minimodels.engine.stepper.status import SENTENCES, Status
-from minimodels.errors import InputError, unknown
+from minimodels.errors import InputError, check_array, check_choice, check_whole, unknown
 from minimodels.files import write_atomic
-from minimodels.model import Event, Model, Statement
+from minimodels.model import Event, Model, Statement, by_name
 from minimodels.problem import Problem, problem
 from minimodels.results import check_target, dataset
 from minimodels.results import save as save_dataset
@@ -110,7 +110,7 @@ def sweep(
         method=method, rtol=rtol, atol=atol, step=step, max_step=max_step,
         save=save, events=events, stop_at=stop_at, max_steps=max_steps, steady=steady,
     )  # fmt: skip
-    grid = {name: _axis(name, values, stated) for name, values in axes.items()}
+    grid = {name: _axis(name, values, stated) for name, values in by_name(axes, "`axes`", "{'N': [4, 8, 16]}").items()}
     if not grid:
         raise InputError("a sweep needs at least one axis, e.g. {'N': [4, 8, 16]}.")
     usual = [*(name for name in ("loss",) if name in stated.results), *stated.model.events] or list(stated.model.state)
@@ -118,10 +118,9 @@ def sweep(
     for name in keep:
         if name not in stated.results:
             raise unknown("result to keep", name, stated.results)
-    if on_failure not in ("nan", "keep"):
-        raise InputError(f"`on_failure` of a sweep is 'nan' or 'keep'; got {on_failure!r}.")
-    if threads is not None and (not isinstance(threads, int) or threads < 1):
-        raise InputError(f"`threads` must be a whole number of at least 1; got {threads!r}.")
+    check_choice(on_failure, "`on_failure` of a sweep", ("nan", "keep"))
+    if threads is not None:
+        check_whole(threads, "`threads`", high=4096)
     target = None if out is None else check_target(out, overwrite=overwrite)
     shape = tuple(len(v) for v in grid.values())
     total = math.prod(shape)
@@ -218,14 +217,9 @@ def warn_of_failures(status: NDArray[np.int8]) -> None:
 def _axis(name: str, values: ArrayLike, stated: Problem) -> NDArray[np.float64]:
     if name not in stated.axes:
         raise unknown("sweep axis", name, stated.axes)
-    try:
-        array = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"the axis {name!r} must be numbers; got {values!r}.") from error
-    if array.ndim != 1 or array.size == 0:
-        raise InputError(f"the axis {name!r} must be a non-empty one-dimensional list of numbers.")
-    if not np.isfinite(array).all():
-        raise InputError(f"the axis {name!r} must be finite; it holds nan or infinity.")
+    array = check_array(values, f"the axis {name!r}", "[1, 2, 4]")
+    if array.size == 0:
+        raise InputError(f"the axis {name!r} is empty; give it at least one number.")
     return array
 
 

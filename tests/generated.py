@@ -30,12 +30,14 @@ NAMES = [
     # keywords and builtins of Python
     "lambda", "class", "if", "None", "True", "def", "is", "print", "exec", "__import__", "exit", "id", "max",
     # names of SymPy
-    "E", "I", "S", "Q", "O", "beta", "gamma", "zeta", "pi", "oo", "nan", "zoo", "Symbol", "Integer", "diff", "re", "im",
+    "E", "I", "S", "Q", "O", "beta", "gamma", "zeta", "pi", "oo", "nan", "zoo", "Symbol", "Integer", "diff", "re",
+    "im",
     # what kernels, results and axes are made of
     "par", "y0", "t", "n", "lanes", "table", "scratch", "status", "steps", "stop_time", "time", "step", "loss", "seed",
     "x_0", "rate_x", "d_c0", "entry", "main", "malloc", "exp", "model", "t_end", "init", "self", "units", "coords",
     # what is not a name
-    "α", "λ_1", "ℏ", "é", "é", "名", "x²", "ﬁ", "", " ", "a b", "a/b", "0", "1x", "x-y", "x.y", "../x", "x\0", "\n", "_",
+    "α", "λ_1", "ℏ", "é", "é", "名", "x²", "ﬁ", "", " ", "a b", "a/b", "0", "1x", "x-y", "x.y", "../x", "x\0", "\n",
+    "_",
     "__", "x" * 300,
 ]  # fmt: skip
 NUMBERS: list[Any] = [
@@ -48,7 +50,22 @@ ODD: list[Any] = [
     np.zeros((2, 2)), np.nan, np.datetime64("2020-01-01"), sp.Symbol("x"), sp.zoo, sp.I, sp.oo, int, len, range(3),
     iter([1]), "../x", "x" * 5000, "\0", "\ud800", lambda x: x, Ellipsis, slice(1), mm.Event("x", 0.5), 1e-320,
 ]  # fmt: skip
-FUNCTIONS = ["exp", "log", "sin", "cos", "tanh", "sqrt", "abs", "sigmoid", "softplus", "atan", "Max", "Min", "erf", "sign"]
+FUNCTIONS = [
+    "exp",
+    "log",
+    "sin",
+    "cos",
+    "tanh",
+    "sqrt",
+    "abs",
+    "sigmoid",
+    "softplus",
+    "atan",
+    "Max",
+    "Min",
+    "erf",
+    "sign",
+]
 
 
 class Late(BaseException):
@@ -90,9 +107,12 @@ def expression(rng: random.Random, names: list[str], depth: int) -> str:
         a, b, c = (expression(rng, names, depth - 1) for _ in range(3))
         return f"({a} if {b} > {c} else {rng.choice(names)})"
     return rng.choice([
-        "", "x +", "x y", "import os", "__import__('os')", "x.real", "x[0]", "9**9**9", "f(x)", "1/0", "log(0)", "(" * 300,
-        "x" + "+x" * 3000, "lambda: 1", "'a'", "1e400", "x if x", "exp(1e9)", "gamma(-1)", "0**-1", "Piecewise((x, x > 0))",
-        "asin(2)", "sqrt(-1)", "x and y", "x > 0", "i", "1j", "sin", "exp()", "exp(1, 2)", "log(x, 0)", "Mod(x, 0)", "\0",
+        "", "x +", "x y", "import os", "__import__('os')", "x.real", "x[0]", "9**9**9", "f(x)", "1/0", "log(0)",
+        "(" * 300,
+        "x" + "+x" * 3000, "lambda: 1", "'a'", "1e400", "x if x", "exp(1e9)", "gamma(-1)", "0**-1",
+        "Piecewise((x, x > 0))",
+        "asin(2)", "sqrt(-1)", "x and y", "x > 0", "i", "1j", "sin", "exp()", "exp(1, 2)", "log(x, 0)",
+        "Mod(x, 0)", "\0",
     ])  # fmt: skip
 
 
@@ -201,8 +221,10 @@ CALLS: list[tuple[Callable[..., Any], dict[str, Any]]] = [
     (mm.model, {**NESTED, "N": 8, "L": 32, "B": 2}),
     (mm.describe, {"model": LINE}),
     (mm.Flow, {"name": "f", "state": {"x": 1}, "parameters": {"a": 1}, "drift": {"x": "-x"}, "observables": {"o": "x"},
-               "events": {"e": mm.Event("x", 0.5)}, "rates": {"x": 1}, "constraints": (), "source": "", "options": {}}),
-    (mm.GradientFlow, {"name": "f", "state": {"x": 1}, "loss": "x**2", "parameters": {"a": mm.Parameter(1, "", 0, 2)}}),
+               "events": {"e": mm.Event("x", 0.5)}, "rates": {"x": 1}, "constraints": (), "source": "",
+               "options": {}}),
+    (mm.GradientFlow, {"name": "f", "state": {"x": 1}, "loss": "x**2", "parameters": {"a": mm.Parameter(1, "",
+    0, 2)}}),
     (mm.Map, {"name": "f", "state": {"x": mm.State(1)}, "update": {"x": "x/2"}}),
     (mm.ItemLabelTask, {"N": 2, "L": 4, "K": 4, "D": 4, "N_max": 2, "B": 1, "eps": 0.1, "p_C": 0.5, "K_c": None}),
     (mm.InductionHead, {"depth": 0, "classifier": "linear"}),
@@ -244,16 +266,23 @@ def try_call(rng: random.Random) -> str:
 
 
 WORDS = [
-    "models", "simulate", "descend", "sweep", "derive", "predict", "validate", "warmup", "nested_logit", "memorisation_race",
+    "models", "simulate", "descend", "sweep", "derive", "predict", "validate", "warmup", "nested_logit",
+    "memorisation_race",
     "single_location", "--N", "--L", "--B", "--t-end", "--init", "--rates", "--clamp", "--method", "--rtol", "--atol",
-    "--axis", "--keep", "--threads", "--out", "--plot", "--overwrite", "--lr", "--steps", "--attend", "labels", "--only",
-    "--format", "--help", "--version", "--list", "tsit5", "rodas4", "rk4", "--step", "xi=1", "xi=0.1", "N=2,4", "L=8:64:3",
-    "xi=1@0:5", "loss", "escape_time", "latex", "--beta-2", "free", "exact", "--nu", "--full", "--workers", "--trainings",
+    "--axis", "--keep", "--threads", "--out", "--plot", "--overwrite", "--lr", "--steps", "--attend", "labels",
+    "--only",
+    "--format", "--help", "--version", "--list", "tsit5", "rodas4", "rk4", "--step", "xi=1", "xi=0.1", "N=2,4",
+    "L=8:64:3",
+    "xi=1@0:5", "loss", "escape_time", "latex", "--beta-2", "free", "exact", "--nu", "--full", "--workers",
+    "--trainings",
 ]  # fmt: skip
 VALUES = [
-    "8", "32", "1", "0", "-1", "1e-300", "1e300", "1e400", "nan", "inf", "9" * 22, "x", "", " ", "é", "名", "xi=", "=1", "xi",
-    "xi=exit()", "xi=__import__('os').system('true')", "xi=9**9**9", "N=", "N=1:2", "N=1:2:3:4", "N=1:10:1e10", "N=2:4:3:log",
-    "N=nan", "a/b.nc", "/", ".", "x.nc", "x.png", "x.txt", "y" * 300 + ".nc", "/proc/x.nc", "xi=1@", "xi=1@2:1", "xi=1@a:b",
+    "8", "32", "1", "0", "-1", "1e-300", "1e300", "1e400", "nan", "inf", "9" * 22, "x", "", " ", "é", "名", "xi=",
+    "=1", "xi",
+    "xi=exit()", "xi=__import__('os').system('true')", "xi=9**9**9", "N=", "N=1:2", "N=1:2:3:4", "N=1:10:1e10",
+    "N=2:4:3:log",
+    "N=nan", "a/b.nc", "/", ".", "x.nc", "x.png", "x.txt", "y" * 300 + ".nc", "/proc/x.nc", "xi=1@", "xi=1@2:1",
+    "xi=1@a:b",
     "0.5", "100", "R28l", "t", "-", "--", "-h", "--no", "\udc80", "1_000", "０", "0x10", "True", "None",
 ]  # fmt: skip
 STARTS = [
@@ -272,7 +301,9 @@ def try_command(rng: random.Random) -> str:
     if rng.random() < 0.2 and words:
         words.pop(rng.randrange(len(words)))
     known = {"R28l", "S6.1"}  # claims that take long are left out
-    if "warmup" in words[:1] or ("validate" in words[:1] and not {"--list", "--help"} & set(words) and known & set(words)):
+    if "warmup" in words[:1] or (
+        "validate" in words[:1] and not {"--list", "--help"} & set(words) and known & set(words)
+    ):
         return "left out"
     if words[:1] == ["validate"] and "--only" not in words[:-1]:
         return "left out"

@@ -165,8 +165,8 @@ def test_bad_runs(options: dict[str, Any], words: str) -> None:
 @pytest.mark.parametrize(
     ("model", "options", "words"),
     [
-        (double_well(), {"steps": 0}, "positive whole number"),
-        (double_well(), {"steps": 2.5}, "positive whole number"),
+        (double_well(), {"steps": 0}, "must be a whole number of at least 1"),
+        (double_well(), {"steps": 2.5}, "must be a whole number of at least 1"),
         (double_well(), {"steps": 5, "lr": -1.0}, "`lr` must be positive"),
         (double_well(), {"steps": 5, "save": [0.5]}, "whole numbers"),
         (logistic(), {"steps": 5, "lr": 0.1}, "no learning rate"),
@@ -180,6 +180,6 @@ def test_bad_descents(model: Any, options: dict[str, Any], words: str) -> None:
 def test_a_map_is_not_simulated_and_a_model_is_a_model() -> None:
     with pytest.raises(mm.InputError, match="descend"):
         mm.simulate(logistic(), t_end=1.0)
-    with pytest.raises(mm.InputError, match="give a model"):
+    with pytest.raises(mm.InputError, match="`model` is a GradientFlow, a Flow or a Map"):
         mm.simulate("nested_logit", t_end=1.0)  # type: ignore[arg-type]
     assert lotka_volterra().kind == "flow"

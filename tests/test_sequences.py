@@ -320,7 +320,7 @@ def test_the_class_and_the_label_of_the_target_are_in_the_context_of_iw_as_often
         ({"zipf": -1.0}, "`zipf` must be finite and not negative; got -1.0: 0 makes all classes equally frequent."),
         ({"zipf": 1.0}, "zipf=1 would do nothing: with `unique_labels` bursty contexts do not use the class"),
         ({"zipf": 0.5, "unique_labels": False, "p_C": 1.0}, "zipf=0.5 would do nothing: with p_C = 1 every sequence"),
-        ({"label_vectors": "random"}, "`label_vectors` must be 'gaussian' or 'orthonormal'; got 'random'."),
+        ({"label_vectors": "random"}, "`label_vectors` must be one of 'gaussian', 'orthonormal'; got 'random'."),
         ({"label_vectors": "orthonormal", "D": 31}, "at most D=31 label vectors can be orthonormal; got L=32"),
         ({"N": 1}, "`N` must be a whole number of at least 2; got 1: use 2 or more."),
         ({"N": 2.5}, "`N` must be a whole number of at least 2; got 2.5: use 2 or more."),

@@ -217,9 +217,9 @@ def test_the_saved_sweep_reloads_equal_and_is_not_overwritten(tmp_path: Path) ->
     ("axes", "options", "words"),
     [
         ({}, {}, "at least one axis"),
-        ({"s": []}, {}, "non-empty"),
-        ({"s": [[1.0]]}, {}, "one-dimensional"),
-        ({"s": ["a"]}, {}, "must be numbers"),
+        ({"s": []}, {}, "is empty"),
+        ({"s": [[1.0]]}, {}, "must be a list of numbers, as"),
+        ({"s": ["a"]}, {}, "must be a list of numbers, as"),
         ({"s": [np.nan]}, {}, "must be finite"),
         ({"S": [1.0]}, {}, "unknown sweep axis 'S'; did you mean 's'"),
         ({"a_1": [1.0]}, {}, "did you mean 'a_0'"),

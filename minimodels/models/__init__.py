@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from minimodels.errors import unknown
-from minimodels.model import Model
+from minimodels.model import Model, check_model
 
 
 def _modules() -> dict[str, ModuleType]:
@@ -59,7 +59,7 @@ def model(name: str, **choices: Any) -> Model:
 def structure(name: str, **choices: Any) -> tuple[Model, dict[str, Any]]:
     """Return a model with its options chosen, and those of the choices that are values of its parameters."""
     modules = _modules()
-    if name not in modules:
+    if not (isinstance(name, str) and name in modules):
         raise unknown("model", name, modules)
     taken = inspect.signature(modules[name].build).parameters
     built: Model = modules[name].build(**{k: v for k, v in choices.items() if k in taken})
@@ -74,6 +74,7 @@ def variants() -> list[Model]:
 
 def describe(model: Model) -> str:
     """Return a readable statement of a model: options, states, parameters, observables, events, source."""
+    check_model(model)
     meanings = _meanings(model.name)
     lines = [f"{model.name} ({model.kind.replace('_', ' ')})", model.source, ""]
     lines += [f"  option     {k:<12} = {v}{meanings.get(k, '')}" for k, v in model.options.items()]

@@ -110,9 +110,9 @@ def test_times_that_arithmetic_carried_past_the_end_are_the_end() -> None:
     assert float(run.time[-1]) == 0.3
     with pytest.raises(mm.InputError, match="`save`"):
         mm.simulate(double_well(), t_end=0.3, save=[0.31])
-    with pytest.raises(mm.InputError, match="list of times"):
+    with pytest.raises(mm.InputError, match="list of numbers"):
         mm.simulate(double_well(), t_end=10.0, save=100)
-    with pytest.raises(mm.InputError, match="list of times"):
+    with pytest.raises(mm.InputError, match="list of numbers"):
         mm.simulate(double_well(), t_end=10.0, save="all")
 
 
