@@ -1,8 +1,10 @@
 """One exception for bad input: one clear sentence, exit status 2 on the command line."""
 
+import os
 from collections.abc import Iterable
 from difflib import get_close_matches
 from numbers import Real
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -62,3 +64,32 @@ def check_array(value: Any, what: str, example: str) -> NDArray[np.float64]:
     if not np.isfinite(numbers).all():
         raise InputError(f"{what} must be finite; it holds nan or infinity.")
     return numbers
+
+
+def check_flag(value: Any, what: str) -> bool:
+    """Return ``value`` if it is True or False, or say that it must be."""
+    if not isinstance(value, bool | np.bool_):
+        raise InputError(f"{what} must be True or False; got {shown(value)}.")
+    return bool(value)
+
+
+def check_path(value: Any, what: str) -> Path:
+    """Return the path of a file, or say what is wrong with it."""
+    if not isinstance(value, str | os.PathLike):
+        raise InputError(f"{what} must be the path of a file; got {shown(value)}.")
+    path = Path(value)
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:  # too long, or with a character that no file's name has
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"{what} cannot be {shown(str(path))} ({reason}); choose another.") from error
+    return path
+
+
+def check_names(value: Any, what: str) -> list[str]:
+    """Return a list of names, or say that it must be one."""
+    if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
+        raise InputError(f"{what} must be a list of names; got {shown(value)}.")
+    return list(value)

@@ -18,7 +18,7 @@ from typing import Any
 
 import sympy as sp
 
-from minimodels.errors import InputError, unknown
+from minimodels.errors import InputError, shown, unknown
 from minimodels.primitives import logsumexp, sigmoid, softmax, softplus
 
 LONGEST = 100_000  # characters of a text
@@ -216,6 +216,8 @@ class _Reader:
             raise self.refuse(reason)
         if result.is_Number and abs(result) > 1e308:
             self.huge()
+        if result.is_number and result.is_real is False:
+            raise self.refuse(f"has the part {shown(result)}, which is not a real number")
         return result
 
     def call(self, name: str, arguments: list[ast.expr], depth: int) -> sp.Expr:

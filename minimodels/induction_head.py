@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from minimodels.engine.ensemble import available_threads
-from minimodels.errors import InputError, check_choice, check_whole, shown, unknown
+from minimodels.errors import InputError, check_choice, check_flag, check_names, check_whole, shown, unknown
 from minimodels.head_training import LOGITS, HeadRun
 from minimodels.model import by_name, check_number
 from minimodels.results import FORMAT
@@ -218,9 +218,9 @@ def train_head(
         raise InputError(f"`lr` must be positive and `decay` in [0, 1); got lr={lr}, decay={decay}.")
     if stop_above is not None and not 0 <= check_number(stop_above, "`stop_above`") < 1:
         raise InputError(f"`stop_above` must be a probability below 1; got {stop_above}.")
-    if isinstance(tests, str) or not isinstance(tests, Sequence):
-        raise InputError(f"`tests` is a list of names among {', '.join(TESTS)}; got {shown(tests)}.")
-    wanted = tuple(check_choice(name, "a test", TESTS) for name in tests)
+    wanted = tuple(check_choice(name, "a test", TESTS) for name in check_names(tests, "`tests`"))
+    if progress is not None:
+        check_flag(progress, "`progress`")
     runs = [HeadRun(stages, head, optimiser, lr, decay, s, batch, held_out, wanted) for s in seeds]
     stop = threading.Event()
     with (

@@ -146,6 +146,10 @@ class Model:
         for k, p in self.parameters.items():  # one may follow those before it
             self.defaults[k] = self._parse(p.default, f"default of {k!r}", {e: self.symbols[e] for e in self.defaults})
         self.rates = {k: self.parameter_expression(self.rates.get(k, 1), f"rate of {k!r}") for k in self.state}
+        if not isinstance(self.constraints, tuple | list) or any(
+            not isinstance(c, Constraint) for c in self.constraints
+        ):
+            raise InputError(f"`constraints` of {self.name!r} is a list of Constraint; got {shown(self.constraints)}.")
         self.constraints = tuple(
             Constraint(self.parameter_expression(c.expr, "a constraint"), c.sentence) for c in self.constraints
         )

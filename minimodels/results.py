@@ -13,7 +13,7 @@ import numpy as np
 
 from minimodels import __version__
 from minimodels.engine.stepper.status import Status
-from minimodels.errors import InputError
+from minimodels.errors import InputError, check_path
 from minimodels.files import write_file
 from minimodels.model import Model
 
@@ -70,7 +70,7 @@ def dataset(
 
 def check_target(path: str | Path, *, overwrite: bool = False) -> Path:
     """Return a path that a result can be written to, before any work is done for it."""
-    target = Path(path)
+    target = check_path(path, "`out`")
     if target.suffix != ".nc":
         raise InputError(f"a result is saved as NetCDF: give a name that ends in .nc, not {target.name!r}.")
     if not target.parent.is_dir():
@@ -112,7 +112,7 @@ def load(path: str | Path) -> "xr.Dataset":
     """
     import xarray as xr
 
-    if not Path(path).is_file():
+    if not check_path(path, "`path`").is_file():
         raise InputError(f"there is no file {str(path)!r}.")
     try:
         with xr.open_dataset(path, engine="h5netcdf") as file:

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -22,7 +22,16 @@ from minimodels.clamp import Windows
 from minimodels.compiled import compiled
 from minimodels.engine.ensemble import available_threads, run_chunks
 from minimodels.engine.stepper.status import SENTENCES, Status
-from minimodels.errors import InputError, check_array, check_choice, check_whole, unknown
+from minimodels.errors import (
+    InputError,
+    check_array,
+    check_choice,
+    check_flag,
+    check_names,
+    check_whole,
+    shown,
+    unknown,
+)
 from minimodels.files import write_atomic
 from minimodels.model import Event, Model, Statement, by_name
 from minimodels.problem import Problem, problem
@@ -114,13 +123,22 @@ def sweep(
     if not grid:
         raise InputError("a sweep needs at least one axis, e.g. {'N': [4, 8, 16]}.")
     usual = [*(name for name in ("loss",) if name in stated.results), *stated.model.events] or list(stated.model.state)
-    keep = list(dict.fromkeys([keep] if isinstance(keep, str) else usual if keep is None else keep))
+    keep = list(
+        dict.fromkeys([keep] if isinstance(keep, str) else usual if keep is None else check_names(keep, "`keep`"))
+    )
     for name in keep:
         if name not in stated.results:
             raise unknown("result to keep", name, stated.results)
     check_choice(on_failure, "`on_failure` of a sweep", ("nan", "keep"))
     if threads is not None:
         check_whole(threads, "`threads`", high=4096)
+    check_flag(overwrite, "`overwrite`")
+    if progress is not None:
+        check_flag(progress, "`progress`")
+    if executor is not None and not isinstance(executor, Executor):
+        raise InputError(f"`executor` is a concurrent.futures.ThreadPoolExecutor; got {shown(executor)}.")
+    if isinstance(executor, ProcessPoolExecutor):
+        raise InputError("`executor` must share memory with this process: give a ThreadPoolExecutor, not processes.")
     target = None if out is None else check_target(out, overwrite=overwrite)
     shape = tuple(len(v) for v in grid.values())
     total = math.prod(shape)
