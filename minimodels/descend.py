@@ -27,6 +27,7 @@ def descend(
     save: ArrayLike | None = None,
     events: Mapping[str, Event] | None = None,
     stop_at: str | None = None,
+    crossings: bool = False,
     on_failure: Literal["raise", "keep"] = "raise",
 ) -> "xr.Dataset":
     r"""Iterate :math:`x_i \leftarrow x_i + \mathrm{lr}\,\eta_i f_i(x)`: gradient descent where f is minus a gradient.
@@ -77,4 +78,4 @@ def descend(
         scaled, end=steps, init=init, clamp=clamp, method="map", save=grid, events=events, stop_at=stop_at,
         max_steps=int(steps) + 1, what="steps",
     )  # fmt: skip
-    return single(stated, "step", grid.astype(np.int64), on_failure, lr=float(lr))
+    return single(stated, "step", grid.astype(np.int64), on_failure, crossings, lr=float(lr))

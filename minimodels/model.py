@@ -28,7 +28,9 @@ from minimodels.errors import InputError, shown, unknown
 from minimodels.expressions import parse
 
 Statement: TypeAlias = "sp.Expr | str | float"
-RESULTS = ("loss", "time", "step", "seed", "status", "steps", "stop_time")  # names of results, and of their dimensions
+RESULTS = (  # names of results, and of their dimensions
+    "loss", "time", "step", "seed", "status", "steps", "stop_time", "crossing", "crossing_time", "crossing_event",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -167,6 +169,7 @@ class Model:
             *((k, "an observable") for k in self.observables),
             *((f"{k}_0", f"the axis of initial values of {k!r}") for k in self.state),
             *((f"rate_{k}", f"the axis of rates of {k!r}") for k in self.state),
+            *((f"{k}_at_crossing", f"the value of {k!r} at events") for k in (*self.state, *self.observables, "loss")),
         ]
         for name, what in groups:
             self._add_name(found, name, what)

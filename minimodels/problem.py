@@ -126,12 +126,14 @@ class Problem:
                 rows[inside, list(self.model.parameters).index(key)] = value
         return rows
 
-    def run(self, y0: Floats, par: Floats, status: NDArray[np.int8], interrupt: NDArray[np.uint8]) -> Batch:
-        """Integrate some points in this thread."""
+    def run(
+        self, y0: Floats, par: Floats, status: NDArray[np.int8], interrupt: NDArray[np.uint8], room: int = 0
+    ) -> Batch:
+        """Integrate some points in this thread; with ``room``, keep every crossing of one."""
         events = [Watch(float(e.level), e.direction, name == self.stop_at) for name, e in self.events.items()]
         return integrate(
             self.kernel(), self.method, y0, par, status,
-            segments=self.segments, control=self.control, save=self.save, events=events, interrupt=interrupt,
+            segments=self.segments, control=self.control, save=self.save, events=events, interrupt=interrupt, room=room,
         )  # fmt: skip
 
     def named(
@@ -169,6 +171,20 @@ class Problem:
                 if array.dtype.kind == "f" and name != "stop_time" and failed.any():
                     out[name] = np.where(failed.reshape(-1, *[1] * (array.ndim - 1)), np.nan, array)
         return out | {"status": batch.status}
+
+    def crossings(self, batch: Batch, par: Floats) -> dict[str, NDArray[Any]]:
+        """Return every crossing (c,) of a single trajectory in order of time: time, event, states, observables."""
+        found = batch.crossings[np.lexsort((batch.crossings[:, 0], batch.crossings[:, 1]))]
+        numbers, times, states = found[:, 0].astype(int), found[:, 1], found[:, 2:]
+        kernel = compiled(self.model).observe()
+        tables = kernel.table(np.broadcast_to(self.scheduled(par, times[None, :]), (len(times), par.shape[1])).copy())
+        observed = kernel.evaluate("observe", np.ascontiguousarray(states), tables) if len(times) else np.empty((0, 0))
+        at = dict(zip([*self.model.state, *self.observables], [*states.T, *observed.T], strict=False))
+        return {
+            "crossing_time": times,
+            "crossing_event": np.array(list(self.events), dtype=object)[numbers].astype(str),
+            **{f"{name}_at_crossing": values for name, values in at.items()},
+        }
 
     @property
     def results(self) -> list[str]:

@@ -9,13 +9,15 @@ from numpy.typing import ArrayLike
 
 from minimodels.clamp import Windows
 from minimodels.engine.stepper.status import SENTENCES, Status
-from minimodels.errors import RunFailed, check_choice
+from minimodels.errors import InputError, RunFailed, check_choice, check_flag
 from minimodels.model import Event, Model, Statement, check_model, check_number
 from minimodels.problem import Problem, problem
 from minimodels.results import dataset
 
 if TYPE_CHECKING:
     import xarray as xr
+
+CROSSINGS = 2**16  # the most of a run
 
 
 def simulate(
@@ -34,6 +36,7 @@ def simulate(
     save: ArrayLike | None = None,
     events: Mapping[str, Event] | None = None,
     stop_at: str | None = None,
+    crossings: bool = False,
     max_steps: int = 1_000_000,
     steady: float = 0.0,
     on_failure: Literal["raise", "keep"] = "raise",
@@ -70,6 +73,9 @@ def simulate(
         the level or beyond it, in the direction of the event, and else nan and censored.
     stop_at : str
         Event that ends the run.
+    crossings : bool
+        Whether to return every crossing of every event, in order of time, with the state there: ``crossing_time``,
+        ``crossing_event`` (its name) and ``<name>_at_crossing`` of states, loss and observables, over ``crossing``.
     steady : float
         End the run when every rate of change is below this, now or, for a flow that an explicit method only holds at
         rest within the tolerance, on average.
@@ -104,14 +110,22 @@ def simulate(
         method=method, rtol=rtol, atol=atol, step=step, max_step=max_step,
         save=times, events=events, stop_at=stop_at, max_steps=max_steps, steady=steady,
     )  # fmt: skip
-    return single(stated, "time", stated.save, on_failure, t_end=float(t_end))
+    return single(stated, "time", stated.save, on_failure, crossings, t_end=float(t_end))
 
 
-def single(stated: Problem, dim: str, coordinate: ArrayLike, on_failure: str, **attrs: float | str) -> "xr.Dataset":
+def single(
+    stated: Problem, dim: str, coordinate: ArrayLike, on_failure: str, crossings: bool, **attrs: float | str
+) -> "xr.Dataset":
     """Run one point of a problem and return it as a dataset over ``dim``."""
+    if check_flag(crossings, "`crossings`") and not stated.events:
+        raise InputError(f"{stated.model.name!r} has no event to cross; give `events`.")
     check_choice(on_failure, "`on_failure`", ("raise", "keep"))
     y0, par, status = stated.points({}, 1)
-    batch = stated.run(y0, par, status, np.zeros(1, dtype=np.uint8))
+    try:
+        batch = stated.run(y0, par, status, np.zeros(1, dtype=np.uint8), CROSSINGS if crossings else 0)
+    except ValueError as error:
+        remedy = "end it earlier or watch fewer events"
+        raise RunFailed(f"the run of {stated.model.name!r} has {error}; {remedy}.") from error
     code = Status(int(batch.status[0]))
     if code.failed and on_failure == "raise":
         raise RunFailed(
@@ -121,6 +135,8 @@ def single(stated: Problem, dim: str, coordinate: ArrayLike, on_failure: str, **
         name: ((dim,) if values.ndim == 2 else (), values[0])
         for name, values in stated.named(batch, par, stated.results).items()
     }
+    if crossings:
+        data |= {name: (("crossing",), values) for name, values in stated.crossings(batch, par).items()}
     return dataset(
         stated.model,
         {dim: np.asarray(coordinate)},

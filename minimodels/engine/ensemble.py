@@ -47,7 +47,10 @@ class Watch:
 
 @dataclass(frozen=True)
 class Batch:
-    """Trajectories that ended: final state (P, n), time (P,), event times (P, e), saved states (P, T, n)."""
+    """Trajectories that ended: final state (P, n), time (P,), event times (P, e), saved states (P, T, n).
+
+    ``crossings`` (c, 2 + n): event, time and state of every crossing, if room for them was asked for.
+    """
 
     state: Floats
     time: Floats
@@ -55,6 +58,7 @@ class Batch:
     status: NDArray[np.int8]
     steps: NDArray[np.int64]
     saved: Floats
+    crossings: Floats
 
 
 def integrate(
@@ -69,10 +73,12 @@ def integrate(
     save: Floats,
     events: Sequence[Watch],
     interrupt: NDArray[np.uint8],
+    room: int = 0,
 ) -> Batch:
     """Integrate points in one thread; the last columns of ``par`` are the rates.
 
-    Points whose status is not PENDING are left alone. What does not depend on the other points of the call is
+    With ``room``, every crossing of a single trajectory is kept, and it is a ValueError if there are more. Points whose
+    status is not PENDING are left alone. What does not depend on the other points of the call is
     bitwise independent of them.
     """
     count, n = y0.shape
@@ -83,6 +89,7 @@ def integrate(
     directions = np.array([event.direction for event in events], dtype=np.float64)
     stops = np.array([event.stops for event in events], dtype=np.uint8)
     there = np.zeros(happened.shape, dtype=bool)
+    log, logged = np.empty((room, 2 + n)), np.zeros(1, dtype=np.int64)
     earlier = np.empty((count, 0))  # the table of the segment before
     programs = np.array([kernel.address.get(name, 0) for name in steppers.layout.Programs._fields], dtype=np.int64)
     stepper = steppers.driver(method).integrate
@@ -110,7 +117,11 @@ def integrate(
         elif events:  # a jump may cross a level
             before, after = above(state, earlier), above(start, table)
             jump = ((directions >= 0) & (before < 0) & (after >= 0)) | ((directions <= 0) & (before > 0) & (after <= 0))
-            jump &= np.isnan(happened) & (status == PENDING)[:, None]
+            jump &= (status == PENDING)[:, None]
+            for j in np.flatnonzero(jump[0] if 0 <= logged[0] < room else []):
+                log[logged[0]] = j, segment.start, *start[0]
+                logged[0] += 1
+            jump &= np.isnan(happened)
             happened[jump] = segment.start
             stopped = (jump & (stops != 0)).any(axis=1)
             status[stopped], time[stopped], state[stopped] = Status.EVENT, segment.start, start[stopped]
@@ -125,7 +136,7 @@ def integrate(
             programs, kernel.scratch, start, table, segment.start, segment.end, control.rtol, control.atol,
             min(control.step, control.max_step), control.max_step, control.steady, control.max_steps,
             np.ascontiguousarray(save[here]), levels, directions, stops, interrupt, work, *notes,
-            state, time, happened, status, used, part,
+            state, time, happened, status, used, part, log, logged,
         )  # fmt: skip
         # what came to rest stays where it is
         part = np.where(np.isnan(part) & (status == Status.STEADY)[:, None, None], state[:, None, :], part)
@@ -141,7 +152,9 @@ def integrate(
     happened[from_the_start] = segments[0].start
     status[(from_the_start & (stops != 0)).any(axis=1) & (status == Status.CENSORED)] = Status.SUCCESS
     status[status == PENDING] = Status.INTERRUPTED
-    return Batch(state, time, happened, status, steps, saved)
+    if room and logged[0] >= room:
+        raise ValueError(f"more than {room} crossings")
+    return Batch(state, time, happened, status, steps, saved, log[: logged[0]])
 
 
 def reached(level: Floats, direction: Floats) -> NDArray[np.bool_]:

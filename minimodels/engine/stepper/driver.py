@@ -4,7 +4,7 @@ import math
 
 from numba import njit
 
-from .events import crosses, locate, may_cross
+from .events import again, crosses, locate, may_cross
 from .layout import (
     CENSORED,
     ENTRY,
@@ -150,9 +150,22 @@ def end(a, y, w, time, outcome, i, y_end, t_end, status, steps):  # type: ignore
 
 
 @njit(**LANE)
+def note(a, w, b, j, time, where, log, logged):  # type: ignore[no-untyped-def]
+    """Write event, time and state of a crossing to the log, if there is room."""
+    apart()
+    if logged[0] < len(log):
+        b.rows[0] = where
+        inside(a, w, b.rows, 1, b, 0)
+        log[logged[0], 0], log[logged[0], 1] = j, time
+        for m in range(a.n):
+            log[logged[0], 2 + m] = b.rows[m * STATE + YS]
+    logged[0] += 1
+
+
+@njit(**LANE)
 def attend(  # type: ignore[no-untyped-def]
     a, w, b, i, t1, steady, max_steps, save, next_save, levels, directions, stops, where, programs,
-    y_end, t_end, events, status, steps, saved,
+    y_end, t_end, events, status, steps, saved, log, logged,
 ):  # fmt: skip
     """Record events and saved states of trajectory ``i`` in a lane, and tell whether it ended."""
     apart()
@@ -181,14 +194,21 @@ def attend(  # type: ignore[no-untyped-def]
             half = a.rows[a.half + 2 * j * LANES + w]
             rise, rise_after = h * old[LANES + w], h * new[LANES + w]
             if may_cross(old[w], half, new[w], rise, rise_after, pending[w], directions[j]):
-                where[j] = locate(a, w, b, j, levels[j], directions[j], programs)
+                where[j] = locate(a, w, b, j, levels[j], directions[j], 0.0, old[w], programs)
         if stops[j] != 0:
             stop = min(stop, where[j])
-            censored = censored or pending[w] > 0.0
+            censored = censored or not math.isfinite(events[i, j])
     for j in range(a.m):
         if where[j] <= 1.0 and where[j] <= stop:
-            events[i, j] = min(t + where[j] * h, finish)
-            c[a.pending + j * LANES + w] = 0.0
+            if not math.isfinite(events[i, j]):
+                events[i, j] = min(t + where[j] * h, finish)
+            if len(log) == 0:
+                c[a.pending + j * LANES + w] = 0.0
+                continue
+            found = where[j]
+            while found <= min(stop, 1.0):
+                note(a, w, b, j, min(t + found * h, finish), found, log, logged)
+                found = 2.0 if METHOD == MAP else again(a, w, b, j, levels[j], directions[j], found, programs)
     reached = finish if stop > 1.0 else t + stop * h
     k = next_save[w]
     while k < len(save) and save[k] <= reached:
@@ -219,15 +239,20 @@ def attend(  # type: ignore[no-untyped-def]
 @njit(
     "void(int64[::1], int64, float64[:,::1], float64[:,::1], float64, float64, float64, float64, float64, float64,"
     " float64, int64, float64[::1], float64[::1], float64[::1], uint8[::1], uint8[::1], float64[::1], int64[::1],"
-    " float64[::1], float64[:,::1], float64[::1], float64[:,::1], int8[::1], int64[::1], float64[:,:,::1])",
+    " float64[::1], float64[:,::1], float64[::1], float64[:,::1], int8[::1], int64[::1], float64[:,:,::1],"
+    " float64[:,::1], int64[::1])",
     **ENTRY,
 )
 def integrate(  # type: ignore[no-untyped-def]
     addresses, n_scratch, y0, table, t0, t1, rtol, atol, fixed, longest, steady,
     max_steps, save, levels, directions, stops, interrupt, work, notes, where,
-    y_end, t_end, events, status, steps, saved,
+    y_end, t_end, events, status, steps, saved, log, logged,
 ):  # fmt: skip
-    """Integrate every point whose status is PENDING from ``t0`` to ``t1``, and fill the last six arrays."""
+    """Integrate every point whose status is PENDING from ``t0`` to ``t1``, and fill the last arrays.
+
+    With room in ``log``, the events of a single trajectory go on after they have happened, and every crossing is a row:
+    event, time, state; ``logged`` counts them, also those beyond the room.
+    """
     programs = Programs(addresses[0], addresses[1], addresses[2], addresses[3])
     count, n = y0.shape
     n_table, m = table.shape[1], len(levels)
@@ -257,7 +282,7 @@ def integrate(  # type: ignore[no-untyped-def]
                     w += 1
                 move(b, q, a, w)
                 for j in range(m):  # what happened in an earlier segment is over
-                    a.rows[a.pending + j * LANES + w] = 0.0 if math.isfinite(events[i, j]) else 1.0
+                    a.rows[a.pending + j * LANES + w] = 0.0 if math.isfinite(events[i, j]) and len(log) == 0 else 1.0
                 k = 0
                 while k < len(save) and save[k] <= t0:
                     for r in range(n):
@@ -283,7 +308,7 @@ def integrate(  # type: ignore[no-untyped-def]
             if a.rows[NEED + w] > 0.0 and job[w] >= 0:
                 over = attend(
                     a, w, b, job[w], t1, steady, max_steps, save, next_save, levels, directions, stops, where, programs,
-                    y_end, t_end, events, status, steps, saved,
+                    y_end, t_end, events, status, steps, saved, log, logged,
                 )  # fmt: skip
                 if over:
                     job[w] = -1

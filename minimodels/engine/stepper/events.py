@@ -144,15 +144,18 @@ def expected(g, q, direction):  # type: ignore[no-untyped-def]
 
 
 @njit(**LANE)
-def locate(a, w, b, j, level, direction, programs):  # type: ignore[no-untyped-def]
-    """Return where in [0, 1] event ``j`` happens first in the step of lane ``w``, 2 if it does not."""
+def locate(a, w, b, j, level, direction, left, before, programs):  # type: ignore[no-untyped-def]
+    """Return where in [left, 1] event ``j`` happens first in the step of lane ``w``, 2 if it does not.
+
+    ``before`` is its level at ``left``.
+    """
     apart()
     for row in range((a.scratch - a.table) // LANES):
         for q in range(GROUP):
             b.rows[b.table + row * LANES + q] = a.rows[a.table + row * LANES + w]
     x, g = b.rows[b.old :], b.rows[b.old + LANES :]
     y, k = x[INNER:], g[INNER:]
-    spread(x, g, 0.0, 1.0, a.rows[a.old + 2 * j * LANES + w], a.rows[a.new + 2 * j * LANES + w])
+    spread(x, g, left, 1.0, before, a.rows[a.new + 2 * j * LANES + w])
     sample(a, w, b, j, level, x, g, programs)
     for q in range(LAST):
         what = expected(g, q, direction)
@@ -164,3 +167,15 @@ def locate(a, w, b, j, level, direction, programs):  # type: ignore[no-untyped-d
             if found <= 1.0:
                 return found
     return 2.0
+
+
+@njit(**LANE)
+def again(a, w, b, j, level, direction, last, programs):  # type: ignore[no-untyped-def]
+    """Return where event ``j`` happens next after it did at ``last``, 2 if it does not in this step."""
+    left = last + 1e-8
+    if left >= 1.0:
+        return 2.0
+    x, g = b.rows[b.old :], b.rows[b.old + LANES :]
+    x[1 : GROUP + 1] = left
+    sample(a, w, b, j, level, x, g, programs)
+    return locate(a, w, b, j, level, direction, left, g[1], programs)
