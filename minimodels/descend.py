@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from minimodels.clamp import Windows
-from minimodels.errors import InputError, check_array, check_whole
-from minimodels.model import Event, Map, Model, Statement, by_name, check_model, check_number
+from minimodels.errors import check_whole
+from minimodels.model import Event, Model, Statement, check_model
 from minimodels.problem import problem
 from minimodels.simulate import single
 
@@ -59,23 +59,9 @@ def descend(
     """
     check_model(model)
     steps = check_whole(steps, "`steps`", high=2**53)
-    if check_number(lr, "`lr`") <= 0:
-        raise InputError(f"`lr` must be positive; got {lr:g}.")
-    if isinstance(model, Map) and lr != 1:
-        raise InputError(f"{model.name!r} is a map and has no learning rate; leave `lr` at 1.")
-    grid = (
-        np.unique(np.round(np.geomspace(1, steps, 400)))
-        if save is None
-        else check_array(save, "`save`", f"[0, {steps}]")
-    )
-    if save is None:
-        grid = np.concatenate([[0.0], grid])
-    if (grid != np.round(grid)).any():
-        raise InputError("`save` must be whole numbers of steps.")
-    scaled = model.with_rates(**({} if rates is None else by_name(rates, "`rates`", "{'x': 0.1}")))
-    scaled = scaled.with_rates(**{k: lr * e for k, e in scaled.rates.items()})
+    grid: ArrayLike = [0.0, *np.unique(np.round(np.geomspace(1, steps, 400)))] if save is None else save
     stated = problem(
-        scaled, end=steps, init=init, clamp=clamp, method="map", save=grid, events=events, stop_at=stop_at,
-        max_steps=int(steps) + 1, what="steps",
+        model, end=steps, init=init, rates=rates, clamp=clamp, method="map", save=grid, events=events, stop_at=stop_at,
+        max_steps=steps + 1, lr=lr, what="steps",
     )  # fmt: skip
-    return single(stated, "step", grid.astype(np.int64), on_failure, crossings, lr=float(lr))
+    return single(stated, "step", stated.save.astype(np.int64), on_failure, crossings, lr=float(lr))

@@ -29,7 +29,8 @@ from minimodels.expressions import parse
 
 Statement: TypeAlias = "sp.Expr | str | float"
 RESULTS = (  # names of results, and of their dimensions
-    "loss", "time", "step", "seed", "status", "steps", "stop_time", "crossing", "crossing_time", "crossing_event",
+    "loss", "time", "step", "seed", "status", "steps", "stop_time", "point", "crossing", "crossing_time",
+    "crossing_event",
 )  # fmt: skip
 
 

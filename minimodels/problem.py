@@ -37,6 +37,7 @@ class Problem:
     save: Floats
     events: Mapping[str, Event]
     stop_at: str | None
+    lr: float = 1.0
 
     @property
     def observables(self) -> list[str]:
@@ -51,9 +52,12 @@ class Problem:
 
     @property
     def axes(self) -> list[str]:
-        """Names that may vary between points: parameters, initial values, rates."""
+        """Names that may vary between points: parameters, initial values, rates, the learning rate of descent."""
         m = self.model
-        return [*m.parameters, *(f"{k}_0" for k in m.state), *(f"rate_{k}" for k in m.state)]
+        descends = self.method == "map" and not isinstance(m, Map) and "lr" not in m.namespace
+        return [
+            *m.parameters, *(f"{k}_0" for k in m.state), *(f"rate_{k}" for k in m.state), *(["lr"] if descends else []),
+        ]  # fmt: skip
 
     def kernel(self) -> Kernel:
         """Return the compiled programs of the integration."""
@@ -81,10 +85,12 @@ class Problem:
             for k, e in m.rates.items()
         }
         start = {k: given.get(f"{k}_0", self.init[k]) for k in m.state}
+        lr = np.asarray(given["lr"] if "lr" in given and "lr" in self.axes else self.lr, dtype=np.float64)
+        inside &= lr > 0
         y0, par = np.empty((count, len(m.state))), np.empty((count, len(m.parameters) + len(m.state)))
         for i, key in enumerate(m.state):
             y0[:, i] = start[key]
-            par[:, len(m.parameters) + i] = rates[key]
+            par[:, len(m.parameters) + i] = lr * rates[key]
         for i, key in enumerate(m.parameters):
             par[:, i] = columns[key]
         status = np.where(inside, PENDING, Status.OUT_OF_DOMAIN).astype(np.int8)
@@ -241,6 +247,7 @@ def problem(
     stop_at: str | None = None,
     max_steps: int = 1_000_000,
     steady: float = 0.0,
+    lr: float = 1.0,
     what: str = "t_end",
 ) -> Problem:
     """Check a user's options and return the problem they state."""
@@ -264,6 +271,10 @@ def problem(
     max_steps = check_whole(max_steps, "`max_steps`")
     if check_number(steady, "`steady`") < 0:
         raise InputError(f"`steady` must be positive, or 0 to go on to the end; got {steady:g}.")
+    if check_number(lr, "`lr`") <= 0:
+        raise InputError(f"`lr` must be positive; got {lr:g}.")
+    if isinstance(model, Map) and lr != 1:
+        raise InputError(f"{model.name!r} is a map and has no learning rate; leave `lr` at 1.")
     found = model.with_events(events)
     if stop_at is not None and not (isinstance(stop_at, str) and stop_at in found):
         raise unknown("event in `stop_at`", stop_at, found)
@@ -272,6 +283,8 @@ def problem(
         times = np.minimum(times, end)
     if len(times) and ((np.diff(times) <= 0).any() or times[0] < 0 or times[-1] > end):
         raise InputError(f"`save` must be increasing times within [0, {end:g}].")
+    if discrete and (times != np.round(times)).any():
+        raise InputError("`save` must be whole numbers of steps.")
     model = model.with_rates(**({} if rates is None else by_name(rates, "`rates`", "{'x': 0.1}")))
     return Problem(
         model=model,
@@ -284,4 +297,5 @@ def problem(
         save=times,
         events=found,
         stop_at=stop_at,
+        lr=float(lr),
     )
