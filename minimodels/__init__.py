@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from minimodels.model import Constraint, Event, Flow, GradientFlow, Map, Parameter, State
     from minimodels.models import describe, model, models
     from minimodels.oracles import oracles
+    from minimodels.plot import plot_run, plot_sweep
     from minimodels.primitives import logsumexp, sigmoid, softmax, softplus
     from minimodels.results import load, save
     from minimodels.sequences import ItemLabelTask
@@ -36,6 +37,7 @@ _HOMES = {
     "model": ("Constraint", "Event", "Flow", "GradientFlow", "Map", "Parameter", "State"),
     "models": ("describe", "model", "models"),
     "oracles": ("oracles",),
+    "plot": ("plot_run", "plot_sweep"),
     "primitives": ("logsumexp", "sigmoid", "softmax", "softplus"),
     "results": ("load", "save"),
     "sequences": ("ItemLabelTask",),
@@ -67,6 +69,8 @@ __all__ = [
     "model",
     "models",
     "oracles",
+    "plot_run",
+    "plot_sweep",
     "save",
     "sigmoid",
     "simulate",

@@ -15,7 +15,7 @@ from minimodels import __version__
 from minimodels.engine.stepper.status import Status
 from minimodels.errors import InputError, check_path
 from minimodels.files import write_file
-from minimodels.model import Model
+from minimodels.model import GradientFlow, Model
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -33,7 +33,7 @@ def versions() -> str:
 
 
 FIXED_MEANINGS: dict[str, dict[str, Any]] = {
-    "time": {"long_name": "time", "units": "learning rate x steps"},
+    "time": {"long_name": "time"},
     "status": {
         "flag_values": np.array([int(s) for s in Status], dtype=np.int8),
         "flag_meanings": " ".join(s.name for s in Status),
@@ -47,10 +47,13 @@ def dataset(
     """Build a result: variables with their dimensions, the model's statement and the settings as attributes."""
     import xarray as xr
 
+    unit = "steps" if "step" in coords else "learning rate x steps" if isinstance(model, GradientFlow) else ""
+    times = {"time", "stop_time", *(k for k in data if f"{k}_censored" in data)} if unit else set()
+
     def described(name: str, dims: tuple[str, ...], values: Any) -> tuple[tuple[str, ...], Any, dict[str, Any]]:
         about = model.state_info.get(name) or model.parameters.get(name)
         meaning = {"long_name": about.meaning} if about is not None and about.meaning else {}
-        return dims, values, meaning | FIXED_MEANINGS.get(name, {})
+        return dims, values, meaning | FIXED_MEANINGS.get(name, {}) | ({"units": unit} if name in times else {})
 
     ds = xr.Dataset(
         {k: described(k, *v) for k, v in data.items()}, coords={k: described(k, (k,), v) for k, v in coords.items()}
@@ -65,6 +68,8 @@ def dataset(
         "versions": versions(),
         **attrs,
     }
+    started = json.loads(ds.attrs.get("init", "{}")).items()
+    ds.attrs["given"] = json.dumps([*model.given, *(f"{k}_0" for k, v in started if v != model.init[k])])
     return ds
 
 

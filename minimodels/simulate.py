@@ -41,7 +41,9 @@ def simulate(
     steady: float = 0.0,
     on_failure: Literal["raise", "keep"] = "raise",
 ) -> "xr.Dataset":
-    r"""Integrate :math:`\dot x_i = \eta_i f_i(x)` from 0 to ``t_end`` (units: learning rate x steps).
+    r"""Integrate :math:`\dot x_i = \eta_i f_i(x)` from 0 to ``t_end``.
+
+    Of a gradient flow, time is learning rate x steps.
 
     Parameters
     ----------

@@ -38,6 +38,8 @@ NAMES = [
     "model",
     "models",
     "oracles",
+    "plot_run",
+    "plot_sweep",
     "save",
     "sigmoid",
     "simulate",
@@ -72,7 +74,7 @@ def test_an_import_loads_nothing_heavy() -> None:
 
 
 def test_simulating_loads_no_torch_and_no_matplotlib() -> None:
-    loaded = python("import sys, minimodels as mm; mm.simulate; mm.sweep; print(*sys.modules)").split()
+    loaded = python("import sys, minimodels as mm; mm.simulate; mm.sweep; mm.plot_run; print(*sys.modules)").split()
     assert not {"torch", "matplotlib", "theory", "validation"} & set(loaded)
 
 
