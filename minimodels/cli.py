@@ -209,10 +209,12 @@ def do_sweep(command: Sweep, chosen: Choices) -> int:
     from minimodels.plot import plot_sweep
 
     targets(command.output)
+    end = 2000.0 if command.t_end is None and command.steps is None else command.t_end
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         result = mm.sweep(
-            build(command.model, chosen, command), axes(command.axis), t_end=command.t_end, keep=command.keep or None,
+            build(command.model, chosen, command), axes(command.axis), steps=command.steps, lr=command.lr,
+            t_end=end, keep=command.keep or None,
             init=numbers(command.init, "init"), rates=pairs(command.rates, "rates"), clamp=clamps(command.clamp),
             method=command.method, rtol=command.rtol, atol=command.atol, threads=command.threads,
             out=command.output.out, overwrite=command.output.overwrite,

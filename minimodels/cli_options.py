@@ -96,9 +96,13 @@ class Sweep:
     model: Name
     axis: Annotated[tuple[str, ...], arg(metavar="NAME=VALUES ...", help_behavior_hint="")] = ()
     """Axes, as N=4,8,16 or N=2:16:100 (100 points) or L=log:8:512:100."""
-    t_end: float = 2000.0
-    """End time, in units of learning rate x steps."""
-    keep: Annotated[tuple[str, ...], arg(metavar="RESULT ...")] = ()
+    t_end: Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")] = None
+    """End time, in units of learning rate x steps; 2000 unless given."""
+    steps: Count = None
+    """Descend this many steps, or iterate a map, instead of integrating to an end time."""
+    lr: float = 1.0
+    """Learning rate of the descent; it may be an axis."""
+    keep: Annotated[tuple[str, ...], arg(metavar="RESULT ...", help_behavior_hint="")] = ()
     """Results to keep; the loss and the events unless given."""
     init: Init = ()
     rates: Rates = ()

@@ -80,7 +80,7 @@ def check_path(value: Any, what: str) -> Path:
     path = Path(value)
     try:
         os.lstat(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         pass
     except (OSError, ValueError) as error:  # too long, or with a character that no file's name has
         reason = getattr(error, "strerror", None) or str(error)

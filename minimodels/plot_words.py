@@ -89,8 +89,8 @@ def _settings(ds: "xr.Dataset") -> Iterator[str]:
     if lr != 1:
         yield f"lr={lr:g}"
     for state, rate in rates.items():
-        if f"rate_{state}" not in ds.coords and rate != "1" and not _equal(rate, lr):
-            yield f"rate of {symbol(state)}={rate}"
+        if f"rate_{state}" not in ds.coords and rate != "1":
+            yield f"rate of {symbol(state)}={_number(rate)}"
     for state, windows in stated(ds, "clamp").items():
         yield from (f"{symbol(state)} held at {value:g}{_when(*when)}" for value, *when in windows)
     for name, windows in stated(ds, "schedule").items():
@@ -100,14 +100,10 @@ def _settings(ds: "xr.Dataset") -> Iterator[str]:
 
 
 def _number(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, int | float) else str(value)
-
-
-def _equal(rate: str, number: float) -> bool:
     try:
-        return math.isclose(float(rate), number)
-    except ValueError:
-        return False
+        return f"{float(value):g}"
+    except ValueError:  # an expression, an option
+        return str(value)
 
 
 def _when(start: float, end: float) -> str:

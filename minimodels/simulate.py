@@ -125,7 +125,7 @@ def single(
     y0, par, status = stated.points({}, 1)
     try:
         batch = stated.run(y0, par, status, np.zeros(1, dtype=np.uint8), CROSSINGS if crossings else 0)
-    except ValueError as error:
+    except OverflowError as error:
         remedy = "end it earlier or watch fewer events"
         raise RunFailed(f"the run of {stated.model.name!r} has {error}; {remedy}.") from error
     code = Status(int(batch.status[0]))

@@ -161,7 +161,7 @@ def test_the_title_says_what_was_set_and_fits() -> None:
     )
     assert heading(plot_run(mm.simulate(two_factors(), t_end=1.0))) == "two_factors"
     descent = mm.descend(two_factors().with_values(s=3), lr=1 / 3, steps=2, rates={"b": 0.5}, clamp={"a": 1.0})
-    assert heading(plot_run(descent)) == "two_factors: s=3, lr=0.333333, rate of b=0.166666666666667, a held at 1"
+    assert heading(plot_run(descent)) == "two_factors: s=3, lr=0.333333, rate of b=0.5, a held at 1"
     failed = mm.simulate(blow_up(), t_end=2.0, on_failure="keep")
     assert heading(plot_run(failed)) == "blow_up: ended by NON_FINITE"
     grid = mm.sweep(m.with_values(L=40), {"N": [2, 4], "xi_0": [0.0, 0.1]}, t_end=1.0, rates={"alpha": 2}, keep="xi")

@@ -77,7 +77,7 @@ def integrate(
 ) -> Batch:
     """Integrate points in one thread; the last columns of ``par`` are the rates.
 
-    With ``room``, every crossing of a single trajectory is kept, and it is a ValueError if there are more. Points whose
+    With ``room``, every crossing of a single trajectory is kept, and it is an OverflowError if there are more. Points whose
     status is not PENDING are left alone. What does not depend on the other points of the call is
     bitwise independent of them.
     """
@@ -153,7 +153,7 @@ def integrate(
     status[(from_the_start & (stops != 0)).any(axis=1) & (status == Status.CENSORED)] = Status.SUCCESS
     status[status == PENDING] = Status.INTERRUPTED
     if room and logged[0] >= room:
-        raise ValueError(f"more than {room} crossings")
+        raise OverflowError(f"more than {room} crossings")
     return Batch(state, time, happened, status, steps, saved, log[: logged[0]])
 
 
