@@ -137,7 +137,7 @@ def targets(output: Output) -> None:
 
 def deliver(result: "xr.Dataset", output: Output, draw: Callable[["xr.Dataset"], Any], *, saved: bool = False) -> None:
     """Save and draw a result, then say what it holds."""
-    from minimodels.engine.stepper.status import SENTENCES, Status
+    from minimodels.engine.stepper.status import REMEDIES, WHAT, Status
     from minimodels.plot import write_figure
     from minimodels.results import save
 
@@ -158,7 +158,7 @@ def deliver(result: "xr.Dataset", output: Output, draw: Callable[["xr.Dataset"],
         count = int((result["status"] == code).sum())
         if count:
             points = f"{count} points: " if result["status"].size > 1 else ""
-            say(f"{'status':<22} {points}{code.name}, {SENTENCES[code]}")
+            say(f"{'status':<22} {points}{code.name}: {'; '.join(filter(None, (WHAT[code], REMEDIES.get(code))))}.")
 
 
 def do_models(command: Models, chosen: Choices) -> int:

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from minimodels.clamp import Windows
-from minimodels.engine.stepper.status import SENTENCES, Status
+from minimodels.engine.stepper.status import Status
 from minimodels.errors import InputError, RunFailed, check_choice, check_flag
+from minimodels.failure import reason
 from minimodels.model import Event, Model, Statement, check_model, check_number
 from minimodels.problem import Problem, problem
 from minimodels.results import dataset
@@ -130,9 +131,7 @@ def single(
         raise RunFailed(f"the run of {stated.model.name!r} has {error}; {remedy}.") from error
     code = Status(int(batch.status[0]))
     if code.failed and on_failure == "raise":
-        raise RunFailed(
-            f"the run of {stated.model.name!r} {SENTENCES[code]}"[:-1] + f" (it got to {dim} {batch.time[0]:g})."
-        )
+        raise RunFailed(reason(stated, batch, par, dim))
     data = {
         name: ((dim,) if values.ndim == 2 else (), values[0])
         for name, values in stated.named(batch, par, stated.results).items()

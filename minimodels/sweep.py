@@ -17,7 +17,7 @@ from tqdm import tqdm
 from minimodels.clamp import Windows
 from minimodels.compiled import compiled
 from minimodels.engine.ensemble import available_threads, run_chunks
-from minimodels.engine.stepper.status import SENTENCES, Status
+from minimodels.engine.stepper.status import REMEDIES, WHAT, Status
 from minimodels.errors import (
     InputError,
     check_array,
@@ -261,9 +261,8 @@ def warn_of_failures(status: NDArray[np.int8]) -> None:
     if any(counts.values()):
         worst = max(kinds, key=counts.__getitem__)
         many = "a point" if sum(counts.values()) == 1 else f"{sum(counts.values())} points"
-        warnings.warn(
-            f"{many} of {status.size} failed; the first remedy: {SENTENCES[worst]}", RuntimeWarning, stacklevel=3
-        )
+        cause = f"most of them because the run {WHAT[worst]}: {REMEDIES[worst]}"
+        warnings.warn(f"{many} of {status.size} failed, {cause}.", RuntimeWarning, stacklevel=3)
 
 
 def _axis(name: str, values: ArrayLike, stated: Problem, what: str) -> NDArray[np.float64]:

@@ -21,7 +21,7 @@ def exact(
 ) -> dict[str, Any]:  # fmt: skip
     """Return loss and measures, averaged over all orders of the classes in the context."""
     classes = N // B
-    total: dict[str, Any] = dict.fromkeys(("loss", "correct", "CLA", "ILA", "TILA", "TLA"), 0.0)
+    total: dict[str, Any] = dict.fromkeys(("loss", "correct", "CLA", "ILA1", "TILA2", "TLA2"), 0.0)
     orders = sorted(set(permutations([c for c in range(classes) for _ in range(B)])))
     for order in orders:
         for target in range(classes):
@@ -62,9 +62,9 @@ def one_sequence(
         "loss": -np.log(probability[target]),
         "correct": probability[target],
         "CLA": probability[:classes].sum(),
-        "ILA": sum(to_item) / N,
-        "TILA": sum(a for a, j in zip(attention, keys, strict=True) if is_label[j] and tokens[j][classes + target]),
-        "TLA": sum(a for a, j in zip(attention, keys, strict=True) if is_label[j]),
+        "ILA1": sum(to_item) / N,
+        "TILA2": sum(a for a, j in zip(attention, keys, strict=True) if is_label[j] and tokens[j][classes + target]),
+        "TLA2": sum(a for a, j in zip(attention, keys, strict=True) if is_label[j]),
     }
 
 
@@ -92,7 +92,7 @@ def mean_field(
         "loss": -mpmath.log(probability),
         "correct": probability,
         "CLA": (masses[0] + masses[1]) / sum(masses),
-        "ILA": previous,
-        "TILA": to_correct,
-        "TLA": to_correct + others * to_other,
+        "ILA1": previous,
+        "TILA2": to_correct,
+        "TLA2": to_correct + others * to_other,
     }

@@ -119,8 +119,8 @@ def test_large_D_limit_is_the_exact_nested_logit() -> None:
         for name, value in zip(LOGITS, head_grad, strict=True):
             assert value == pytest.approx(-expected[f"d_{name}"][0], rel=1e-10, abs=1e-14)
         assert (grad * regression.ravel()).sum() == pytest.approx(-expected["d_xi"][0], rel=1e-10, abs=1e-14)
-        for ours, theirs in {"correct": "correct", "CLA": "CLA", "ILA1": "ILA", "TILA2": "TILA", "TLA2": "TLA"}.items():
-            assert found[ours] == pytest.approx(expected[theirs][0], rel=1e-12)
+        for name in ("correct", "CLA", "ILA1", "TILA2", "TLA2"):
+            assert found[name] == pytest.approx(expected[name][0], rel=1e-12)
 
 
 def test_oracle_values() -> None:

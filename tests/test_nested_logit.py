@@ -17,7 +17,7 @@ from minimodels.model import Model
 from tests import mechanism
 from tests.systems import at
 
-MEASURES = ("loss", "correct", "CLA", "ILA", "TILA", "TLA")
+MEASURES = ("loss", "correct", "CLA", "ILA1", "TILA2", "TLA2")
 logit = st.floats(-6, 6)
 POINTS = np.array([[0.0, 0, 0], [2.8, 8, 8], [-1.0, 3, -4], [1.3, -2.5, 6], [5.0, 12, 20]])
 

@@ -88,7 +88,7 @@ def test_verbs_are_functions_in_any_order_of_imports() -> None:
 def test_the_builtin_models_describe_themselves() -> None:
     assert list(mm.models()) == ["memorisation_race", "nested_logit", "single_location"]
     text = describe(mm.model("nested_logit", N=4, beta_2="free"))
-    for word in ("2312.03002", "beta_1", "xi", "= 4.", "starts at 0.01", "TILA", "escape_time"):
+    for word in ("2312.03002", "beta_1", "xi", "= 4.", "starts at 0.01", "TILA2", "escape_time"):
         assert word in text
 
 

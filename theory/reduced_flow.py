@@ -70,7 +70,7 @@ def reduced_flow(attend: str) -> ReducedFlow:
     alpha, xi = m.drift["alpha"], m.drift["xi"]
     slope = s["xi"] * xi / alpha
     at_zero = xi.xreplace({s["xi"]: sp.S(0)}) / sp.diff(alpha, s["xi"]).xreplace({s["xi"]: sp.S(0)})
-    q_c, tla, on_context = (m.observables[k] for k in ("TILA", "TLA", "CLA"))
+    q_c, tla, on_context = (m.observables[k] for k in ("TILA2", "TLA2", "CLA"))
     q_o = (tla - q_c) / (s["N"] / s["B"] - 1)
     slow = (1 - on_context) * q_o
     slow_share = (slow / xi).xreplace({s["xi"]: sp.S(0)})

@@ -64,13 +64,13 @@ def setting(attend: str, beta_2: str) -> Setting:
     labels_only = attend.endswith("labels")
     m = nested_logit(attend="labels" if labels_only else "all", beta_2=beta_2)
     s = m.symbols
-    q_c, tla = elementary(m.observables["TILA"]), elementary(m.observables["TLA"])
+    q_c, tla = elementary(m.observables["TILA2"]), elementary(m.observables["TLA2"])
     r, on_context = elementary(m.observables["correct"]), elementary(m.observables["CLA"])
     rest = {s["alpha"]: 0, **({s["beta_2"]: 0} if "beta_2" in m.state else {})}
     where = {
         N_c: s["N"] / s["B"],
         A_0: sp.factor(sp.simplify(q_c.subs(rest))),
-        p_0: sp.simplify(elementary(m.observables["ILA"]).subs(s["beta_1"], 0)),
+        p_0: sp.simplify(elementary(m.observables["ILA1"]).subs(s["beta_1"], 0)),
         c: N_c / (s["L"] - N_c),
         f: 1 - A_0 - (N_c / s["L"]) * (1 / N_c - A_0),
     }
@@ -79,7 +79,7 @@ def setting(attend: str, beta_2: str) -> Setting:
         where=where,
         loss=elementary(m.loss),
         drift={k: elementary(v) for k, v in m.drift.items()},
-        p=elementary(m.observables["ILA"]),
+        p=elementary(m.observables["ILA1"]),
         q_c=q_c,
         q_o=(tla - q_c) / (s["N"] / s["B"] - 1),
         r=r,

@@ -176,8 +176,8 @@ def sign_symmetry(st: Setting) -> Result:
             "With two labels and no other tokens the difference of attention is odd in $\\alpha$.",
             equal(label("q_c-q_o"), gap),
             identity(
-                2 * elementary(m.observables["TILA"]).subs(s["N"], 2 * s["B"]) - 1,
-                gap.subs(label("p"), elementary(m.observables["ILA"])),
+                2 * elementary(m.observables["TILA2"]).subs(s["N"], 2 * s["B"]) - 1,
+                gap.subs(label("p"), elementary(m.observables["ILA1"])),
                 draw,
                 symbolic=False,
             ),

@@ -14,8 +14,7 @@ import xarray as xr
 from minimodels.errors import InputError
 from validation.curves import crossing, half_rise, plateau
 
-# Progress measures: name in the model -> name in the network.
-PAIRS = {"loss": "loss", "correct": "correct", "CLA": "CLA", "ILA": "ILA1", "TILA": "TILA2", "TLA": "TLA2"}
+MEASURES = ("loss", "correct", "CLA", "ILA1", "TILA2", "TLA2")  # of model, head and network alike
 
 
 def fit_clock(run: xr.Dataset, curve: xr.Dataset) -> float:
@@ -80,10 +79,10 @@ def compare(run: xr.Dataset, curve: xr.Dataset, *, clock: float | str = "fit") -
         rate = float(clock)
 
     out = xr.Dataset(attrs={"clock": "model time per step", "clock_from": str(clock)})
-    pairs = {m: n for m, n in PAIRS.items() if m in run and n in curve}
+    shared = [name for name in MEASURES if name in run and name in curve]
     time = run["time"].values / rate
-    for model_name, name in pairs.items():
-        at_steps = np.interp(curve["step"], time, run[model_name].values, right=np.nan)
+    for name in shared:
+        at_steps = np.interp(curve["step"], time, run[name].values, right=np.nan)
         out[f"{name}_network"] = curve[name]
         out[f"{name}_model"] = ("step", at_steps)
         out[f"{name}_residual"] = curve[name] - out[f"{name}_model"]
@@ -100,15 +99,15 @@ def compare(run: xr.Dataset, curve: xr.Dataset, *, clock: float | str = "fit") -
     out["escape_step"] = by_seed(list(escapes))
     out["escape_step_model"] = model_escape
     out["escape_ratio"] = out["escape_step"] / model_escape
-    if "CLA" in pairs:
+    if "CLA" in shared:
         levels = [
             plateau(steps, s["loss"], half_rise(steps, s["CLA"]), t)[1] for s, t in zip(seeds, escapes, strict=True)
         ]
         out["plateau_network"] = by_seed(levels)
         out["plateau_model"] = plateau(time, run["loss"], half_rise(time, run["CLA"]), model_escape)[1]
-    rising = [n for n in pairs.values() if n != "loss"]
+    rising = [name for name in shared if name != "loss"]
     out = out.assign_coords(measure=rising)
     halves = np.array([[half_rise(steps, s[n]) for n in rising] for s in seeds])
     out["half_rise_network"] = (*per_seed, "measure"), halves if per_seed else halves[0]
-    out["half_rise_model"] = "measure", np.array([half_rise(time, run[m]) for m in pairs if m != "loss"])
+    out["half_rise_model"] = "measure", np.array([half_rise(time, run[name]) for name in rising])
     return out

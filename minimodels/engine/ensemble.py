@@ -77,9 +77,9 @@ def integrate(
 ) -> Batch:
     """Integrate points in one thread; the last columns of ``par`` are the rates.
 
-    With ``room``, every crossing of a single trajectory is kept, and it is an OverflowError if there are more. Points whose
-    status is not PENDING are left alone. What does not depend on the other points of the call is
-    bitwise independent of them.
+    With ``room``, every crossing of a single trajectory is kept, and it is an OverflowError if there are more. Points
+    whose status is not PENDING are left alone. What does not depend on the other points of the call is bitwise
+    independent of them.
     """
     count, n = y0.shape
     state = np.array(y0, dtype=np.float64, order="C")

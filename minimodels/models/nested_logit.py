@@ -106,9 +106,9 @@ def mean_field(labels_only: bool) -> tuple[sp.Expr, dict[str, sp.Expr]]:
     return logsumexp(*labels), {
         "correct": correct,
         "CLA": correct + softmax(1, *labels),
-        "ILA": p,
-        "TILA": q_c,
-        "TLA": q_c + (N / B - 1) * q_o,
+        "ILA1": p,
+        "TILA2": q_c,
+        "TLA2": q_c + (N / B - 1) * q_o,
     }
 
 
@@ -178,9 +178,9 @@ def exact_positions(labels_only: bool, N: float, B: float) -> tuple[sp.Expr, dic
     return mean(losses), {
         "correct": mean(correct),
         "CLA": mean(context),
-        "ILA": ila,
-        "TILA": mean(tila),
-        "TLA": mean(tla),
+        "ILA1": ila,
+        "TILA2": mean(tila),
+        "TLA2": mean(tla),
     }
 
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 import minimodels as mm
-from minimodels.engine.stepper.status import SENTENCES
+from minimodels.engine.stepper.status import REMEDIES, WHAT
 from tests.systems import blow_up, double_well, lotka_volterra, oscillator
 
 
 def test_a_blow_up_in_finite_time_ends_with_its_reason() -> None:
-    with pytest.raises(mm.RunFailed, match=r"step size.*blow-up.*lower `t_end`.*it got to time 0\.99|time 1"):
+    with pytest.raises(mm.RunFailed, match=r"gr[eo]w.* at time (0\.99\d*|1), x=.*; end it before that"):
         mm.simulate(blow_up(), t_end=2.0)
     kept = mm.simulate(blow_up(), t_end=2.0, on_failure="keep", save=[0.5, 1.5])
     assert int(kept.status) in (mm.Status.STEP_TOO_SMALL, mm.Status.NON_FINITE)
@@ -23,7 +23,7 @@ def test_too_many_steps() -> None:
     assert int(run.status) == mm.Status.MAX_STEPS
     assert int(run.steps) == 50
     assert 0 < float(run.stop_time) < 1000
-    with pytest.raises(mm.RunFailed, match=r"max_steps.*rodas4"):
+    with pytest.raises(mm.RunFailed, match=r"used up `max_steps` at time [\d.]+, .*; raise it to .* or so"):
         mm.simulate(lotka_volterra(), t_end=1000.0, max_steps=50)
 
 
@@ -73,8 +73,9 @@ def test_a_poisoned_point_leaves_the_others_bitwise_as_they_were() -> None:
 
 
 @pytest.mark.parametrize("status", list(mm.Status))
-def test_every_status_has_a_sentence(status: mm.Status) -> None:
-    assert SENTENCES[status].endswith(".")
+def test_every_status_has_words_and_every_failure_a_remedy(status: mm.Status) -> None:
+    assert WHAT[status]
+    assert not status.failed or REMEDIES[status]
     assert status.failed == (status >= mm.Status.MAX_STEPS)
 
 
@@ -82,3 +83,43 @@ def test_a_step_longer_than_the_run() -> None:
     run = mm.simulate(oscillator(), t_end=1e-12)
     assert int(run.status) == mm.Status.SUCCESS
     assert float(run.x[-1]) == pytest.approx(1e-12, rel=1e-9)
+
+
+LONG = {"t_end": 1e7, "max_steps": 10_000}
+NINE = {f"x{i}": "x0**2" for i in range(9)}
+FAILURES: list[tuple[dict[str, str], dict[str, float], dict[str, float], str]] = [
+    (
+        {"x": "x**2", "y": "-y"},
+        {"x": 1.0, "y": 0.0},
+        {},
+        r"m' grew beyond all bounds at time 1, x=\d.*e\+\d+, y=0; end",
+    ),
+    ({"x": "x"}, {"x": 1.0}, LONG, r"grew beyond all bounds at time 70\d"),
+    ({"x": "exp(x)"}, {"x": 1.0}, {}, r"came to where exp\(x\) of 'x' grows beyond all bounds at time 0.36788, x=3\d"),
+    ({"x": "-1/x"}, {"x": 1.0}, {}, r"-1/x of 'x' grows beyond all bounds at time 0.5, x=\d.*e-08"),
+    ({"x": "-1", "c": "sqrt(x)"}, {"x": 1.0, "c": 2.0}, {}, r"to where sqrt\(x\) of 'c' has no value at time 1, x="),
+    ({"x": "-1", "c": "1 + log(x)"}, {"x": 1.0, "c": 2.0}, {}, r"where log\(x\) \+ 1 of 'c' has no value at time 1"),
+    ({"x": "sqrt(x)"}, {"x": -1.0}, {}, r"began where sqrt\(x\) of 'x' has no value at time 0, x=-1; check the init"),
+    ({"x": "sin(x)/x"}, {"x": 0.0}, {}, r"began where sin\(x\)/x of 'x' has no value at time 0, x=0; check"),
+    ({"x": "1 - 1e6*x"}, {"x": 1.0}, LONG, r"being stiff \(rates of 1e\+06\) at time .*; use method='rodas4'"),
+    ({"x": "v", "v": "-x"}, {"x": 1.0, "v": 0.0}, LONG, r"used up `max_steps` at time .*; raise it to 6.\de\+07 or so"),
+    ({"x": "-sign(x)"}, {"x": 1.0}, LONG, r"no step is small enough where -sign\(x\) jumps"),
+    (NINE, dict.fromkeys(NINE, 1.0), {}, r"x3=.* and 5 more; end it"),
+]
+
+
+@pytest.mark.parametrize(("drift", "state", "options", "sentence"), FAILURES, ids=[row[3] for row in FAILURES])
+def test_the_sentence_tells_kinds_of_failure_apart(
+    drift: dict[str, str], state: dict[str, float], options: dict[str, float], sentence: str
+) -> None:
+    with pytest.raises(mm.RunFailed, match=sentence):
+        mm.simulate(mm.Flow(name="m", state=state, drift=drift), **({"t_end": 10.0} | options))  # type: ignore[arg-type]
+
+
+def test_a_descent_that_diverges_is_told_to_go_slower() -> None:
+    bowl = mm.GradientFlow(name="bowl", state={"x": 1.0}, loss="x**2")
+    with pytest.raises(mm.RunFailed, match=r"'bowl' grew beyond all bounds at step \d+, x=-?\d.*; lower `lr`"):
+        mm.descend(bowl, lr=3.0, steps=10_000)
+    square = mm.Map(name="square", state={"x": 3.0}, update={"x": "x**2"})
+    with pytest.raises(mm.RunFailed, match=r"grew beyond all bounds at step \d+, .*; end it before that"):
+        mm.descend(square, steps=1000)

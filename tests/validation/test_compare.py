@@ -20,14 +20,14 @@ def logistic(x: np.ndarray, at: float, width: float) -> np.ndarray:
 def model(at: float = 50.0) -> xr.Dataset:
     time = np.linspace(0, 200, 4001)
     rise, early = logistic(time, at, 2.0), logistic(time, at / 2, 2.0)
-    values = {"loss": 3 - early - 2 * rise, "correct": rise, "CLA": early, "ILA": rise, "TILA": rise, "TLA": early}
+    values = {"loss": 3 - early - 2 * rise, "correct": rise, "CLA": early, "ILA1": rise, "TILA2": rise, "TLA2": early}
     return xr.Dataset({k: ("time", v) for k, v in values.items()}, coords={"time": time})
 
 
 def network(clock: float, at: float = 50.0, seeds: tuple[float, ...] = (1.0, 1.0)) -> xr.Dataset:
     """The same course in steps; a seed runs at its own fraction of the clock."""
     step = np.arange(0, int(200 / clock), 10)
-    run = model(at).rename(ILA="ILA1", TILA="TILA2", TLA="TLA2")
+    run = model(at)
     each = [run.interp(time=clock * part * step).rename(time="step").assign_coords(step=step) for part in seeds]
     data = xr.concat(each, "seed").assign_coords(seed=np.arange(len(seeds)))
     return data.assign_attrs(optimiser=json.dumps({"lr": 0.1}))

@@ -189,10 +189,10 @@ def anti_induction(context: Context) -> Finding:
 def order(context: Context) -> Finding:
     """R10 in the model with beta_2 free: half-rise times."""
     run = flow(8, 32, 1, "all", t_end=150.0, options=(("beta_2", "free"),))
-    halves = {name: half_rise(run["time"], run[name]) for name in ("CLA", "TLA", "ILA", "TILA", "correct")}
-    first, rest = max(halves["CLA"], halves["TLA"]), min(halves["ILA"], halves["TILA"], halves["correct"])
+    halves = {name: half_rise(run["time"], run[name]) for name in ("CLA", "TLA2", "ILA1", "TILA2", "correct")}
+    first, rest = max(halves["CLA"], halves["TLA2"]), min(halves["ILA1"], halves["TILA2"], halves["correct"])
     each = [between(f"half-rise time of {k}", v, 0.0, 150.0, "by the end") for k, v in halves.items()]
-    return Finding([ordered("lead of CLA and TLA over the jump", rest - first, "before the jump"), *each])
+    return Finding([ordered("lead of CLA and TLA2 over the jump", rest - first, "before the jump"), *each])
 
 
 def with_burstiness(context: Context) -> Finding:
@@ -246,7 +246,7 @@ CLAIMS = (
           _setting("labels only, from 0, unit rates; N, L = 4, 16 and 8, 32"), widths),
     Claim("R3m", "In the model T* falls with B", "model", _setting("all tokens, N = 8, L = 32, B = 1, 2, 4"),
           with_burstiness),
-    Claim("R10m", "In the model CLA and TLA rise before ILA, TILA and the correct probability", "model",
+    Claim("R10m", "In the model CLA and TLA2 rise before ILA1, TILA2 and the correct probability", "model",
           _setting("all tokens, beta_2 free, N = 8, L = 32"), order),
     Claim("R14", "The origin is critical exactly at L = N/B: there learning needs a start off it, and is slow", "model",
           _setting("N = 8, L = 8 and 32"), origin),

@@ -1,4 +1,4 @@
-"""How a trajectory ended, with a sentence that says what to change."""
+"""How a trajectory ended, in words, and what to do about it."""
 
 from enum import IntEnum
 
@@ -24,15 +24,22 @@ class Status(IntEnum):
 
 PENDING = -1
 
-SENTENCES = {
-    Status.SUCCESS: "reached the end time.",
-    Status.EVENT: "stopped at the event asked for.",
-    Status.STEADY: "came to rest: every rate of change fell below `steady`.",
-    Status.CENSORED: "reached the end time without the event asked for; raise `t_end` to see it.",
-    Status.MAX_STEPS: "used up `max_steps`; raise it, loosen `rtol`, or use method='rodas4' if the flow is stiff.",
-    Status.STEP_TOO_SMALL: "the step size fell to rounding level, as near a blow-up; lower `t_end` or loosen `rtol`.",
-    Status.NON_FINITE: "met an infinity or nan, as beyond a blow-up or where an expression has no value; "
-    "lower `t_end`, or check the initial values and the parameters.",
-    Status.INTERRUPTED: "was interrupted before its end; run the same command again.",
-    Status.OUT_OF_DOMAIN: "lies outside the model's domain; see the parameters' ranges in `describe(model)`.",
+WHAT = {
+    Status.SUCCESS: "reached the end time",
+    Status.EVENT: "stopped at the event asked for",
+    Status.STEADY: "came to rest, every rate of change below `steady`",
+    Status.CENSORED: "reached the end time without the event asked for",
+    Status.MAX_STEPS: "used up `max_steps`",
+    Status.STEP_TOO_SMALL: "needed steps at the level of rounding",
+    Status.NON_FINITE: "met an infinity or nan",
+    Status.INTERRUPTED: "was interrupted",
+    Status.OUT_OF_DOMAIN: "lies outside the model's domain",
+}
+REMEDIES = {
+    Status.CENSORED: "a later end may show it",
+    Status.MAX_STEPS: "raise it, loosen `rtol`, or use method='rodas4' if the flow is stiff",
+    Status.STEP_TOO_SMALL: "loosen `rtol`, or end before what may be a blow-up",
+    Status.NON_FINITE: "end before what may be a blow-up, or check initial values and parameters",
+    Status.INTERRUPTED: "the same call again computes it",
+    Status.OUT_OF_DOMAIN: "see the parameters' ranges in `describe(model)`",
 }
