@@ -137,6 +137,8 @@ def targets(output: Output) -> None:
 
 def deliver(result: "xr.Dataset", output: Output, draw: Callable[["xr.Dataset"], Any], *, saved: bool = False) -> None:
     """Save and draw a result, then say what it holds."""
+    import xarray as xr
+
     from minimodels.engine.stepper.status import REMEDIES, WHAT, Status
     from minimodels.plot import write_figure
     from minimodels.results import save
@@ -146,14 +148,19 @@ def deliver(result: "xr.Dataset", output: Output, draw: Callable[["xr.Dataset"],
     if output.plot is not None:
         write_figure(draw(result), output.plot)
     for name, values in result.data_vars.items():
-        if str(name) == "status":
+        if str(name) == "status" or str(name).endswith("_censored"):
             continue
-        if values.size == 1:
+        censored = int(result.get(f"{name}_censored", xr.DataArray(False)).sum())
+        never = f"none by the end at {censored} points" if values.size > 1 else "none by the end"
+        if censored == values.size:
+            say(f"{name!s:<22} {never}")
+        elif values.size == 1:
             say(f"{name!s:<22} {values.item():.6g}")
         elif values.dims in (("time",), ("step",)):
             say(f"{name!s:<22} {values.values[-1]:.6g} at the end")
         elif values.dtype.kind == "f":
-            say(f"{name!s:<22} {values.min().item():.6g} to {values.max().item():.6g}")
+            seen = f"{values.min().item():.6g} to {values.max().item():.6g}"
+            say(f"{name!s:<22} {seen}{', ' + never if censored else ''}")
     for code in Status:
         count = int((result["status"] == code).sum())
         if count:

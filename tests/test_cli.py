@@ -376,3 +376,16 @@ def test_where_nothing_can_be_written_one_sentence_says_so_and_what_was_there_is
     assert errors.count("\n") == 1
     assert target.read_bytes() == before
     assert not [path for path in tmp_path.rglob("*") if path.name.startswith(".") or path.suffix == ".tmp"]
+
+
+def test_never_is_said_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    out = main(capsys, "simulate", *RUN[:3], "--t-end", "1")[1]
+    assert "escape_time            none by the end\n" in out
+    assert "nan" not in out
+    out = main(capsys, "sweep", *RUN[:3], "--t-end", "90", "--axis", "N=4,8,16", "L=32,64")[1]
+    grid = mm.sweep(mm.model("nested_logit", attend="labels"), {"N": [4, 8, 16], "L": [32, 64]}, t_end=90.0)
+    first, last = float(grid.escape_time.min()), float(grid.escape_time.max())
+    never = int(grid.escape_time_censored.sum())
+    assert 0 < never < 6
+    assert f"escape_time            {first:.6g} to {last:.6g}, none by the end at {never} points\n" in out
+    assert "nan" not in out
