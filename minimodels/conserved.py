@@ -9,16 +9,18 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 
-def conserved_sums(drift: Callable[[Floats], Floats], points: Floats) -> Floats:
+def conserved_sums(linearise: Callable[[Floats], tuple[Floats, Floats]], points: Floats) -> Floats:
     """Return the independent weights c (k, n) with c.f(x) = 0, in reduced echelon form.
 
-    The drift (P, n) at every other of the points (P, n) proposes them, that at the others confirms them: its terms
-    must cancel to 1e-9 of their size. Points where it is not finite are left out.
+    The drift at every other of the points (P, n) proposes them, that at the others confirms them: the terms c_i f_i
+    must cancel to 1e-12 of their size, beyond what rounding adds to them, which the Jacobian tells. Points where
+    either is not finite are left out.
     """
     n = points.shape[1]
-    values = drift(points)
-    values = values[np.isfinite(values).all(axis=1)]
-    seen, fresh = values[::2], values[1::2]
+    values, jacobians = linearise(points)
+    rounding = 1e-14 * (np.abs(jacobians) @ np.abs(points)[..., None])[..., 0]
+    finite = np.isfinite(values).all(axis=1) & np.isfinite(rounding).all(axis=1)
+    seen, fresh, rounding = values[finite][::2], values[finite][1::2], rounding[finite][1::2]
     if len(fresh) < n:
         return np.empty((0, n))
     seen = seen / _or_one(np.abs(seen).max(axis=1, keepdims=True))
@@ -26,8 +28,7 @@ def conserved_sums(drift: Callable[[Floats], Floats], points: Floats) -> Floats:
     _, singular, directions = np.linalg.svd(seen / size)
     rank = int((singular > 1e-10 * singular[0]).sum())
     weights = _echelon(directions[rank:] / size)
-    fresh = fresh / _or_one(np.abs(fresh).max(axis=1, keepdims=True))
-    cancels = np.abs(fresh @ weights.T) <= 1e-9 * (np.abs(fresh) @ np.abs(weights).T)
+    cancels = np.abs(fresh @ weights.T) <= (1e-12 * np.abs(fresh) + rounding) @ np.abs(weights).T
     return weights[cancels.all(axis=0)]
 
 

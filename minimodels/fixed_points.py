@@ -76,7 +76,7 @@ def fixed_points(
 
     Powell's hybrid method with the generated Jacobian, from random points, the origin, the initial state, and the
     ends and the slowest places of trajectories from some of these. Sums :math:`c\cdot x` that the drift conserves
-    (:math:`c\cdot\dot x = 0` at every state, recognised at random states to 1e-9) keep the value of the initial
+    (:math:`c\cdot\dot x = 0` at every state, recognised at random states to 1e-12) keep the value of the initial
     state, so that the points of a reaction network are those that its initial state can get to.
 
     Parameters
@@ -141,7 +141,7 @@ def fixed_points(
     x = rng.uniform(low, high, (starts + 2, n))
     x[0], x[1] = 0.0, start
     near = start + 10 ** rng.uniform(-3, 4, (50 + 5 * n, 1)) * rng.normal(size=(50 + 5 * n, n))
-    sums = conserved_sums(lambda points: linearise(points)[0], np.vstack([near, rng.uniform(low, high, near.shape)]))
+    sums = conserved_sums(linearise, np.vstack([near, rng.uniform(low, high, near.shape)]))
     basis = np.linalg.qr(sums.T, mode="complete")[0]
     across, along = basis[:, : len(sums)].T, basis[:, len(sums) :]
 
@@ -250,11 +250,12 @@ def _trajectories(linearise: Linearise, x: Floats, *, discrete: bool) -> Floats:
 
 
 def _slow_places(paths: Floats, linearise: Linearise) -> Floats:
-    """Return the end of every path and the three slowest places where it was faster before and after."""
+    """Return the end of every path and, away from it, the three slowest places with faster ones before and after."""
     steps, count, n = paths.shape
     speed = np.abs(linearise(paths.reshape(-1, n))[0]).max(axis=1).reshape(steps, count)
     slow = np.full(speed.shape, np.inf)
-    dips = (speed[1:-1] < speed[:-2]) & (speed[1:-1] <= speed[2:])
+    away = (np.abs(paths - paths[-1]) > 1e-3 * (1 + np.abs(paths[-1]))).any(axis=2)
+    dips = (speed[1:-1] < speed[:-2]) & (speed[1:-1] <= speed[2:]) & away[1:-1]
     slow[1:-1][dips] = speed[1:-1][dips]
     slow[-1] = -1.0
     order = np.argsort(slow, axis=0)[:4]
