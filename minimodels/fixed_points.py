@@ -17,7 +17,7 @@ from minimodels.problem import problem
 Floats = NDArray[np.float64]
 Linearise = Callable[[Floats], tuple[Floats, Floats]]  # states (P, n) to drift (P, n) and Jacobian (P, n, n)
 
-TRAJECTORIES = 32  # of the starts that are followed
+TRAJECTORIES = 24  # of the starts that are followed
 STEPS = 200  # of every trajectory
 FAR = 1e6  # a trajectory that leaves beyond this is not searched
 
@@ -83,7 +83,7 @@ def fixed_points(
     ----------
     box : float or mapping of state to (low, high)
         Where the random starts lie ([-box, box] in every state) and the points returned. Unless given, the starts lie
-        in [-10, 10] and, as many again, in the box of all trajectories that stay below 1e6, if that is larger;
+        in [-10, 10] and, half as many again, in the box of all trajectories that stay below 1e6, if that is larger;
         points outside of [-10, 10] are returned too, unless a component of the drift is as small all around.
     init : mapping of str to float
         Initial values; the model's own where not given.
@@ -115,7 +115,7 @@ def fixed_points(
     [(-1.0, 'stable'), (0.0, 'unstable'), (1.0, 'stable')]
     >>> reaction = mm.Flow(name="reaction", state={"A": 1, "B": 0}, drift={"A": "3*B - A", "B": "A - 3*B"})
     >>> mm.fixed_points(reaction, box=2, starts=20)
-    1 fixed point with A + B = 1, searched from 105 starts: A in [-2, 2], B in [-2, 2]
+    1 fixed point with A + B = 1, searched from 45 starts: A in [-2, 2], B in [-2, 2]
       stable: A = 0.75, B = 0.25
     """
     _whole("starts", starts, 1, 1_000_000)
@@ -161,7 +161,7 @@ def fixed_points(
         reached = np.vstack([x, paths.reshape(-1, n)])
         lowest, highest = np.minimum(low, reached.min(axis=0)), np.maximum(high, reached.max(axis=0))
         if (lowest < low).any() or (highest > high).any():
-            x = np.vstack([x, placed(rng.uniform(lowest, highest, (starts, n)))])
+            x = np.vstack([x, placed(rng.uniform(lowest, highest, (-(-starts // 2), n)))])
 
     def on_the_leaf(point: Floats) -> tuple[Floats, Floats]:
         drift, jacobian = linearise(point[None])
