@@ -49,6 +49,8 @@ def _or_one(sizes: Floats) -> Floats:
 def _echelon(rows: Floats) -> Floats:
     """Return the reduced echelon form of independent rows, with simple fractions in place of numbers close to them."""
     rows = rows / _or_one(np.abs(rows).max(axis=1, keepdims=True))
+    if not np.isfinite(rows).all():
+        return rows[:0]
     done = 0
     for column in range(rows.shape[1]):
         if done == len(rows):

@@ -161,7 +161,8 @@ def fixed_points(
         reached = np.vstack([x, paths.reshape(-1, n)])
         lowest, highest = np.minimum(low, reached.min(axis=0)), np.maximum(high, reached.max(axis=0))
         if (lowest < low).any() or (highest > high).any():
-            x = np.vstack([x, placed(rng.uniform(lowest, highest, (-(-starts // 2), n)))])
+            share = rng.uniform(size=(-(-starts // 2), n))
+            x = np.vstack([x, placed((1 - share) * lowest + share * highest)])
 
     def on_the_leaf(point: Floats) -> tuple[Floats, Floats]:
         drift, jacobian = linearise(point[None])

@@ -325,6 +325,19 @@ def test_a_model_of_positive_states() -> None:
         np.testing.assert_allclose(np.minimum(abs(values(p) - 1), abs(values(p) - 2)), 0, atol=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("init", "drift"),
+    [
+        ({"x": 1e308, "y": -1.0}, {"x": "-x", "y": "softplus(x)"}),
+        ({"x": 5e-324, "y": 1e308}, {"x": "1e150", "y": "7*y"}),
+    ],
+)
+def test_numbers_near_the_ends_of_arithmetic(init: dict[str, float], drift: dict[str, str]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        mm.fixed_points(mm.Flow(name="extreme", state=init, drift=drift), starts=20)
+
+
 def test_a_point_without_a_derivative() -> None:
     (point,) = mm.fixed_points(mm.Flow(name="root", state={"x": 1.0}, drift={"x": "-sqrt(x)"}))
     assert point.state["x"] == 0
