@@ -150,7 +150,7 @@ def fixed_points(
         points = points - (points - start) @ across.T @ across
         for _ in range(10):
             outside = ~np.isfinite(linearise(points)[0]).all(axis=1)
-            points[outside] = (points[outside] + start) / 2
+            points[outside] = points[outside] / 2 + start / 2
         return points
 
     x = placed(x)
@@ -161,8 +161,7 @@ def fixed_points(
         reached = np.vstack([x, paths.reshape(-1, n)])
         lowest, highest = np.minimum(low, reached.min(axis=0)), np.maximum(high, reached.max(axis=0))
         if (lowest < low).any() or (highest > high).any():
-            share = rng.uniform(size=(-(-starts // 2), n))
-            x = np.vstack([x, placed((1 - share) * lowest + share * highest)])
+            x = np.vstack([x, placed(rng.uniform(lowest, highest, (-(-starts // 2), n)))])
 
     def on_the_leaf(point: Floats) -> tuple[Floats, Floats]:
         drift, jacobian = linearise(point[None])
