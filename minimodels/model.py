@@ -26,6 +26,7 @@ import sympy as sp
 
 from minimodels.errors import InputError, shown, unknown
 from minimodels.expressions import parse
+from minimodels.primitives import elementary
 
 Statement: TypeAlias = "sp.Expr | str | float"
 RESULTS = (  # names of results, and of their dimensions
@@ -235,7 +236,7 @@ class Model:
         values: dict[str, float] = {}
         for key, default in self.defaults.items():
             earlier = {symbol: sp.Float(values[symbol.name]) for symbol in default.free_symbols}
-            values[key] = self.given[key] if key in self.given else float(default.xreplace(earlier))
+            values[key] = self.given[key] if key in self.given else float(elementary(default).xreplace(earlier))
         return values
 
     def with_values(self, /, **values: float) -> Self:
@@ -265,7 +266,7 @@ class Model:
 
     def evaluate(self, expr: sp.Expr) -> float:
         """Evaluate an expression of the parameters at this model's values (nan where undefined)."""
-        value = sp.N(expr.xreplace({self.symbols[k]: sp.Float(v) for k, v in self.values.items()}))
+        value = sp.N(elementary(expr).xreplace({self.symbols[k]: sp.Float(v) for k, v in self.values.items()}))
         return float(value) if value.is_real else math.nan
 
     def rate_values(self) -> dict[str, float]:

@@ -12,9 +12,11 @@ Kernels evaluate all four in shifted form, so that no logit of either sign overf
 `elementary` rewrites them with plain exponentials for symbolic work.
 """
 
+from collections.abc import Callable
 from numbers import Real
 from typing import Any
 
+import numpy as np
 import sympy as sp
 
 from minimodels.errors import InputError, shown
@@ -108,3 +110,17 @@ def elementary(expr: sp.Expr) -> sp.Expr:
         .replace(LogSumExp, lambda *terms: sp.log(total(terms)))
         .replace(SoftMax, share)
     )
+
+
+def _logsumexp_on_arrays(*terms: Any) -> Any:
+    largest = np.max(np.broadcast_arrays(*terms[1::2]), axis=0)
+    return largest + np.log(sum(w * np.exp(a - largest) for w, a in zip(terms[::2], terms[1::2], strict=True)))
+
+
+# the same on NumPy's arrays, without overflow
+ON_ARRAYS: dict[type[sp.Function], Callable[..., Any]] = {
+    sigmoid: lambda x: np.exp(-np.logaddexp(0, -x)),
+    softplus: lambda x: np.logaddexp(0, x),
+    LogSumExp: _logsumexp_on_arrays,
+    SoftMax: lambda k, *terms: terms[2 * k] * np.exp(terms[2 * k + 1] - _logsumexp_on_arrays(*terms)),
+}

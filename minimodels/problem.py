@@ -19,6 +19,7 @@ from minimodels.engine.stepper.method import METHODS
 from minimodels.engine.stepper.status import PENDING, Status
 from minimodels.errors import InputError, check_array, check_whole, shown, unknown
 from minimodels.model import Event, GradientFlow, Map, Model, Statement, by_name, check_model, check_number
+from minimodels.primitives import ON_ARRAYS
 
 FLOW_METHODS = tuple(method for method in METHODS if method != "map")
 
@@ -201,7 +202,9 @@ class Problem:
 @lru_cache(maxsize=256)
 def _numeric(expr: sp.Expr) -> tuple[list[str], Callable[..., Any]]:
     symbols = sorted(expr.free_symbols, key=str)
-    return [s.name for s in symbols], sp.lambdify(symbols, expr, "numpy")
+    special = expr.has(sp.erf, sp.erfc, sp.gamma, sp.loggamma, *ON_ARRAYS)
+    ours = {function.__name__: on_arrays for function, on_arrays in ON_ARRAYS.items()}
+    return [s.name for s in symbols], sp.lambdify(symbols, expr, [ours, "scipy", "numpy"] if special else "numpy")
 
 
 def state_values(model: Model, given: Mapping[str, float] | None, what: str) -> dict[str, float]:

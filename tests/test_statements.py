@@ -308,3 +308,29 @@ def test_numbers_that_differ_in_the_last_place_are_different_statements() -> Non
         for c in (-8 / 3, np.nextafter(-8 / 3, 0))
     ]
     assert ends[0] != ends[1]
+
+
+OF_PARAMETERS = [
+    *(f"{name}(a/9)" for name, (_, fewest, most) in FUNCTIONS.items() if fewest == most == 1 and name != "acosh"),
+    "acosh(a + 1)", "log(a, 3)", "atan2(a, 2)", "Heaviside(a - b, 1)", "Mod(a, 2)", "Max(a, b)", "Min(a, b, 1)",
+    "max(a, b)", "min(a, b)", "Piecewise((a, a > b), (b, True))", "a if a > b else b", "logsumexp((1, a), (b, 2*a))",
+    "softmax(1, (1, a), (b, 2))", "softplus(1000*a)", "sigmoid(1000*a)", "sigmoid(-1000*a)",
+    "logsumexp((1, 1000*a), (2, 900*a))", "softmax(0, (1, 1000*a), (2, 900*a))",
+]  # fmt: skip
+
+
+def test_all_functions_are_among_those_of_parameters() -> None:
+    assert {name for name in FUNCTIONS if any(f"{name}(" in text for text in OF_PARAMETERS)} | {"log"} == set(FUNCTIONS)
+
+
+@pytest.mark.parametrize("text", OF_PARAMETERS)
+def test_an_expression_of_parameters_has_the_same_value_wherever_it_stands(text: str) -> None:
+    shared: dict[str, Any] = {"name": "m", "state": {"x": 0.0}, "parameters": {"a": 2.5, "b": 1.5}}
+    drift = mm.Flow(**shared, drift={"x": text})
+    rate = mm.Flow(**shared, drift={"x": 1}, rates={"x": text})
+    default = mm.Flow(**(shared | {"parameters": {"a": 2.5, "b": 1.5, "c": text}}), drift={"x": "c"})
+    expected = mm.sweep(drift, {"a": [2.5, 0.5]}, t_end=1.0, keep="x").x
+    for model in (rate, default):
+        np.testing.assert_allclose(mm.sweep(model, {"a": [2.5, 0.5]}, t_end=1.0, keep="x").x, expected, rtol=1e-12)
+    np.testing.assert_allclose(default.values["c"], float(expected[0]), rtol=1e-12)
+    np.testing.assert_allclose(rate.rate_values()["x"], float(expected[0]), rtol=1e-12)

@@ -1,0 +1,14 @@
+"""A few of the generated inputs (see `tests.generated`)."""
+
+import pytest
+
+from tests.generated import KINDS, one
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_generated_input_ends_in_a_traceback_or_in_a_wrong_value(
+    kind: str, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path_factory.mktemp("generated"))
+    flaws = {i: flaw for i in range(150) if (flaw := one(kind, 20, i)[1])}
+    assert not flaws, "\n".join(f"{kind} {i}: {flaw}" for i, flaw in flaws.items())
