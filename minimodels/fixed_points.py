@@ -10,8 +10,8 @@ from scipy.optimize import root
 from minimodels.compiled import compiled
 from minimodels.conserved import conserved_sums, written
 from minimodels.engine.stepper.status import PENDING
-from minimodels.errors import InputError, unknown
-from minimodels.model import Map, Model, check_number, shown
+from minimodels.errors import InputError, check_whole, shown, unknown
+from minimodels.model import Map, Model, check_number
 from minimodels.problem import problem
 
 Floats = NDArray[np.float64]
@@ -118,8 +118,7 @@ def fixed_points(
     1 fixed point with A + B = 1, searched from 45 starts: A in [-2, 2], B in [-2, 2]
       stable: A = 0.75, B = 0.25
     """
-    _whole("starts", starts, 1, 1_000_000)
-    _whole("seed", seed, 0, 2**64 - 1)
+    starts, seed = check_whole(starts, "`starts`", 1, 1_000_000), check_whole(seed, "`seed`", 0, 2**64 - 1)
     if check_number(tolerance, "`tolerance`") <= 0:
         raise InputError(f"`tolerance` must be positive; got {tolerance:g}.")
     discrete = isinstance(model, Map)
@@ -265,11 +264,6 @@ def _slow_places(paths: Floats, linearise: Linearise) -> Floats:
 
 def _among(point: Floats, found: Floats) -> bool:
     return bool(np.isclose(point, found, atol=1e-5, rtol=1e-5).all(axis=1).any())
-
-
-def _whole(name: str, value: object, low: int, high: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not low <= value <= high:
-        raise InputError(f"`{name}` must be a whole number of at least {low} and at most {high}; got {shown(value)}.")
 
 
 def _bounds(model: Model, box: float | Mapping[str, tuple[float, float]]) -> Floats:

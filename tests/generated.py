@@ -259,7 +259,7 @@ def try_call(rng: random.Random) -> str:
     try:
         function(**given)
     except TypeError as error:
-        if any(words in str(error) for words in MISSPELT) and len(traceback.extract_tb(error.__traceback__)) <= 1:
+        if str(error).startswith(f"{function.__name__}() ") and any(words in str(error) for words in MISSPELT):
             return "Python's own TypeError"
         raise
     return "returned"
