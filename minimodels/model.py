@@ -291,6 +291,15 @@ def check_number(value: Any, what: str) -> float:
     return number
 
 
+def check_model(model: Any) -> Model:
+    """Return ``model`` if it is one, or say what is."""
+    if not isinstance(model, Model):
+        raise InputError(
+            f"`model` is a GradientFlow, a Flow or a Map, as mm.model('nested_logit') returns; got {shown(model)}."
+        )
+    return model
+
+
 @dataclass(kw_only=True, eq=False)
 class GradientFlow(Model):
     """Gradient flow of a loss, one rate per state; see `Model` for the shared arguments.

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from minimodels.errors import InputError, unknown
-from minimodels.model import Model, check_number
+from minimodels.model import Model, check_model
+from minimodels.problem import state_values
 from theory.derivation import Result, derive
 
 
@@ -119,7 +120,7 @@ class Predictions:
         values = {**self.model.options, **self.model.values}
         start = ", ".join(f"{k} = {v:g}" for k, v in self.init.items())
         named = ", ".join(f"{k} = {v:g}" if isinstance(v, float) else f"{k} = {v}" for k, v in values.items())
-        return f"{self.model.name}: {named}; start: {start}"
+        return f"{self.model.name}: {named}; start: {start}" if named else f"{self.model.name}; start: {start}"
 
     def markdown(self) -> str:
         """Return a Markdown table: result, numbers (or why it does not apply), expected relative error."""
@@ -140,7 +141,8 @@ def predict(model: Model, *, init: Mapping[str, float] | None = None) -> Predict
     Parameters
     ----------
     model : Model
-        A built-in model with its parameter values and rates.
+        With its parameter values and rates: a built-in model, or one of your own, for which `derive` gives what holds
+        for every one.
     init : mapping of str to float, optional
         Where the flow starts; states not named start at the model's own initial value.
 
@@ -152,19 +154,17 @@ def predict(model: Model, *, init: Mapping[str, float] | None = None) -> Predict
     Raises
     ------
     InputError
-        For a model without a theory or an unknown or non-finite initial value.
+        For something that is no model, or an unknown or non-finite initial value.
     """
-    start = dict(model.init)
-    for key, value in (init or {}).items():
-        if key not in model.state:
-            raise unknown("state in init", key, model.state)
-        start[key] = check_number(value, f"initial value of {key}")
+    check_model(model)
+    start = dict(model.init) | state_values(model, init, "init")
     made = []
-    for result in derive(model.name, **model.options):
+    for result in derive(model):
         reason = result.regime.obstacle(model, start)
         values = {} if reason else result.evaluate(model, start)
         error = math.nan if reason else result.error(model, start, values)
-        made.append(
-            Prediction(result.name, result.title, not reason, reason or "", values, error, result=result, model=model)
-        )
+        made.append(Prediction(result.name, result.title, not reason, reason or "", values, error, result, model))
+        parts = {} if reason or result.parts is None else result.parts(model, start)
+        for k, (title, numbers) in enumerate(parts.items(), 1):
+            made.append(Prediction(f"{result.name}_{k}", title, True, "", numbers, error, result, model))
     return Predictions(model, start, tuple(made))

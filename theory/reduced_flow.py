@@ -35,6 +35,7 @@ from scipy.special import wrightomega
 from sympy.codegen.cfunctions import expm1
 
 from minimodels.errors import InputError
+from theory.derivation import is_built_in
 from theory.numeric import function, nested_logit
 
 STRETCH = 5  # alpha = alpha_0 + A z^5: resolves alpha ~ sqrt(t) and exponential starts near z = 0
@@ -276,7 +277,12 @@ def transition_time(model: Any, *, init: Mapping[str, float] | None = None, orde
         T* and its expected relative error: the difference between the last two orders plus the change when the
         nodes of the quadratures are halved.
     """
-    if model.name != "nested_logit" or model.options["attend"] not in ("labels", "all") or "beta_2" in model.state:
+    if (
+        model.name != "nested_logit"
+        or not is_built_in(model)
+        or model.options["attend"] not in ("labels", "all")
+        or "beta_2" in model.state
+    ):
         raise InputError("the reduced flow exists for nested_logit with attend='labels' or 'all' and beta_2 fixed.")
     start = {**model.init, **(init or {})}
     if start["alpha"] * start["xi"] < 0:
