@@ -10,6 +10,7 @@ import sympy as sp
 from sympy.polys.matrices import DomainMatrix
 
 from minimodels.model import Model
+from minimodels.primitives import elementary
 from theory.checks import vanishes
 from theory.derivation import Init, Regime, Result, Step
 from theory.motion import EXPANDABLE, Floats, Motion, null_space, size, terms
@@ -109,9 +110,9 @@ def _independent(
     values = motion.draw(np.random.default_rng(1))
     at = {p: sp.Rational(repr(values[p.name])) for p in motion.parameters}
 
-    def vector(expr: sp.Expr) -> list[float]:
-        powers = sp.Poly(expr.xreplace(at), *motion.x)
-        return [float(powers.coeff_monomial(m)) for m in basis]
+    def vector(expr: sp.Expr) -> list[complex]:
+        powers = sp.Poly(elementary(expr).xreplace(at), *motion.x)
+        return [complex(powers.coeff_monomial(m)) for m in basis]
 
     rows, kept = [vector(e) for e in known], list[sp.Expr]()
     for quantity in made:
@@ -139,19 +140,19 @@ def conserved(motion: Motion) -> Result | None:
     ]
     searched = f"polynomials up to degree {found.degree} in the states"
     none = f"none was found among {searched}"
-    if found.full_rank:
-        basis = monomials(motion.x, found.degree)
-        table = motion.rows([motion.change(m) for m in basis], 3 * len(basis) + 10, seed=1)
-        left = [np.nan] if table is None else [float(len(null_space(table)))]
-        steps = [
-            Step(
-                f"No combination of the {len(basis)} monomials up to degree {found.degree} is conserved: their changes "
-                "at random points are linearly independent.",
-                equal(label("C"), sp.Symbol(r"\text{none}")),
-                vanishes(left, 0.0, f"dimension of the null space at {3 * len(basis) + 10} random points"),
-            )
-        ]
-        none = f"there is none among {searched}; others, which are not polynomials of this degree, are not excluded"
+    basis = monomials(motion.x, found.degree)
+    count = 3 * len(basis) + 10
+    table = motion.rows([motion.change(m) for m in basis], count, seed=1) if found.full_rank else None
+    if table is not None:
+        left = float(len(null_space(table)))
+        check = vanishes([left], 0.0, f"dimension of the null space at {count} random points")
+        sentence = (
+            f"No combination of the {len(basis)} monomials up to degree {found.degree} is conserved: their changes at "
+            "random points are linearly independent."
+        )
+        if check.passed:
+            steps = [Step(sentence, equal(label("C"), sp.Symbol(r"\text{none}")), check)]
+            none = f"there is none among {searched}; others, which are not polynomials of this degree, are not excluded"
     values = {str(q): q for q in found.quantities}
 
     def obstacle(model: Model, init: Init) -> str | None:

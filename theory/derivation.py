@@ -11,6 +11,7 @@ import sympy as sp
 from minimodels.errors import InputError, unknown
 from minimodels.model import Model, shown
 from minimodels.models import model as build
+from theory.arguments import check_options, named
 
 MODELS = {name: f"theory.{name}" for name in ("memorisation_race", "nested_logit", "single_location")}
 NOTATION = {"eta_beta_1": r"\eta_{\beta_1}", "eps": r"\varepsilon", "CLA": r"\mathrm{CLA}"}
@@ -153,11 +154,7 @@ class Derivation:
         return len(self.results)
 
     def __getitem__(self, key: int | str) -> Result:
-        if isinstance(key, int):
-            return self.results[key]
-        if key not in self.names:
-            raise unknown(f"result about {self.model!r}", key, self.names)
-        return self.results[self.names.index(key)]
+        return named(self.results, self.names, key, f"result about {self.model!r}")
 
     @property
     def names(self) -> list[str]:
@@ -213,7 +210,7 @@ def derive(model: str | Model, **options: object) -> Derivation:
     >>> import minimodels as mm
     >>> net = mm.GradientFlow(name="linear_net", state={"a": 0.1, "b": 0.2}, loss="(a*b - 1)**2/2")
     >>> derive(net)["conserved"].statement
-    (Eq({C_{1}}, a**2 - b**2),)
+    (Eq(C_{1}, a**2 - b**2),)
     """
     if isinstance(model, Model):
         if options:
@@ -233,6 +230,7 @@ def derive(model: str | Model, **options: object) -> Derivation:
     for key in options:
         if key not in known:
             raise unknown(f"option of {model!r}", key, known)
+    check_options(model, options)
     derived: Derivation = import_module(MODELS[model]).derive(**options)
     return derived
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import sympy as sp
 
+from minimodels.primitives import elementary
 from theory.motion import size, terms
 
 Solution = dict[sp.Symbol, sp.Expr]  # unknown -> value; unknowns that are not in it are free
@@ -96,10 +97,20 @@ class _Elimination:
         pieces = [g for g, power in zip(poly.gens, common, strict=True) if power]
         rest = sp.expand(equation / sp.Mul(*(g**p for g, p in zip(poly.gens, common, strict=True))))
         if poly.total_degree() <= DEGREE and len(equation.free_symbols) <= SYMBOLS:
-            pieces += [f for f, _ in sp.factor_list(rest)[1]]
+            pieces += factored(rest)
         else:
             pieces.append(rest)
         return [p for p in dict.fromkeys(map(sp.expand, pieces)) if p.free_symbols & self.unknowns] or [equation]
+
+
+def factored(expr: sp.Expr, *unknowns: sp.Symbol) -> list[sp.Expr]:
+    """Return the different factors of a polynomial; itself where SymPy cannot factor it, or not soon."""
+    if size(expr) > OPERATIONS or not expr.is_polynomial(*expr.free_symbols):
+        return [expr]
+    try:
+        return [factor for factor, _ in sp.factor_list(expr, *unknowns)[1]]
+    except sp.PolynomialError:
+        return [expr]
 
 
 def _roots(equation: sp.Expr, u: sp.Symbol) -> list[sp.Expr]:
@@ -120,8 +131,11 @@ def is_zero(expr: sp.Expr) -> bool:
     rng = np.random.default_rng(0)
     for _ in range(3):
         point = {s: sp.Float(rng.lognormal(), 40) for s in sorted(expr.free_symbols, key=str)}
-        value = sp.N(expr.xreplace(point), 30)
-        if value is sp.nan or not abs(value) < 1e-20:
+        value = sp.N(elementary(expr).xreplace(point), 30)
+        try:
+            if not abs(complex(value)) < 1e-20:
+                return False
+        except TypeError:  # not a number
             return False
     return True
 

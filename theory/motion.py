@@ -120,7 +120,8 @@ class Motion:
             try:
                 with np.errstate(all="ignore"):
                     columns = [np.broadcast_to(v, count) for v in made(*arguments)]
-                return np.array(columns, dtype=np.float64).reshape(len(listed), count).T
+                table = np.array(columns).reshape(len(listed), count).T
+                return np.where(table.imag == 0, table.real, np.nan).astype(np.float64)
             except Exception:  # as above, known only at the call
                 return np.full((count, len(listed)), np.nan)
 

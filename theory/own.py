@@ -17,7 +17,7 @@ from theory import conserved, elimination, equivariance
 from theory.checks import DIGITS, vanishes
 from theory.derivation import Derivation, Init, Regime, Result, Step
 from theory.elimination import Solution
-from theory.motion import SHOWN, Motion, motion, size
+from theory.motion import SHOWN, SIMPLE, Motion, motion, size
 from theory.setting import equal, label
 
 HERE = "derived here from the model's own expressions"
@@ -257,13 +257,13 @@ def _quotients(m: Motion, J: sp.Matrix) -> list[Step]:
 
 def _spectrum(m: Motion, J: sp.Matrix, k: int, p: Solution) -> list[Step]:
     """Return the step with the eigenvalues at a fixed point, where they are simple."""
-    if len(m.x) > SPECTRUM or size(J) > SHOWN or J.has(sp.zoo, sp.nan, sp.oo):
+    J = J.applyfunc(elimination.tidy) if len(m.x) <= SPECTRUM else J
+    if len(m.x) > SPECTRUM or size(J) > SIMPLE or J.has(sp.zoo, sp.nan, sp.oo):
         return []
-    J = J.applyfunc(elimination.tidy)
     unknown = sp.Symbol("lambda")
     polynomial = sp.expand((J - unknown * sp.eye(len(m.x))).det(method="berkowitz"))
     found: list[sp.Expr] = []
-    for factor, _ in sp.factor_list(polynomial, unknown)[1]:
+    for factor in elimination.factored(polynomial, unknown):
         if sp.Poly(factor, unknown).degree() > 2:
             return []
         found += [elimination.tidy(r) for r in sp.roots(sp.Poly(factor, unknown))]

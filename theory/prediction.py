@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from minimodels.errors import InputError, unknown
+from minimodels.errors import InputError
 from minimodels.model import Model, check_model
-from minimodels.problem import state_values
+from theory.arguments import check_dataset, named, numbers_by_name, several
 from theory.derivation import Result, derive
 
 
@@ -50,7 +50,7 @@ class Prediction:
         if self.result.curve is None or not self.applies:
             why = f"it does not apply: {self.reason}" if self.result.curve is not None else "it gives numbers only"
             raise InputError(f"result {self.name!r} has no curve for this model; {why}.")
-        grid = np.asarray(times, dtype=float)
+        grid = several(times, "`times`", low=0.0, high=math.inf)
         curves = self.result.curve(self.model, grid)
         return xr.Dataset({k: ("time", v) for k, v in curves.items()}, coords={"time": grid})
 
@@ -80,11 +80,7 @@ class Predictions:
         return len(self.predictions)
 
     def __getitem__(self, key: int | str) -> Prediction:
-        if isinstance(key, int):
-            return self.predictions[key]
-        if key not in self.names:
-            raise unknown(f"prediction about {self.model.name!r}", key, self.names)
-        return self.predictions[self.names.index(key)]
+        return named(self.predictions, self.names, key, f"prediction about {self.model.name!r}")
 
     @property
     def names(self) -> list[str]:
@@ -107,6 +103,8 @@ class Predictions:
         """
         import xarray as xr
 
+        events = tuple(k for k in self.model.events if k == "escape_time")
+        check_dataset(run, "run", (*self.model.state, *events), "a run of this model, as mm.simulate returns")
         shown = [(p, p.result.measure) for p in self.predictions if p.applies and p.result.measure is not None]
         predicted = np.array([p.value for p, _ in shown])
         measured = np.array([measure(self.model, run) for _, measure in shown])
@@ -157,11 +155,13 @@ def predict(model: Model, *, init: Mapping[str, float] | None = None) -> Predict
         For something that is no model, or an unknown or non-finite initial value.
     """
     check_model(model)
-    start = dict(model.init) | state_values(model, init, "init")
+    start = dict(model.init) | numbers_by_name(init, "init", model.state)
     made = []
     for result in derive(model):
         reason = result.regime.obstacle(model, start)
         values = {} if reason else result.evaluate(model, start)
+        if values and math.isnan(next(iter(values.values()))):
+            reason, values = "it gives no number from this start.", {}
         error = math.nan if reason else result.error(model, start, values)
         made.append(Prediction(result.name, result.title, not reason, reason or "", values, error, result, model))
         parts = {} if reason or result.parts is None else result.parts(model, start)
