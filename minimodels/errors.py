@@ -27,7 +27,7 @@ def check_whole(value: Any, what: str, *, low: int, high: int | None = None) -> 
     """Return ``value`` as a whole number within bounds, or say what is wrong."""
     allowed = f"a whole number of at least {low}" if high is None else f"a whole number from {low} to {high}"
     if not isinstance(value, Integral) or isinstance(value, bool):
-        text = repr(value)
+        text = " ".join(repr(value).split())
         raise InputError(f"{what} must be {allowed}; got {text if len(text) <= 80 else text[:77] + '...'}.")
     number = int(value)
     if number < low or (high is not None and number > high):

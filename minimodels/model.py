@@ -273,21 +273,21 @@ def by_name(value: Any, what: str, example: str) -> dict[str, Any]:
 
 
 def shown(value: Any) -> str:
-    """Return a value as an error shows it, shortened."""
-    text = repr(value)
+    """Return a value as an error shows it, shortened and on one line."""
+    text = " ".join(repr(value).split())
     return text if len(text) <= 80 else text[:77] + "..."
 
 
 def check_number(value: Any, what: str) -> float:
     """Return ``value`` as a finite float, or say what is wrong."""
     if isinstance(value, str | bool | np.bool_):
-        raise InputError(f"{what} must be a number; got {value!r}.")
+        raise InputError(f"{what} must be a number; got {shown(value)}.")
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{what} must be a number; got {shown(value)}.") from error
     if not math.isfinite(number):
-        raise InputError(f"{what} must be finite; got {value!r}.")
+        raise InputError(f"{what} must be finite; got {shown(value)}.")
     return number
 
 

@@ -153,8 +153,8 @@ def _numerical(m: Motion) -> list[Step]:
     """Return the step that checks what mm.fixed_points finds at the parameters of the model, if anything."""
     found = find_fixed_points(m.model)
     values = m.model.values
-    evaluate = sp.lambdify([*m.x, *m.parameters], [elementary(f) for f in m.f], "mpmath")
     try:
+        evaluate = sp.lambdify([*m.x, *m.parameters], [elementary(f) for f in m.f], "mpmath")
         with mpmath.workdps(DIGITS):
             points = [[*p.state.values(), *(values[s.name] for s in m.parameters)] for p in found]
             left = [float(abs(v)) for point in points for v in evaluate(*map(mpmath.mpf, point))]
