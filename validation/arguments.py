@@ -48,11 +48,18 @@ def check_trained(network: Any, parameters: Any, task: Any, what: str = "paramet
     return dict(parameters)
 
 
-def check_sequences(sequences: Any, task: ItemLabelTask) -> list[Sequences]:
+def check_sequences(sequences: Any, task: ItemLabelTask, seeds: int) -> list[Sequences]:
     """Return sequences of a task, one for each seed."""
     each = [sequences] if isinstance(sequences, Sequences) else sequences
     source = "Sequences, as task.test_set('IC', seed, 512), or a list of one for each seed"
-    if not isinstance(each, Sequence) or not all(isinstance(one, Sequences) for one in each):
+    if isinstance(each, str | bytes) or not isinstance(each, Sequence):
+        raise InputError(f"`sequences` are {source}; got {shown(sequences)}.")
+    if len(each) != seeds:
+        raise InputError(
+            f"the parameters are of {seeds} seed{'s' * (seeds > 1)}; got sequences of {len(each)}: "
+            "give one `Sequences` for each seed."
+        )
+    if not all(isinstance(one, Sequences) for one in each):
         raise InputError(f"`sequences` are {source}; got {shown(sequences)}.")
     for one in each:
         if one.content.shape[1:] != (task.length, task.D):

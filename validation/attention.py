@@ -131,9 +131,5 @@ def attention_maps(
 
 def batch_for(parameters: Parameters, task: ItemLabelTask, sequences: Sequences | Sequence[Sequences]) -> Batch:
     """Return the batch of every seed of the parameters, on their device."""
-    each = check_sequences(sequences, task)
-    seeds = len(parameters["S"])
-    if len(each) != seeds:
-        raise InputError(f"the parameters are of {seeds} seed{'s' * (seeds > 1)}; got sequences of {len(each)}: "
-                         "give one `Sequences` for each seed.")  # fmt: skip
+    each = check_sequences(sequences, task, len(parameters["S"]))
     return Batch.of(task, each, parameters["S"].device)

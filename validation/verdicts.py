@@ -68,6 +68,8 @@ def claims(
             raise InputError(f"`only` is a list of ids, as ['R27', 'R28']; got {shown(only)}.")
         if id not in [claim.id for claim in every]:
             raise unknown("claim", id, [claim.id for claim in every])
+    if isinstance(workers, int) and not isinstance(workers, bool) and workers < 1:
+        raise InputError(f"`workers` must be at least 1; got {shown(workers)}.")
     if workers is not None:
         check_whole(workers, "`workers`", low=1, high=4096)
     if not callable(each):
