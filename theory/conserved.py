@@ -22,16 +22,18 @@ HERE = "derived here from the model's own expressions: ansatz over monomials"
 
 @dataclass(frozen=True)
 class Found:
-    """Conserved quantities up to a degree, and how many independent ones of the ansatz are left unnamed."""
+    """Conserved quantities up to a degree; how many more there are whose coefficients were not found.
+
+    ``unnamed`` is None where the model cannot be evaluated at random points.
+    """
 
     degree: int
     quantities: tuple[sp.Expr, ...]
-    full_rank: bool
-    unnamed: int
+    unnamed: int | None
 
 
-def find(motion: Motion) -> Found | None:
-    """Return the independent conserved quantities among polynomials; None where the model cannot be evaluated.
+def find(motion: Motion) -> Found:
+    """Return the independent conserved quantities among polynomials.
 
     Of degree 2 only those are returned that are not products of linear ones.
     """
@@ -43,7 +45,7 @@ def find(motion: Motion) -> Found | None:
         changes = [motion.change(m) for m in basis]
         table = motion.rows(changes, 3 * len(basis) + 10)
         if table is None:
-            return None
+            return Found(degree, (), None)
         numeric = null_space(table)
         if not len(numeric):
             continue
@@ -54,7 +56,7 @@ def find(motion: Motion) -> Found | None:
         made = [q for q in made if (check := motion.zero(motion.change(q))) and check.passed]
         missing = len(numeric) - len(made)
         found += _independent(motion, basis, known, made)
-    return Found(degree, tuple(found), not found and not missing, missing)
+    return Found(degree, tuple(found), missing)
 
 
 def monomials(x: Sequence[sp.Symbol], degree: int) -> list[sp.Expr]:
@@ -122,11 +124,9 @@ def _independent(
     return kept
 
 
-def conserved(motion: Motion) -> Result | None:
+def conserved(motion: Motion) -> Result:
     """Quantities that do not change, linear and quadratic in the states."""
     found = find(motion)
-    if found is None:
-        return None
     names = [label(f"C_{{{k}}}") for k in range(1, len(found.quantities) + 1)]
     kind = "in any iteration" if motion.is_map else "along the flow"
     steps = [
@@ -140,9 +140,18 @@ def conserved(motion: Motion) -> Result | None:
     ]
     searched = f"polynomials up to degree {found.degree} in the states"
     none = f"none was found among {searched}"
+    if found.unnamed is None:
+        none = "the drift has no finite value at random states, where it would be looked for"
+    elif found.unnamed:
+        searched += f" ({found.unnamed} more exist near the model's parameters, with coefficients not found)"
+        none = f"none was found in closed form among {searched}"
     basis = monomials(motion.x, found.degree)
     count = 3 * len(basis) + 10
-    table = motion.rows([motion.change(m) for m in basis], count, seed=1) if found.full_rank else None
+    table = (
+        motion.rows([motion.change(m) for m in basis], count, seed=1)
+        if not found.quantities and found.unnamed == 0
+        else None
+    )
     if table is not None:
         left = float(len(null_space(table)))
         check = vanishes([left], 0.0, f"dimension of the null space at {count} random points")

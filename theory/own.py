@@ -35,9 +35,9 @@ def derive(model: Model) -> Derivation:
     """Derive what holds for every model from the statement of this one: its loss, drift or update, and its rates."""
     m = motion(model)
     points = closed_forms(m)
-    made = [descent(m), fixed_points(m, points), linearisation(m, points), conserved.conserved(m)]
-    results = (*(r for r in made if r is not None), equivariance.symmetries(m))
-    return Derivation(model.name, dict(model.options), results)
+    made = [fixed_points(m, points), linearisation(m, points), conserved.conserved(m), equivariance.symmetries(m)]
+    falls = descent(m)
+    return Derivation(model.name, dict(model.options), tuple(made if falls is None else [falls, *made]))
 
 
 def descent(m: Motion) -> Result | None:

@@ -245,6 +245,11 @@ def test_nothing_is_claimed_about_a_drift_that_has_nothing() -> None:
     assert made["fixed_points"].value == 0
 
 
+def test_a_drift_without_values_at_random_states_is_said_to_be_one() -> None:
+    nowhere = mm.Flow(name="nowhere", state={"x": 0.5}, drift={"x": "sqrt(-1 - x**2)"})
+    assert "no finite value at random states" in theory.derive(nowhere)["conserved"].regime.obstacle(nowhere, {})
+
+
 def test_a_wrong_candidate_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the searches propose is checked against the model's expressions once more."""
     from theory import conserved, equivariance, own
@@ -253,7 +258,7 @@ def test_a_wrong_candidate_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     a, b = m.x
     assert m.step("wrong", sp.S(0), [m.change(a**2 + b**2)]) == []
     monkeypatch.setattr(conserved, "_exactly", lambda *_: [a**2 + b**2])
-    assert conserved.find(m).quantities == ()  # type: ignore[union-attr]
+    assert conserved.find(m) == conserved.Found(2, (), 1)
     monkeypatch.setattr(own.elimination, "solve", lambda *_: [{a: sp.S(1), b: sp.S(2)}])
     assert own.closed_forms(m) == ([], False)
     monkeypatch.setattr(type(m), "at", lambda *_: lambda states: np.zeros((len(states), 2)))
