@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from minimodels.engine.kernel import Floats
 from minimodels.engine.stepper.status import Status
-from minimodels.errors import InputError, unknown
+from minimodels.errors import InputError, shown, unknown
 from minimodels.files import write_file
-from minimodels.model import shown
 from minimodels.plot_words import fitted, label, meaning, stated, title, words
 
 if TYPE_CHECKING:

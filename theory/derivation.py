@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from minimodels.errors import InputError, unknown
+from minimodels.errors import InputError, shown, unknown
 from minimodels.model import Model
 from minimodels.models import model as build
+from theory.arguments import check_options, named
 
 MODELS = {name: f"theory.{name}" for name in ("memorisation_race", "nested_logit", "single_location")}
 NOTATION = {"eta_beta_1": r"\eta_{\beta_1}", "eps": r"\varepsilon", "CLA": r"\mathrm{CLA}"}
@@ -76,6 +77,8 @@ class Result:
         (bound model, simulated run) -> the main value as the run shows it, for a comparison.
     arbitrary_zero : bool
         Whether the zero of the main value means nothing, so that a relative deviation does not either.
+    parts : callable or None
+        (bound model, init) -> title of a part -> its numbers, for results about several things, as fixed points.
     """
 
     name: str
@@ -90,6 +93,7 @@ class Result:
     curve: Callable[[Model, np.ndarray], dict[str, np.ndarray]] | None = None
     measure: Callable[[Model, Any], float] | None = None
     arbitrary_zero: bool = False
+    parts: Callable[[Model, Init], dict[str, dict[str, float]]] | None = None
 
     @property
     def verified(self) -> bool:
@@ -150,11 +154,7 @@ class Derivation:
         return len(self.results)
 
     def __getitem__(self, key: int | str) -> Result:
-        if isinstance(key, int):
-            return self.results[key]
-        if key not in self.names:
-            raise unknown(f"result about {self.model!r}", key, self.names)
-        return self.results[self.names.index(key)]
+        return named(self.results, self.names, key, f"result about {self.model!r}")
 
     @property
     def names(self) -> list[str]:
@@ -168,7 +168,7 @@ class Derivation:
 
     def _title(self) -> str:
         options = ", ".join(f"{k} = {v}" for k, v in self.options.items())
-        return f"{self.model} ({options})"
+        return f"{self.model} ({options})" if options else self.model
 
     def markdown(self) -> str:
         """Return all results as Markdown."""
@@ -182,15 +182,18 @@ class Derivation:
         return self.markdown()
 
 
-def derive(name: str, **options: object) -> Derivation:
+def derive(model: str | Model, **options: object) -> Derivation:
     """Derive what is known about a model, step by step, from the model's own expressions.
 
     Parameters
     ----------
-    name : str
-        A built-in model with a theory: ``memorisation_race``, ``nested_logit`` or ``single_location``.
+    model : str or Model
+        A built-in model, by name (``memorisation_race``, ``nested_logit`` or ``single_location``) or as `mm.model`
+        returns it; or a model of your own (`mm.GradientFlow`, `mm.Flow`, `mm.Map`), which gets what holds for every
+        one: the fall of the loss, fixed points in closed form where they are simple, the linearisation, conserved
+        quantities up to degree 2, symmetries.
     **options
-        The model's structural options, e.g. ``attend="labels"``.
+        With a name: the model's structural options, e.g. ``attend="labels"``.
 
     Returns
     -------
@@ -200,16 +203,52 @@ def derive(name: str, **options: object) -> Derivation:
     Raises
     ------
     InputError
-        For a model without a theory, or an unknown option.
+        For something that is no model, a name without a theory, or an unknown option.
+
+    Examples
+    --------
+    >>> import minimodels as mm
+    >>> net = mm.GradientFlow(name="linear_net", state={"a": 0.1, "b": 0.2}, loss="(a*b - 1)**2/2")
+    >>> derive(net)["conserved"].statement
+    (Eq(C_{1}, a**2 - b**2),)
     """
-    if name not in MODELS:
-        raise unknown("model with a theory", name, MODELS)
-    known = build(name).options
+    if isinstance(model, Model):
+        if options:
+            raise InputError(f"options belong to a name; {model.name!r} is a model and has its own: leave them out.")
+        if not is_built_in(model):
+            made: Derivation = import_module("theory.own").derive(model)
+            return made
+        return derive(model.name, **model.options)
+    if not isinstance(model, str):
+        raise InputError(
+            f"`model` is a built-in model's name or a GradientFlow, a Flow or a Map, as mm.model('nested_logit') "
+            f"returns; got {shown(model)}."
+        )
+    if model not in MODELS:
+        raise unknown("model with a theory", model, MODELS)
+    known = build(model).options
     for key in options:
         if key not in known:
-            raise unknown(f"option of {name!r}", key, known)
-    derived: Derivation = import_module(MODELS[name]).derive(**options)
+            raise unknown(f"option of {model!r}", key, known)
+    check_options(model, options)
+    derived: Derivation = import_module(MODELS[model]).derive(**options)
     return derived
+
+
+def is_built_in(model: Model) -> bool:
+    """Whether a model is the built-in one of its name: the same states, parameters and dynamics."""
+    if model.name not in MODELS:
+        return False
+    try:
+        built = build(model.name, **{**model.values, **model.options})
+    except InputError:
+        return False
+    return _stated(model) == _stated(built)
+
+
+def _stated(model: Model) -> tuple[object, ...]:
+    dynamics = next(getattr(model, k) for k in ("loss", "update", "drift") if hasattr(model, k))
+    return model.kind, dict(model.options), model.state, tuple(model.parameters), dynamics
 
 
 def expand(expr: sp.Basic, where: Mapping[sp.Symbol, sp.Expr]) -> sp.Basic:

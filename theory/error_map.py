@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from minimodels.errors import InputError
+from minimodels.errors import InputError, shown, unknown
+from minimodels.model import by_name
+from theory.arguments import check_dataset, listed, several, within
 from theory.numeric import STATES, measured_time
 from theory.reduced_flow import transition_times
 from theory.transition import closed_forms
@@ -52,15 +54,19 @@ def transition_error_map(
     --------
     summarise : median, 95th percentile and maximum of the errors.
     """
-    rates = list(rates)
+    N, B = several(N, "`N`", low=1.0).tolist(), several(B, "`B`", low=1.0).tolist()
+    ratio = several(ratio, "`ratio`").tolist()
     if min(ratio, default=0) <= 1:
-        raise InputError(f"`ratio` is L over N/B; got {tuple(ratio)}: give values above 1, at 1 the flow never starts.")
+        raise InputError(f"`ratio` is L over N/B; got {shown(ratio)}: values above 1, at 1 nothing starts.")
+    rates = [_checked(r) for r in listed(rates, "`rates`", "[{'beta_1': 1, 'alpha': 1, 'xi': '1/(L-1)'}]")]
+    attend = listed(attend, "`attend`", "['labels', 'all']")
+    for form in attend:
+        if not isinstance(form, str) or form not in ("labels", "all"):
+            raise InputError(f"`attend` must be 'labels' or 'all' here; got {shown(form)}.")
     shape = (len(attend), len(N), len(B), len(ratio), len(rates))
     measured = np.full(shape, np.nan)
     predicted = np.full((len(PREDICTORS), *shape), np.nan)
     for k, form in enumerate(attend):
-        if form not in ("labels", "all"):
-            raise InputError(f"`attend` must be 'labels' or 'all' here; got {form!r}.")
         n, b, q, i = (g.ravel() for g in np.meshgrid(N, B, ratio, range(len(rates)), indexing="ij"))
         use = np.flatnonzero((b < n) & (n / b * q > 2))
         n, b, labels, i = n[use], b[use], (n / b * q)[use], i[use]
@@ -94,6 +100,7 @@ def transition_error_map(
 
 def summarise(errors: xr.Dataset) -> xr.Dataset:
     """Return median, 95th percentile, maximum of the absolute error and the number of points, per predictor."""
+    check_dataset(errors, "errors", ("error", "predictor"), "as theory.transition_error_map() returns")
     size = abs(errors["error"]).stack(point=[d for d in errors["error"].dims if d != "predictor"])
     return xr.Dataset(
         {
@@ -103,6 +110,23 @@ def summarise(errors: xr.Dataset) -> xr.Dataset:
             "points": size.count("point"),
         }
     )
+
+
+def _checked(rates: Any) -> Mapping[str, Any]:
+    """Return rates of the three states: positive numbers, or the one of a network."""
+    given = by_name(rates, "every one of `rates`", "{'beta_1': 1, 'alpha': 1, 'xi': '1/(L-1)'}")
+    for name in given:
+        if name not in STATES:
+            raise unknown("state in rates", name, STATES)
+    for name in STATES:
+        if name not in given:
+            raise InputError(f"rates lack {name!r}; give {', '.join(STATES)}.")
+        if isinstance(given[name], str) and given[name] == NETWORK:
+            continue
+        if isinstance(given[name], str):
+            raise InputError(f"rates[{name!r}] is a positive number or {NETWORK!r}; got {shown(given[name])}.")
+        within(given[name], f"rates[{name!r}]", low=1e-6)
+    return given
 
 
 def _rate(rate: Any, labels: float) -> float:

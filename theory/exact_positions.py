@@ -26,7 +26,7 @@ overlaps in the attention, and the learning rate. Derived here.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -35,9 +35,10 @@ from numpy.polynomial.hermite_e import hermegauss
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 
-from minimodels.errors import InputError, unknown
-from minimodels.model import by_name, check_number
+from minimodels.errors import InputError
+from minimodels.model import check_number
 from minimodels.models.nested_logit import arrangements
+from theory.arguments import numbers_by_name, within
 
 NODES = 5  # of the quadrature over the norms of the label vectors
 EXPANSION = 2.0  # largest a^2/D at the transition, beyond which the expansion in overlaps says nothing
@@ -70,7 +71,7 @@ def exact_transition_time(
     -------
     float
         First time at which the mean probability of the correct label is 1/2, in units of learning rate x steps; nan if
-        there is none.
+        there is none before 1e7.
 
     Raises
     ------
@@ -84,15 +85,17 @@ def exact_transition_time(
     (236.8, 243.4)
     """
     names = ("beta_1", "alpha", "xi")
-    given_rates, given_init = (numbers_by_name(g, what, names) for g, what in ((rates, "rates"), (init, "init")))
+    given_init = numbers_by_name(init, "init", names)
+    given_rates = numbers_by_name(rates, "rates", names)
     if min(given_rates.values(), default=0.0) < 0:
         raise InputError(f"`rates` must not be negative; got {given_rates}.")
-    if check_number(eps, "`eps`") < 0:
+    if within(eps, "`eps`") < 0:
         raise InputError(f"`eps`, the within-class noise, must not be negative; got {eps:g}.")
-    contexts = _contexts(check_number(N, "`N`"), check_number(B, "`B`"))
-    if check_number(L, "`L`") < N / B:
+    contexts = _contexts(within(N, "`N`"), within(B, "`B`"))
+    if within(L, "`L`", high=1e12) < N / B:
         raise InputError(f"`L` must be at least N/B, the labels in a context; got L={L:g}, N={N}, B={B}.")
-    if not D > 1:
+    D = D if isinstance(D, float) and math.isinf(D) else check_number(D, "`D`")
+    if D <= 1:
         raise InputError(f"`D` must exceed 1; got {D:g}: leave it out for contents without overlaps.")
     norms, weights = _norms(D)
     if norms.min() < 0.05:
@@ -132,15 +135,6 @@ def too_small(D: float) -> InputError:
         f"at D={D:g} the overlaps of random label vectors are too large for this theory, an expansion in a^2/D that "
         f"must stay below {EXPANSION:g} up to the transition: raise `D`, or leave it out for contents without overlaps."
     )
-
-
-def numbers_by_name(given: Mapping[str, float] | None, what: str, names: Sequence[str]) -> dict[str, float]:
-    """Return numbers given by name; other names are refused."""
-    found = by_name(given or {}, f"`{what}`", "{'xi': 0.1}")
-    for name in found:
-        if name not in names:
-            raise unknown(f"name in {what}", name, names)
-    return {name: check_number(value, f"{what}[{name!r}]") for name, value in found.items()}
 
 
 Contexts = tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.float64]]

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from minimodels.errors import InputError, unknown
-from minimodels.model import Model, check_number
+from minimodels.errors import InputError
+from minimodels.model import Model, check_model
+from theory.arguments import check_dataset, named, numbers_by_name, several
 from theory.derivation import Result, derive
 
 
@@ -49,7 +50,7 @@ class Prediction:
         if self.result.curve is None or not self.applies:
             why = f"it does not apply: {self.reason}" if self.result.curve is not None else "it gives numbers only"
             raise InputError(f"result {self.name!r} has no curve for this model; {why}.")
-        grid = np.asarray(times, dtype=float)
+        grid = several(times, "`times`", low=0.0, high=math.inf)
         curves = self.result.curve(self.model, grid)
         return xr.Dataset({k: ("time", v) for k, v in curves.items()}, coords={"time": grid})
 
@@ -79,11 +80,7 @@ class Predictions:
         return len(self.predictions)
 
     def __getitem__(self, key: int | str) -> Prediction:
-        if isinstance(key, int):
-            return self.predictions[key]
-        if key not in self.names:
-            raise unknown(f"prediction about {self.model.name!r}", key, self.names)
-        return self.predictions[self.names.index(key)]
+        return named(self.predictions, self.names, key, f"prediction about {self.model.name!r}")
 
     @property
     def names(self) -> list[str]:
@@ -106,6 +103,8 @@ class Predictions:
         """
         import xarray as xr
 
+        events = tuple(k for k in self.model.events if k == "escape_time")
+        check_dataset(run, "run", (*self.model.state, *events), "a run of this model, as mm.simulate returns")
         shown = [(p, p.result.measure) for p in self.predictions if p.applies and p.result.measure is not None]
         predicted = np.array([p.value for p, _ in shown])
         measured = np.array([measure(self.model, run) for _, measure in shown])
@@ -119,7 +118,7 @@ class Predictions:
         values = {**self.model.options, **self.model.values}
         start = ", ".join(f"{k} = {v:g}" for k, v in self.init.items())
         named = ", ".join(f"{k} = {v:g}" if isinstance(v, float) else f"{k} = {v}" for k, v in values.items())
-        return f"{self.model.name}: {named}; start: {start}"
+        return f"{self.model.name}: {named}; start: {start}" if named else f"{self.model.name}; start: {start}"
 
     def markdown(self) -> str:
         """Return a Markdown table: result, numbers (or why it does not apply), expected relative error."""
@@ -140,7 +139,8 @@ def predict(model: Model, *, init: Mapping[str, float] | None = None) -> Predict
     Parameters
     ----------
     model : Model
-        A built-in model with its parameter values and rates.
+        With its parameter values and rates: a built-in model, or one of your own, for which `derive` gives what holds
+        for every one.
     init : mapping of str to float, optional
         Where the flow starts; states not named start at the model's own initial value.
 
@@ -152,19 +152,19 @@ def predict(model: Model, *, init: Mapping[str, float] | None = None) -> Predict
     Raises
     ------
     InputError
-        For a model without a theory or an unknown or non-finite initial value.
+        For something that is no model, or an unknown or non-finite initial value.
     """
-    start = dict(model.init)
-    for key, value in (init or {}).items():
-        if key not in model.state:
-            raise unknown("state in init", key, model.state)
-        start[key] = check_number(value, f"initial value of {key}")
+    check_model(model)
+    start = dict(model.init) | numbers_by_name(init, "init", model.state)
     made = []
-    for result in derive(model.name, **model.options):
+    for result in derive(model):
         reason = result.regime.obstacle(model, start)
         values = {} if reason else result.evaluate(model, start)
+        if values and math.isnan(next(iter(values.values()))):
+            reason, values = "it gives no number from this start.", {}
         error = math.nan if reason else result.error(model, start, values)
-        made.append(
-            Prediction(result.name, result.title, not reason, reason or "", values, error, result=result, model=model)
-        )
+        made.append(Prediction(result.name, result.title, not reason, reason or "", values, error, result, model))
+        parts = {} if reason or result.parts is None else result.parts(model, start)
+        for k, (title, numbers) in enumerate(parts.items(), 1):
+            made.append(Prediction(f"{result.name}_{k}", title, True, "", numbers, error, result, model))
     return Predictions(model, start, tuple(made))

@@ -35,8 +35,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from minimodels.errors import InputError
+from minimodels.errors import InputError, check_whole, shown
 from minimodels.sequences import ItemLabelTask
+from theory.arguments import within
 
 
 def tangent_kernel(overlap: float, layers: int) -> float:
@@ -68,8 +69,11 @@ def head_rates(L: int, *, layers: int = 0, gain: float = 1.0) -> dict[str, float
     >>> round(head_rates(32, layers=3)["xi"] * 31, 2)
     0.91
     """
-    if L < 2 or layers < 0:
-        raise InputError(f"`L` must be at least 2 and `layers` not negative; got L={L}, layers={layers}.")
+    check_whole(L, "`L`", low=2, high=10**12)
+    check_whole(layers, "`layers`", low=0, high=1000)
+    gain = within(gain, "`gain`")
+    if gain <= 0:
+        raise InputError(f"`gain`, the factor of the attention output, must be positive; got {gain:g}.")
     step = 1e-6
     slope = (tangent_kernel(step, layers) - tangent_kernel(-step, layers)) / (2 * step)
     return {"beta_1": 1.0, "alpha": 1.0, "xi": gain**2 * slope / (L - 1)}
@@ -95,6 +99,8 @@ def label_gain_rates(task: ItemLabelTask) -> NDArray[np.float64]:
     >>> round(float(rates[0] / rates[-1]), 1)
     18.4
     """
+    if not isinstance(task, ItemLabelTask):
+        raise InputError(f"`task` is an ItemLabelTask, as mm.ItemLabelTask(N=8, L=32); got {shown(task)}.")
     N, L = task.N, task.L
     skewed, alike = task.label_frequencies, np.full(L, 1 / L)
 

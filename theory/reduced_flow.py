@@ -24,6 +24,7 @@ about order k, which is a quadrature too:
 The functions are taken from the model's own drift and observables, nothing is retyped.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -34,7 +35,10 @@ import sympy as sp
 from scipy.special import wrightomega
 from sympy.codegen.cfunctions import expm1
 
-from minimodels.errors import InputError
+from minimodels.errors import InputError, check_whole
+from minimodels.model import Model, check_model
+from theory.arguments import numbers_by_name
+from theory.derivation import is_built_in
 from theory.numeric import function, nested_logit
 
 STRETCH = 5  # alpha = alpha_0 + A z^5: resolves alpha ~ sqrt(t) and exponential starts near z = 0
@@ -275,14 +279,35 @@ def transition_time(model: Any, *, init: Mapping[str, float] | None = None, orde
     tuple of float
         T* and its expected relative error: the difference between the last two orders plus the change when the
         nodes of the quadratures are halved.
+
+    Raises
+    ------
+    InputError
+        For another model, names or values of the start that mean nothing, or where there is no transition.
     """
-    if model.name != "nested_logit" or model.options["attend"] not in ("labels", "all") or "beta_2" in model.state:
+    check_model(model)
+    if (
+        model.name != "nested_logit"
+        or not is_built_in(model)
+        or model.options["attend"] not in ("labels", "all")
+        or "beta_2" in model.state
+    ):
         raise InputError("the reduced flow exists for nested_logit with attend='labels' or 'all' and beta_2 fixed.")
-    start = {**model.init, **(init or {})}
+    start = dict(model.init) | numbers_by_name(init, "init", model.state)
     if start["alpha"] * start["xi"] < 0:
         raise InputError("alpha and xi must start with the same sign: with opposite signs alpha is not monotone.")
-    if order < 1:
-        raise InputError(f"`order` must be at least 1, to estimate the error; got {order}.")
+    check_whole(order, "`order`, from which the error is estimated,", low=1, high=20)
+    time, error = timed(model, start, order)
+    if not math.isfinite(time + error):
+        raise InputError(
+            f"the probability of the correct label does not pass 1/2 for {model.name!r} from this start, or not as the "
+            "quadratures need it: theory.predict(model)['transition_time'].reason says why."
+        )
+    return time, error
+
+
+def timed(model: Model, start: Mapping[str, float], order: int = 2) -> tuple[float, float]:
+    """Return T* and its expected relative error, nan where there is no transition."""
     chosen = model.options["attend"], model.values, model.rate_values(), start
     last, previous = (float(v) for v in transition_times(*chosen, order=order)[:-3:-1])
     coarse = float(transition_times(*chosen, order=order, nodes=NODES // 2)[-1])

@@ -12,7 +12,7 @@ from minimodels.primitives import elementary
 from theory.checks import converges, identity, vanishes
 from theory.derivation import Init, Regime, Result, Step, expand, number
 from theory.numeric import nested_logit
-from theory.reduced_flow import transition_time
+from theory.reduced_flow import timed
 from theory.setting import (
     A_0,
     HERE,
@@ -199,7 +199,7 @@ def escape(st: Setting) -> Result:
     def error(model: Model, init: Init, predicted: Mapping[str, float]) -> float:
         if is_exact(model) or init["alpha"] * init["xi"] < 0:
             return math.nan
-        better, _ = transition_time(model, init=init)
+        better, _ = timed(model, init)
         return abs(predicted["escape_time"] / better - 1)
 
     return Result(
@@ -253,7 +253,7 @@ def anti_induction(st: Setting) -> Result:
         )
 
     def evaluate(model: Model, init: Init) -> dict[str, float]:
-        crossing, _ = transition_time(model, init=init)
+        crossing, _ = timed(model, init)
         return {"end_loss": number(model, end, st.where), "escape_time": crossing}
 
     return Result(

@@ -24,7 +24,7 @@ from minimodels.models import model as build
 from minimodels.sweep import sweep
 from theory.checks import identity
 from theory.derivation import Init, Regime, Result, Step, expand, number
-from theory.reduced_flow import transition_time
+from theory.reduced_flow import timed
 from theory.setting import (
     A_0,
     HERE,
@@ -121,7 +121,7 @@ def growth_with_size(st: Setting) -> Result:
 
     def error(model: Model, init: Init, values: Mapping[str, float]) -> float:
         if at_the_saddle(model):
-            better, _ = transition_time(model, init=dict.fromkeys(model.state, 0.0))
+            better, _ = timed(model, dict.fromkeys(model.state, 0.0))
         else:
             better = 1 / number(model, growth, st.where)
         return abs(values["time"] / better - 1)

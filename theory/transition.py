@@ -12,7 +12,7 @@ from minimodels.model import Model
 from theory.checks import converges, identity, vanishes
 from theory.derivation import Init, Regime, Result, Step, expand, number
 from theory.numeric import measured_time
-from theory.reduced_flow import RELATION, c, slow_phase_root, transition_time, transition_times, u
+from theory.reduced_flow import RELATION, c, slow_phase_root, timed, transition_times, u
 from theory.setting import (
     A_0,
     CLA,
@@ -61,7 +61,7 @@ def _from_zero(model: Model, init: Init) -> str | None:
 
 
 def _against_reduced(model: Model, init: Init, predicted: Mapping[str, float]) -> float:
-    better, _ = transition_time(model, init=dict.fromkeys(model.state, 0.0))
+    better, _ = timed(model, dict.fromkeys(model.state, 0.0))
     return abs(next(iter(predicted.values())) / better - 1)
 
 
@@ -351,7 +351,7 @@ def reduced(st: Setting) -> Result:
         regime=Regime("any N, L >= N/B, B, M, rates and any start with alpha, xi of one sign; mean field", obstacle),
         reference=HERE,
         evaluate=evaluate,
-        error=lambda model, init, predicted: transition_time(model, init=init)[1],
+        error=lambda model, init, predicted: timed(model, init)[1],
         measure=measured_escape,
     )
 

@@ -18,8 +18,10 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from minimodels.errors import InputError, unknown
+from minimodels.errors import InputError, shown, unknown
+from minimodels.model import by_name
 from minimodels.sequences import ItemLabelTask, Sequences
+from validation.arguments import check_sequences, check_trained
 from validation.measures import Batch
 from validation.network import AttentionOnly, Parameters
 
@@ -32,7 +34,7 @@ PATTERNS = {"p1": ("uniform", "zero", "previous"), "p2": ("uniform", "zero", "la
 def windows(clamp: Mapping[str, Clamp] | None) -> dict[str, Window]:
     """Check clamps and return pattern, first step and step of release of each."""
     out: dict[str, Window] = {}
-    for head, given in (clamp or {}).items():
+    for head, given in by_name({} if clamp is None else clamp, "`clamp`", "{'p1': 'uniform'}").items():
         if head not in PATTERNS:
             raise unknown("attention pattern to clamp", head, PATTERNS)
         try:
@@ -42,7 +44,8 @@ def windows(clamp: Mapping[str, Clamp] | None) -> dict[str, Window]:
             window = ("", 0.0, 0.0)
         if not window[1] < window[2]:
             raise InputError(
-                f"clamp[{head!r}] must be a pattern or (pattern, start, end) with start < end in steps; got {given!r}."
+                f"clamp[{head!r}] must be a pattern or (pattern, start, end) with start < end in steps; got "
+                f"{shown(given)}."
             )
         if window[0] not in PATTERNS[head]:
             raise unknown(f"pattern for clamp[{head!r}]", window[0], PATTERNS[head])
@@ -109,6 +112,7 @@ def attention_maps(
     InputError
         If the number of batches is not that of the seeds.
     """
+    parameters = check_trained(network, parameters, task)
     batch = batch_for(parameters, task, sequences)
     heads = network.attend(parameters, batch.tokens)
     there = batch.matches.to(heads.p2.dtype).mT  # (S, N, n)
@@ -127,9 +131,5 @@ def attention_maps(
 
 def batch_for(parameters: Parameters, task: ItemLabelTask, sequences: Sequences | Sequence[Sequences]) -> Batch:
     """Return the batch of every seed of the parameters, on their device."""
-    each = [sequences] if isinstance(sequences, Sequences) else list(sequences)
-    seeds = len(parameters["S"])
-    if len(each) != seeds:
-        raise InputError(f"the parameters are of {seeds} seed{'s' * (seeds > 1)}; got sequences of {len(each)}: "
-                         "give one `Sequences` for each seed.")  # fmt: skip
+    each = check_sequences(sequences, task, len(parameters["S"]))
     return Batch.of(task, each, parameters["S"].device)

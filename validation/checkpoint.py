@@ -15,8 +15,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, save
 from torch import Tensor
 
-from minimodels.errors import InputError
+from minimodels.errors import InputError, check_whole
 from minimodels.files import write_file
+from validation.arguments import check_folder
 
 FORMAT = "minimodels training run 1"
 
@@ -25,7 +26,7 @@ class Folder:
     """The folder of one run with the given `settings` (plain JSON values); other settings are refused."""
 
     def __init__(self, path: str | os.PathLike[str], settings: dict[str, Any]) -> None:
-        self.path = Path(path)
+        self.path = check_folder(path, "`out`")
         self.settings = json.loads(json.dumps(settings))
         self.json = self.path / "checkpoint.json"
 
@@ -111,7 +112,9 @@ def load_parameters(folder: str | os.PathLike[str], step: int | None = None) -> 
     InputError
         If there are none of this step, or the file is damaged.
     """
-    path = Path(folder)
+    path = check_folder(folder, "`folder`")
+    if step is not None:
+        check_whole(step, "`step`", low=0)
     known = snapshot_steps(path) if path.is_dir() else []
     if step is not None and step in known:
         return _read_snapshot(_snapshot(path, step))

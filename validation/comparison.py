@@ -7,24 +7,53 @@ then carried to others as a number.
 """
 
 import json
+from numbers import Real
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from minimodels.errors import InputError
+from minimodels.errors import InputError, shown
+from theory.arguments import check_dataset
 from validation.curves import crossing, half_rise, plateau
 
 MEASURES = ("loss", "correct", "CLA", "ILA1", "TILA2", "TLA2")  # of model, head and network alike
 
 
+LARGEST = 1e12  # of a clock, model time per step
+
+
 def fit_clock(run: xr.Dataset, curve: xr.Dataset) -> float:
     """Model time per step that makes the escape times coincide (median over the seeds that escape)."""
+    check_curves(run, curve)
     model, steps = escape(run, "time"), escape_steps(curve)
     network = float(np.median(steps[np.isfinite(steps)])) if np.isfinite(steps).any() else float("inf")
     for name, value in (("model", model), ("network", network)):
         if not np.isfinite(value):
             raise InputError(f"the {name} never exceeds correct = 1/2, so no clock can be fitted: run it for longer.")
     return model / network
+
+
+def check_curves(run: Any, curve: Any) -> None:
+    """Refuse what is not a run of a model and a training curve."""
+    for name, data, axis in (("run", run, "time"), ("curve", curve, "step")):
+        source = "as mm.simulate returns" if name == "run" else "as validation.train returns"
+        check_dataset(data, name, (), source)
+        if axis not in data.dims or "correct" not in data:
+            raise InputError(f"`{name}` must have the dimension {axis!r} and the variable 'correct', {source}.")
+
+
+def learning_rate(curve: xr.Dataset) -> float:
+    """Return the learning rate that a training curve records."""
+    try:
+        rate = float(json.loads(curve.attrs["optimiser"])["lr"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            "`curve` records no optimiser with a learning rate `lr`: give `clock` as a number, or 'fit'."
+        ) from error
+    if not 0 < rate < LARGEST:
+        raise InputError(f"the learning rate that `curve` records must be positive; got {rate:g}.")
+    return rate
 
 
 def escape(run: xr.Dataset, axis: str) -> float:
@@ -66,15 +95,16 @@ def compare(run: xr.Dataset, curve: xr.Dataset, *, clock: float | str = "fit") -
     InputError
         If either lacks a transition to fit a clock on, or the clock is not positive.
     """
-    for name, data, axis in (("run", run, "time"), ("curve", curve, "step")):
-        if axis not in data.dims or "correct" not in data:
-            raise InputError(f"`{name}` must have the dimension {axis!r} and the variable 'correct'.")
-    if clock == "fit":
+    check_curves(run, curve)
+    for name, data in (("run", run), ("curve", curve)):
+        if "loss" not in data:
+            raise InputError(f"`{name}` must have the variable 'loss'.")
+    if isinstance(clock, str) and clock == "fit":
         rate = fit_clock(run, curve)
-    elif clock == "learning rate":
-        rate = float(json.loads(curve.attrs["optimiser"])["lr"])
-    elif isinstance(clock, str) or not (np.isfinite(clock) and clock > 0):
-        raise InputError(f"`clock` must be a positive number, 'fit' or 'learning rate'; got {clock!r}.")
+    elif isinstance(clock, str) and clock == "learning rate":
+        rate = learning_rate(curve)
+    elif isinstance(clock, str | bool) or not isinstance(clock, Real) or not 0 < clock < LARGEST:
+        raise InputError(f"`clock` must be a positive number, 'fit' or 'learning rate'; got {shown(clock)}.")
     else:
         rate = float(clock)
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from minimodels.errors import InputError
+from minimodels.errors import InputError, check_whole, shown
 from minimodels.sequences import ItemLabelTask
 
 Stage = tuple[int, ItemLabelTask]
@@ -30,6 +30,13 @@ def stages(task: ItemLabelTask | Sequence[Stage]) -> tuple[Stage, ...]:
     """
     if isinstance(task, ItemLabelTask):
         return ((0, task),)
+    example = "an ItemLabelTask, or a curriculum as [(0, first_task), (500, second_task)]"
+    if isinstance(task, str | bytes) or not isinstance(task, Sequence):
+        raise InputError(f"`task` is {example}; got {shown(task)}.")
+    for pair in task:
+        if not isinstance(pair, tuple | list) or len(pair) != 2 or not isinstance(pair[1], ItemLabelTask):
+            raise InputError(f"`task` is {example}; got a stage {shown(pair)}.")
+        check_whole(pair[0], "the first step of a stage", low=0)
     out = tuple((first, stage) for first, stage in task)
     steps = [first for first, _ in out]
     if not out or steps[0] != 0 or any(b <= a for a, b in pairwise(steps)):

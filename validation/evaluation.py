@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from minimodels.errors import InputError, unknown
+from minimodels.errors import InputError, shown, unknown
 from minimodels.sequences import ItemLabelTask, Sequences
+from validation.arguments import check_trained, words
 from validation.attention import active, batch_for, fixed_patterns, windows
 from validation.measures import measures
 from validation.network import AttentionOnly, Parameters
@@ -51,19 +52,23 @@ def evaluate(
     InputError
         An unknown pattern or place, a head that is both clamped and patched, batches that do not fit the seeds.
     """
-    for head, pattern in (clamp or {}).items():
+    parameters = check_trained(network, parameters, task)
+    for head, pattern in words(clamp, "`clamp`", "{'p1': 'uniform'}").items():
         if not isinstance(pattern, str):
-            raise InputError(f"clamp[{head!r}] must be a pattern here, there are no steps; got {pattern!r}.")
+            raise InputError(f"clamp[{head!r}] must be a pattern here, there are no steps; got {shown(pattern)}.")
     batch = batch_for(parameters, task, sequences)
     fixed = fixed_patterns(active(windows(clamp), 0), batch)
     used = {place: place for place in fixed}
-    for place, other in (patch or {}).items():
+    for place, other in words(patch, "`patch`", "{'p1': load_parameters('runs/first', 500)}").items():
         if place not in PLACES:
             raise unknown("place to patch", place, PLACES)
         head = "p" + place[-1]
         if head in used:
             raise InputError(f"{place!r} and {used[head]!r} set the same head: give one of them.")
         used[head] = place
+        check_trained(network, other, task, f"patch[{place!r}]")
+        if len(other["S"]) != len(parameters["S"]):
+            raise InputError(f"patch[{place!r}] is of {len(other['S'])} seeds, `parameters` of {len(parameters['S'])}.")
         run = network.attend(other, batch.tokens)
         fixed[head] = run.p1 if head == "p1" else run.p2
         if place == "head1":

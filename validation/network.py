@@ -27,7 +27,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from minimodels.errors import InputError
+from minimodels.errors import InputError, shown
 from minimodels.sequences import ItemLabelTask
 
 Parameters = dict[str, Tensor]
@@ -60,8 +60,8 @@ class AttentionOnly:
     scale: float = 1.0
 
     def __post_init__(self) -> None:
-        if isinstance(self.layers, bool) or not isinstance(self.layers, int) or self.layers < 0:
-            raise InputError(f"`layers` must be a whole number, 0 or more; got {self.layers!r}: the paper has 3.")
+        if isinstance(self.layers, bool) or not isinstance(self.layers, int) or not 0 <= self.layers <= 1000:
+            raise InputError(f"`layers` must be a whole number, 0 or more; got {shown(self.layers)}: the paper has 3.")
         if isinstance(self.scale, bool) or not isinstance(self.scale, int | float) or not 0 < self.scale < np.inf:
             raise InputError(f"`scale` must be finite and positive; got {self.scale!r}: the paper's network has 1.")
 

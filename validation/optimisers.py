@@ -11,12 +11,20 @@ import torch
 from torch import Tensor
 
 from minimodels.errors import InputError
+from minimodels.model import check_number
 
 State = dict[str, list[Tensor]]
 
 
+def _decay(value: float) -> None:
+    _positive("decay", value, zero=True)
+    if value >= 1:
+        raise InputError(f"`decay`, the share of every parameter that is lost in a step, must be below 1; got {value}.")
+
+
 def _positive(name: str, value: float, *, zero: bool = False) -> None:
-    if not (value > 0 or (zero and value == 0)) or value == float("inf"):
+    number = check_number(value, f"`{name}`")
+    if not (number > 0 or (zero and number == 0)):
         raise InputError(f"`{name}` must be finite and {'not negative' if zero else 'positive'}; got {value}.")
 
 
@@ -30,7 +38,7 @@ class SGD:
 
     def __post_init__(self) -> None:
         _positive("lr", self.lr)
-        _positive("decay", self.decay, zero=True)
+        _decay(self.decay)
 
     def start(self, parameters: Sequence[Tensor]) -> State:
         """Nothing to remember."""
@@ -57,9 +65,9 @@ class Adam:
     def __post_init__(self) -> None:
         _positive("lr", self.lr)
         _positive("eps", self.eps)
-        _positive("decay", self.decay, zero=True)
+        _decay(self.decay)
         for name in ("beta1", "beta2"):
-            if not 0 <= getattr(self, name) < 1:
+            if not 0 <= check_number(getattr(self, name), f"`{name}`") < 1:
                 raise InputError(f"`{name}` must be at least 0 and below 1; got {getattr(self, name)}.")
 
     def start(self, parameters: Sequence[Tensor]) -> State:

@@ -6,14 +6,16 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import Any
 
-from minimodels.errors import InputError
+from minimodels.errors import InputError, shown
 from minimodels.files import write_file
 from validation.ledger import Check, Outcome
 
 
 def table(outcomes: Sequence[Outcome], *, width: int = 140) -> str:
     """The claims as text: id, level, verdict, and the check that decided with measured and expected number."""
+    check_outcomes(outcomes)
     rows = [("claim", "level", "verdict", "measured", "expected", "of what")]
     for outcome in outcomes:
         check = decisive(outcome)
@@ -29,12 +31,19 @@ def table(outcomes: Sequence[Outcome], *, width: int = 140) -> str:
     return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:], "", summary(outcomes)])
 
 
+def check_outcomes(outcomes: Any) -> None:
+    """Refuse what is no list of outcomes."""
+    if not isinstance(outcomes, Sequence) or not all(isinstance(outcome, Outcome) for outcome in outcomes):
+        raise InputError(f"`outcomes` is a list of outcomes, as validation.claims() returns; got {shown(outcomes)}.")
+
+
 def _verdict(outcome: Outcome) -> str:
     return f"{outcome.verdict} (recorded {outcome.recorded})" if outcome.recorded else outcome.verdict
 
 
 def summary(outcomes: Sequence[Outcome]) -> str:
     """How many claims have which verdict."""
+    check_outcomes(outcomes)
     counts = Counter(o.verdict for o in outcomes)
     words = [f"{counts[v]} {v}" for v in ("agrees", "disagrees", "inconclusive", "not run") if counts[v]]
     return f"{len(outcomes)} claims: {', '.join(words)}."
@@ -53,6 +62,8 @@ def prepare(folder: str | os.PathLike[str]) -> Path:
     InputError
         If the folder cannot be written, or holds something else.
     """
+    if not isinstance(folder, str | os.PathLike) or not str(folder) or "\0" in str(folder):
+        raise InputError(f"`folder` is the path of a folder, as 'report'; got {shown(folder)}.")
     root = Path(folder)
     try:
         if (
@@ -126,6 +137,7 @@ def write(outcomes: Sequence[Outcome], folder: str | os.PathLike[str], *, title:
     InputError
         If the folder cannot be written, or holds something else.
     """
+    check_outcomes(outcomes)
     return Report(folder, title=title).write(outcomes)
 
 

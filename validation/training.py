@@ -15,10 +15,12 @@ import xarray as xr
 from torch import Tensor
 from tqdm import tqdm
 
-from minimodels.errors import InputError, RunFailed, unknown
+from minimodels.errors import InputError, RunFailed, check_whole, shown, unknown
 from minimodels.files import write_file
+from minimodels.model import check_number
 from minimodels.results import FORMAT, save
 from minimodels.sequences import TESTS, ItemLabelTask
+from validation.arguments import check_kind
 from validation.attention import Clamp, Window, active, fixed_patterns, windows
 from validation.checkpoint import Folder, snapshot_steps
 from validation.curriculum import Stage, stages
@@ -104,7 +106,18 @@ def train(
     RunFailed
         Every seed has diverged.
     """
-    network, optimiser = network or AttentionOnly(), optimiser or SGD()
+    network = AttentionOnly() if network is None else network
+    optimiser = SGD() if optimiser is None else optimiser
+    check_kind(network, AttentionOnly, "`network`", "an AttentionOnly, as AttentionOnly(layers=3)")
+    check_kind(optimiser, (SGD, Adam), "`optimiser`", "an SGD or an Adam, as SGD(lr=0.01)")
+    for what, listed, example in (("tests", tests, "['IC']"), ("snapshots", snapshots, "[500, 1000]")):
+        if isinstance(listed, str | bytes) or not isinstance(listed, Sequence | np.ndarray):
+            raise InputError(f"`{what}` is a list, as {example}; got {shown(listed)}.")
+    if isinstance(seed, str | bytes) or not isinstance(seed, int | np.integer | Sequence | np.ndarray):
+        raise InputError(f"`seed` is a whole number or a list of them; got {shown(seed)}.")
+    if stop_above is not None and not 0 <= check_number(stop_above, "`stop_above`") < 1:
+        raise InputError(f"`stop_above` is a probability, at least 0 and below 1; got {stop_above:g}.")
+    check_whole(threads, "`threads`", low=1, high=4096)
     seeds = (seed,) if isinstance(seed, int | np.integer) else tuple(seed)
     for name, value, low in (
         ("steps", steps, 1),
@@ -117,10 +130,16 @@ def train(
         *(("snapshots", s, 0) for s in snapshots),
     ):
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < low:
-            raise InputError(f"`{name}` must be a whole number of at least {low}; got {value!r}: use {low} or more.")
+            raise InputError(
+                f"`{name}` must be a whole number of at least {low}; got {shown(value)}: use {low} or more."
+            )
     if not seeds:
         raise InputError("`seed` is empty: give one seed or more.")
+    for s in seeds:
+        check_whole(s, "`seed`", low=0, high=2**63 - 1)
     for name in tests:
+        if not isinstance(name, str):
+            raise InputError(f"`tests` is a list of names, as ['IC']; got {shown(tests)}.")
         if name not in TESTS[1:]:
             raise unknown("test set", name, TESTS[1:])
     if snapshots and out is None:
@@ -311,6 +330,8 @@ def write_results(result: xr.Dataset, folder: Path) -> None:
 
 def check_device(device: str) -> None:
     """Raise an InputError for a device that PyTorch does not have here."""
+    if not isinstance(device, str):
+        raise InputError(f"`device` is the name of one, as 'cpu'; got {shown(device)}.")
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:

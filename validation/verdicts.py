@@ -9,7 +9,7 @@ from importlib import import_module
 from platformdirs import user_data_path
 from tqdm import tqdm
 
-from minimodels.errors import InputError, unknown
+from minimodels.errors import InputError, check_whole, shown, unknown
 from validation import records
 from validation.jobs import Job, Trainings
 from validation.ledger import Claim, Context, Outcome, verdict_of
@@ -60,11 +60,26 @@ def claims(
         For an unknown ledger or claim.
     """
     every = of_ledger(ledger)
+    if only is not None and (isinstance(only, str | bytes) or not isinstance(only, Sequence)):
+        raise InputError(f"`only` is a list of ids, as ['R27', 'R28']; got {shown(only)}.")
     for id in only or ():
+        if not isinstance(id, str):
+            raise InputError(f"`only` is a list of ids, as ['R27', 'R28']; got {shown(only)}.")
         if id not in [claim.id for claim in every]:
             raise unknown("claim", id, [claim.id for claim in every])
-    if workers is not None and workers < 1:
-        raise InputError(f"`workers` must be at least 1; got {workers}.")
+    if isinstance(workers, int) and not isinstance(workers, bool) and workers < 1:
+        raise InputError(f"`workers` must be at least 1; got {shown(workers)}.")
+    if workers is not None:
+        check_whole(workers, "`workers`", low=1, high=4096)
+    if not callable(each):
+        raise InputError(f"`each` is a function of an outcome, as Report(folder).add; got {shown(each)}.")
+    for name, flag in (("full", full), ("record", record)):
+        if not isinstance(flag, bool):
+            raise InputError(f"`{name}` is True or False; got {shown(flag)}.")
+    if not isinstance(device, str):
+        raise InputError(f"`device` is the name of one, as 'cpu'; got {shown(device)}.")
+    if out is not None and (not isinstance(out, str | os.PathLike) or not str(out)):
+        raise InputError(f"`out` is the path of a folder, as 'runs/first'; got {shown(out)}.")
     if record and not full:
         raise InputError("`record` keeps full runs: ask for the full settings too.")
     chosen = [claim for claim in every if only is None or claim.id in only]
@@ -103,6 +118,8 @@ def of_ledger(ledger: str) -> tuple[Claim, ...]:
     InputError
         If there is none of this name.
     """
+    if not isinstance(ledger, str):
+        raise InputError(f"`ledger` is the name of one, {', '.join(LEDGERS)}; got {shown(ledger)}.")
     if ledger not in LEDGERS:
         raise unknown("ledger", ledger, LEDGERS)
     every: tuple[Claim, ...] = import_module(f"validation.{ledger}").CLAIMS
