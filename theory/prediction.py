@@ -158,8 +158,11 @@ def predict(model: Model, *, init: Mapping[str, float] | None = None) -> Predict
     start = dict(model.init) | numbers_by_name(init, "init", model.state)
     made = []
     for result in derive(model):
-        reason = result.regime.obstacle(model, start)
-        values = {} if reason else result.evaluate(model, start)
+        reason, values = result.regime.obstacle(model, start), {}
+        try:
+            values = {} if reason else result.evaluate(model, start)
+        except ArithmeticError:
+            reason = "its numbers leave the range of floating point at these parameters."
         if values and math.isnan(next(iter(values.values()))):
             reason, values = "it gives no number from this start.", {}
         error = math.nan if reason else result.error(model, start, values)

@@ -143,3 +143,9 @@ def test_no_transition_is_a_sentence_and_not_a_nan(model: Any, init: Any) -> Non
     with pytest.raises(InputError, match="reason says why"):
         theory.transition_time(model, init=init)
     assert theory.predict(model, init=init)["transition_time"].reason
+
+
+@pytest.mark.parametrize("values", [{"nu": 1e-300}, {"N": 1e300}])
+def test_parameters_at_the_ends_of_floating_point_are_no_traceback(values: dict[str, float]) -> None:
+    predictions = theory.predict(mm.model("memorisation_race", **values))
+    assert any("range of floating point" in p.reason for p in predictions)
