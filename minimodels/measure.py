@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from minimodels.errors import InputError
+from minimodels.errors import InputError, shown
+from minimodels.model import check_number
 
 Floats = NDArray[np.float64]
 RESOLUTION = 0.0125  # of a curve's range: how far a plateau may be from straight
@@ -20,8 +21,15 @@ class Plateau:
     level: float
 
 
+def _floats(values: ArrayLike, what: str) -> Floats:
+    array = np.asarray(values)
+    if array.dtype.kind not in "iuf":
+        raise InputError(f"{what} of a curve must be an array of numbers; got {shown(values)}.")
+    return array.astype(np.float64)
+
+
 def _curve(time: ArrayLike, values: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    t, y = np.asarray(time, dtype=np.float64), np.asarray(values, dtype=np.float64)
+    t, y = _floats(time, "the times"), _floats(values, "the values")
     if t.ndim != 1 or t.shape != y.shape or len(t) < 2 or not (np.diff(t) > 0).all():
         raise InputError("a curve is two equally long arrays, time increasing, of at least two points.")
     known = np.isfinite(y)
@@ -37,6 +45,9 @@ def escape_time(time: ArrayLike, values: ArrayLike, level: float, direction: int
     1.25
     """
     t, y = _curve(time, values)
+    check_number(level, "`level`")
+    if isinstance(direction, bool) or not isinstance(direction, int) or direction not in (-1, 1):
+        raise InputError(f"`direction` is 1 (up) or -1 (down); got {shown(direction)}.")
     above = direction * (y - level)
     crossed = np.flatnonzero((above[:-1] < 0) & (above[1:] >= 0))
     if not len(crossed):
@@ -89,6 +100,9 @@ def plateaus(time: ArrayLike, values: ArrayLike, *, flat: float = 0.05, decades:
     >>> [round(p.level, 2) for p in plateaus(t, 1 / (1 + (t / 100) ** 4))]
     [1.0, 0.0]
     """
+    for name, value in (("flat", flat), ("decades", decades)):
+        if check_number(value, f"`{name}`") <= 0:
+            raise InputError(f"`{name}` must be positive; got {value:g}.")
     t, y = _curve(time, values)
     t, y = t[t > 0], y[t > 0]
     if len(t) < 3 or np.ptp(y) == 0:
@@ -162,8 +176,10 @@ def saddle_visits(time: ArrayLike, states: ArrayLike, *, depth: float = 3.0) -> 
     depth : float
         By what factor the speed must rise again on both sides of the minimum.
     """
-    t, x = np.asarray(time, dtype=np.float64), np.asarray(states, dtype=np.float64)
-    if x.ndim != 2 or len(x) != len(t) or len(t) < 3:
+    t, x = _floats(time, "the times"), _floats(states, "the states")
+    if check_number(depth, "`depth`") <= 1:
+        raise InputError(f"`depth` must be above 1; got {depth:g}.")
+    if t.ndim != 1 or x.ndim != 2 or len(x) != len(t) or len(t) < 3 or not (np.diff(t) > 0).all():
         raise InputError("saddle visits need times (T,) and states (T, n) with at least three times.")
     from scipy.signal import find_peaks
 

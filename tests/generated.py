@@ -214,9 +214,20 @@ CALLS: list[tuple[Callable[..., Any], dict[str, Any]]] = [
         "clamp": {"x": 1}, "schedule": {}, "method": "rodas4", "rtol": 1e-6, "atol": 1e-9, "threads": 1, "out": None,
         "events": {}, "stop_at": None, "max_steps": 1000, "steady": 0.0, "on_failure": "nan", "progress": False}),
     (mm.sweep, {"model": WELL, "axes": {"x_0": [1, 2], "rate_y": [1, 2]}, "t_end": 1.0, "progress": False}),
+    (mm.sweep, {"model": WELL, "points": {"x_0": [1, 2], "a": [1, 2]}, "steps": 5, "lr": 0.1, "save": [1, 5],
+                "extend": None}),
+    (mm.simulate, {"model": LINE, "t_end": 1.0, "events": {"e": mm.Event("x", 0.5, 0)}, "crossings": True}),
+    (mm.plot_run, {"run": mm.simulate(LINE, t_end=1.0), "ax": None}),
+    (mm.plot_sweep, {"grid": mm.sweep(LINE, {"a": [1, 2]}, t_end=1.0), "name": "x", "ax": None}),
+    (measure.half_rise_time, {"time": np.arange(50.0), "values": CURVE}),
+    (measure.jump_width, {"time": np.arange(50.0), "values": CURVE, "low": 0.2, "high": 0.9}),
+    (measure.saddle_visits, {"time": np.arange(50.0), "states": np.stack([CURVE, CURVE], axis=1), "depth": 3.0}),
+    (mm.Event, {"expr": "x", "level": 0.5, "direction": 1}),
+    (mm.logsumexp, {}),
     (mm.descend, {"model": WELL, "lr": 0.1, "steps": 10, "init": {"x": 1}, "rates": {"x": 1}, "clamp": {"x": (1, 0, 5)},
                   "save": [0, 10], "on_failure": "keep"}),
-    (mm.fixed_points, {"model": WELL, "box": {"x": (-2, 2)}, "starts": 10, "seed": 0}),
+    (mm.fixed_points, {"model": WELL, "box": {"x": (-2, 2), "y": (-1, 1)}, "init": {"x": 1}, "tolerance": 1e-10,
+                       "starts": 10, "seed": 0}),
     (mm.evaluate, {"model": WELL, "state": {"x": 1.0}}),
     (mm.model, {**NESTED, "N": 8, "L": 32, "B": 2}),
     (mm.describe, {"model": LINE}),
@@ -227,7 +238,8 @@ CALLS: list[tuple[Callable[..., Any], dict[str, Any]]] = [
     0, 2)}}),
     (mm.Map, {"name": "f", "state": {"x": mm.State(1)}, "update": {"x": "x/2"}}),
     (mm.ItemLabelTask, {"N": 2, "L": 4, "K": 4, "D": 4, "N_max": 2, "B": 1, "eps": 0.1, "p_C": 0.5, "K_c": None}),
-    (mm.InductionHead, {"depth": 0, "classifier": "linear"}),
+    (mm.InductionHead, {"classifier": "linear", "layers": 1, "width": 8, "gain": 1.0, "init": {"alpha": 0.1},
+                         "rates": {"alpha": 2}, "clamp": {"beta_1": (1, 0, 5)}}),
     (mm.train_head, {"task": TASK, "head": mm.InductionHead(), "optimiser": "sgd", "lr": 0.1, "steps": 2, "seed": 0,
                      "batch": 4, "record_every": 1, "held_out": 4, "tests": (), "progress": False, "threads": 1}),
     (mm.load, {"path": "none.nc"}),
@@ -235,11 +247,11 @@ CALLS: list[tuple[Callable[..., Any], dict[str, Any]]] = [
     (theory.derive, {"model": "nested_logit", "attend": "labels"}),
     (theory.predict, {"model": mm.model(**NESTED)}),
     (theory.exact_transition_time, {"N": 8, "L": 32, "eps": 0.1, "rates": {"xi": 1}, "init": {"xi": 0.1}, "D": 100}),
-    (theory.emergence_scaling, {"eigenvalues": [1.0, 0.5], "times": [1.0, 2.0]}),
-    (theory.head_rates, {"task": TASK, "head": mm.InductionHead()}),
+    (theory.emergence_scaling, {}),
+    (theory.head_rates, {"L": 16, "layers": 1, "gain": 1.0}),
     (theory.label_gain_rates, {"task": TASK}),
-    (measure.plateaus, {"time": np.arange(50.0), "value": CURVE}),
-    (measure.escape_time, {"time": np.arange(50.0), "value": CURVE, "level": 0.5}),
+    (measure.plateaus, {"time": np.arange(50.0), "values": CURVE, "flat": 0.05, "decades": 0.3}),
+    (measure.escape_time, {"time": np.arange(50.0), "values": CURVE, "level": 0.5, "direction": -1}),
 ]  # fmt: skip
 MISSPELT = ("unexpected keyword argument", "missing 1 required", "missing 2 required", "required keyword-only argument")
 
@@ -259,7 +271,9 @@ def try_call(rng: random.Random) -> str:
     try:
         function(**given)
     except TypeError as error:
-        if str(error).startswith(f"{function.__name__}() ") and any(words in str(error) for words in MISSPELT):
+        if str(error).startswith((f"{function.__name__}()", f"{function.__name__}.__init__()")) and any(
+            words in str(error) for words in MISSPELT
+        ):
             return "Python's own TypeError"
         raise
     return "returned"

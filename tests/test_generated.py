@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.generated import KINDS, one
+import minimodels as mm
+from tests.generated import CALLS, KINDS, one
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -12,3 +13,11 @@ def test_no_generated_input_ends_in_a_traceback_or_in_a_wrong_value(
     monkeypatch.chdir(tmp_path_factory.mktemp("generated"))
     flaws = {i: flaw for i in range(150) if (flaw := one(kind, 20, i)[1])}
     assert not flaws, "\n".join(f"{kind} {i}: {flaw}" for i, flaw in flaws.items())
+
+
+def test_the_calls_that_are_made_wrong_are_right_before() -> None:
+    for function, arguments in CALLS:
+        try:
+            function(**arguments)
+        except mm.InputError as error:
+            assert "there is no file" in str(error)  # noqa: PT017 (the rest must not raise)

@@ -109,10 +109,10 @@ def test_memorisation_wins_below_and_loses_above_a_number_of_pairs() -> None:
 @pytest.mark.parametrize(
     ("choices", "sentence"),
     [
-        ({"form": "exact"}, "'loss' or 'two-variable'"),
-        ({"nodes": 0}, "integer from 1 to 64"),
-        ({"nodes": 2.5}, "integer from 1 to 64"),
-        ({"nodes": "many"}, "must be a number"),
+        ({"form": "exact"}, "one of 'loss', 'two-variable'"),
+        ({"nodes": 0}, "whole number of at least 1"),
+        ({"nodes": 2.5}, "whole number of at least 1"),
+        ({"nodes": "many"}, "whole number of at least 1"),
         ({"form": "two-variable", "nodes": 8}, "unknown parameter"),
         ({"N": 1}, "`N` must lie in"),
         ({"c2": 0.5}, "unknown parameter"),

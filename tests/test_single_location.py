@@ -87,7 +87,7 @@ def test_without_repeats_both_forms_are_one() -> None:
 @pytest.mark.parametrize(
     ("choices", "sentence"),
     [
-        ({"repetition": "batch"}, "'none' or 'sample'"),
+        ({"repetition": "batch"}, "one of 'none', 'sample'"),
         ({"T": 4, "B": 4}, "`B` must be below `T`; got B=4, T=4"),
         ({"p": 0.5}, "unknown parameter"),
         ({"repetition": "sample", "p": 1.5}, "`p` must lie in"),

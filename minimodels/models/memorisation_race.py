@@ -29,8 +29,8 @@ generalization during in-context learning", ICLR 2025 (arXiv 2412.00104); :math:
 import numpy as np
 import sympy as sp
 
-from minimodels.errors import InputError
-from minimodels.model import Event, Flow, GradientFlow, Model, Parameter, State, check_number
+from minimodels.errors import check_choice, check_whole
+from minimodels.model import Event, Flow, GradientFlow, Model, Parameter, State
 from minimodels.primitives import sigmoid, softplus
 
 FORMS = ("loss", "two-variable")
@@ -55,11 +55,8 @@ def build(form: str = "loss", nodes: int = 16) -> Model:
     Events: ``escape_time``, when the matching label gets half of the attention; ``t_ICL``, when a target whose pair
     is new would be classified with 95 % accuracy, the criterion of the paper.
     """
-    if form not in FORMS:
-        raise InputError(f"`form` must be 'loss' or 'two-variable'; got {form!r}.")
-    number = check_number(nodes, "`nodes`")
-    if int(number) != number or not 1 <= number <= 64:
-        raise InputError(f"`nodes` must be an integer from 1 to 64; got {nodes!r}.")
+    check_choice(form, "`form`", FORMS)
+    number = check_whole(nodes, "`nodes`", high=64)
     N, K, nu, c2, w, beta, v = sp.symbols("N K nu c2 w beta v", real=True)
     phi = v**3
     attention = sigmoid(beta - sp.log(N - 1))

@@ -27,7 +27,7 @@ from math import factorial
 
 import sympy as sp
 
-from minimodels.errors import InputError
+from minimodels.errors import InputError, check_choice
 from minimodels.model import Constraint, Event, GradientFlow, Parameter, State, check_number
 from minimodels.primitives import logsumexp, sigmoid, softmax
 
@@ -48,8 +48,7 @@ def build(attend: str = "all", beta_2: str | float = "fixed", N: float = 8, B: f
     N, B : float
         Item-label pairs and copies of each class in the context; integers with exact positions.
     """
-    if attend not in ATTEND:
-        raise InputError(f"`attend` must be one of {', '.join(map(repr, ATTEND))}; got {attend!r}.")
+    check_choice(attend, "`attend`", ATTEND)
     if isinstance(beta_2, str) and beta_2 not in ("fixed", "free"):
         raise InputError(f"`beta_2` is a number, 'fixed' or 'free' (a state); got {beta_2!r}.")
     labels_only = attend.endswith("labels")

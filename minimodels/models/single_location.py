@@ -28,7 +28,7 @@ distribution and benefits of repetition", 2025 (arXiv 2505.17863); the losses ar
 
 import sympy as sp
 
-from minimodels.errors import InputError
+from minimodels.errors import check_choice
 from minimodels.model import Constraint, Event, GradientFlow, Parameter, State
 from minimodels.primitives import sigmoid
 
@@ -44,8 +44,7 @@ def build(repetition: str = "none") -> GradientFlow:
     repetition : {"none", "sample"}
         Whether the relevant content is new in every sample, or one fixed vector with probability ``p``.
     """
-    if repetition not in REPETITION:
-        raise InputError(f"`repetition` must be 'none' or 'sample'; got {repetition!r}.")
+    check_choice(repetition, "`repetition`", REPETITION)
     T, d, B, sigma, p, w, w_1, Delta = sp.symbols("T d B sigma p w w_1 Delta", real=True)
     a = sigmoid(Delta - sp.log(T / B - 1))
     others = sigma**2 * (1 - a) ** 2 / (T - B)
