@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from minimodels.clamp import Windows
-from minimodels.errors import check_whole
+from minimodels.errors import check_steps
 from minimodels.model import Event, Model, Statement, check_model
 from minimodels.problem import problem
 from minimodels.simulate import single
@@ -58,7 +58,7 @@ def descend(
     0.25
     """
     check_model(model)
-    steps = check_whole(steps, "`steps`", high=2**53)
+    steps = check_steps(steps)
     grid: ArrayLike = [0.0, *np.unique(np.round(np.geomspace(1, steps, 400)))] if save is None else save
     stated = problem(
         model, end=steps, init=init, rates=rates, clamp=clamp, method="map", save=grid, events=events, stop_at=stop_at,

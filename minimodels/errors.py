@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable
 from difflib import get_close_matches
-from numbers import Real
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +35,19 @@ def unknown(kind: str, given: Any, allowed: Iterable[str]) -> InputError:
 
 
 def check_whole(value: Any, what: str, low: int = 1, high: int = 2**63 - 1) -> int:
-    """Return ``value`` as a whole number within bounds, or say what is wrong."""
-    number: Any = value if isinstance(value, Real) and not isinstance(value, bool) else low - 1
+    """Return ``value``, of any integer type, if it is within bounds, or say what is wrong."""
+    number = int(value) if isinstance(value, Integral) and not isinstance(value, bool) else low - 1
     if number > high:
         raise InputError(f"{what} must be at most {high}; got {shown(value)}.")
-    if not number >= low or number != int(number):
+    if number < low:
         raise InputError(f"{what} must be a whole number of at least {low}; got {shown(value)}: use {low} or more.")
-    return int(number)
+    return number
+
+
+def check_steps(value: Any) -> int:
+    """Return a number of steps, which may be written as 1e5."""
+    whole = isinstance(value, float) and value.is_integer()
+    return check_whole(int(value) if whole else value, "`steps`", high=2**53)
 
 
 def check_choice(value: Any, what: str, allowed: Iterable[str]) -> str:

@@ -210,7 +210,7 @@ def train_head(
     steps, batch = check_whole(steps, "`steps`"), check_whole(batch, "`batch`")
     record_every, held_out = check_whole(record_every, "`record_every`"), check_whole(held_out, "`held_out`")
     if threads is not None:
-        check_whole(threads, "`threads`", high=4096)
+        threads = check_whole(threads, "`threads`", high=4096)
     if not seeds:
         raise InputError("`seed` is empty: give one seed or more.")
     check_choice(optimiser, "`optimiser`", ("sgd", "adam"))

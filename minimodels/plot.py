@@ -160,8 +160,8 @@ def plot_sweep(grid: "xr.Dataset", name: str | None = None, *, ax: "Axes | None"
     names = [str(k) for k in grid.data_vars if grid[k].dtype.kind in "fiu" and k != "status" and grid[k].ndim]
     if not names:
         raise InputError("the sweep holds no numbers that could be drawn; keep a state, the loss or an event.")
-    if name is not None and name not in names:
-        raise unknown("variable to draw", str(name), names)
+    if name is not None and not (isinstance(name, str) and name in names):
+        raise unknown("variable to draw", name, names)
     name = name or next((k for k in names if f"{k}_censored" in grid), names[0])
     dims = sorted(map(str, grid[name].dims), key=lambda d: d not in SERIES)
     if len(dims) > 2:

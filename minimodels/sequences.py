@@ -224,8 +224,7 @@ class ItemLabelTask:
 
     def sample(self, seed: int, start: int, count: int, *, stream: int = TRAINING) -> Sequences:
         """Sequences `start`, ..., `start + count - 1` of a stream of this seed."""
-        check_whole(start, "`start`", 0)
-        check_whole(count, "`count`", 1)
+        start, count = check_whole(start, "`start`", 0), check_whole(count, "`count`", 1)
         emb, key, N = _embeddings(self, seed), word(np.uint64(seed), stream), self.N
         shift, classes = np.empty(count, np.int64), np.empty((count, N + 1), np.int64)
         content = np.empty((count, self.length, self.D), np.float32)

@@ -106,8 +106,10 @@ def simulate(
     end = check_number(t_end, "`t_end`")
     check_model(model)
     times = save
-    if save is None and end > 0:
+    if save is None and end > 1e-300:
         times = np.minimum(np.concatenate([[0.0], np.geomspace(1e-4 * end, end, 400)]), end)
+    elif save is None:
+        times = [0.0, end]
     stated = problem(
         model, end=t_end, init=init, rates=rates, clamp=clamp, schedule=schedule,
         method=method, rtol=rtol, atol=atol, step=step, max_step=max_step,

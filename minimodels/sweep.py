@@ -24,6 +24,7 @@ from minimodels.errors import (
     check_choice,
     check_flag,
     check_names,
+    check_steps,
     check_whole,
     shown,
     unknown,
@@ -129,7 +130,7 @@ def sweep(
     if end is None or (t_end is not None and steps is not None):
         raise InputError("give either `t_end`, to integrate a flow, or `steps`, to iterate a map or to descend.")
     if steps is not None:
-        check_whole(steps, "`steps`", high=2**53)
+        steps = check_steps(steps)
         if method != "tsit5" or step is not None or schedule is not None or steady != 0:
             raise InputError("`method`, `step`, `schedule` and `steady` are for an integration, with `t_end`.")
         method, max_steps = "map", steps + 1
@@ -156,7 +157,7 @@ def sweep(
             raise unknown("result to keep", name, stated.results)
     check_choice(on_failure, "`on_failure` of a sweep", ("nan", "keep"))
     if threads is not None:
-        check_whole(threads, "`threads`", high=4096)
+        threads = check_whole(threads, "`threads`", high=4096)
     check_flag(overwrite, "`overwrite`")
     if progress is not None:
         check_flag(progress, "`progress`")

@@ -75,7 +75,7 @@ def test_no_starts() -> None:
     ("given", "words"),
     [
         ({"starts": True}, "`starts` must be a whole number"),
-        ({"starts": 20.5}, "`starts` must be a whole number"),
+        ({"starts": 20.0}, "`starts` must be a whole number"),
         ({"starts": 10**12}, "at most 1000000"),
         ({"seed": -1}, "`seed` must be a whole number"),
         ({"seed": 2**64}, "`seed` must be at most"),

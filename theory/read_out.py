@@ -69,8 +69,7 @@ def head_rates(L: int, *, layers: int = 0, gain: float = 1.0) -> dict[str, float
     >>> round(head_rates(32, layers=3)["xi"] * 31, 2)
     0.91
     """
-    check_whole(L, "`L`", low=2, high=10**12)
-    check_whole(layers, "`layers`", low=0, high=1000)
+    L, layers = check_whole(L, "`L`", low=2, high=10**12), check_whole(layers, "`layers`", low=0, high=1000)
     gain = within(gain, "`gain`")
     if gain <= 0:
         raise InputError(f"`gain`, the factor of the attention output, must be positive; got {gain:g}.")

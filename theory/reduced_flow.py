@@ -296,7 +296,7 @@ def transition_time(model: Any, *, init: Mapping[str, float] | None = None, orde
     start = dict(model.init) | numbers_by_name(init, "init", model.state)
     if start["alpha"] * start["xi"] < 0:
         raise InputError("alpha and xi must start with the same sign: with opposite signs alpha is not monotone.")
-    check_whole(order, "`order`, from which the error is estimated,", low=1, high=20)
+    order = check_whole(order, "`order`, from which the error is estimated,", low=1, high=20)
     time, error = timed(model, start, order)
     if not math.isfinite(time + error):
         raise InputError(

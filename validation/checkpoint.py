@@ -114,7 +114,7 @@ def load_parameters(folder: str | os.PathLike[str], step: int | None = None) -> 
     """
     path = check_folder(folder, "`folder`")
     if step is not None:
-        check_whole(step, "`step`", low=0)
+        step = check_whole(step, "`step`", low=0)
     known = snapshot_steps(path) if path.is_dir() else []
     if step is not None and step in known:
         return _read_snapshot(_snapshot(path, step))

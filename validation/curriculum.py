@@ -36,8 +36,7 @@ def stages(task: ItemLabelTask | Sequence[Stage]) -> tuple[Stage, ...]:
     for pair in task:
         if not isinstance(pair, tuple | list) or len(pair) != 2 or not isinstance(pair[1], ItemLabelTask):
             raise InputError(f"`task` is {example}; got a stage {shown(pair)}.")
-        check_whole(pair[0], "the first step of a stage", low=0)
-    out = tuple((first, stage) for first, stage in task)
+    out = tuple((check_whole(first, "the first step of a stage", low=0), stage) for first, stage in task)
     steps = [first for first, _ in out]
     if not out or steps[0] != 0 or any(b <= a for a, b in pairwise(steps)):
         raise InputError(f"the stages of a curriculum begin at step 0 and at rising steps; got {steps}.")

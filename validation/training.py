@@ -117,26 +117,17 @@ def train(
         raise InputError(f"`seed` is a whole number or a list of them; got {shown(seed)}.")
     if stop_above is not None and not 0 <= check_number(stop_above, "`stop_above`") < 1:
         raise InputError(f"`stop_above` is a probability, at least 0 and below 1; got {stop_above:g}.")
-    check_whole(threads, "`threads`", low=1, high=4096)
-    seeds = (seed,) if isinstance(seed, int | np.integer) else tuple(seed)
-    for name, value, low in (
-        ("steps", steps, 1),
-        ("batch", batch, 1),
-        ("record_every", record_every, 1),
-        ("held_out", held_out, 1),
-        ("checkpoint_every", checkpoint_every, 1),
-        ("threads", threads, 1),
-        *(("seed", s, 0) for s in seeds),
-        *(("snapshots", s, 0) for s in snapshots),
-    ):
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < low:
-            raise InputError(
-                f"`{name}` must be a whole number of at least {low}; got {shown(value)}: use {low} or more."
-            )
+    steps, batch, held_out = (
+        check_whole(v, f"`{k}`") for k, v in (("steps", steps), ("batch", batch), ("held_out", held_out))
+    )
+    record_every = check_whole(record_every, "`record_every`")
+    checkpoint_every = check_whole(checkpoint_every, "`checkpoint_every`")
+    threads = check_whole(threads, "`threads`", high=4096)
+    snapshots = [check_whole(s, "`snapshots`", 0) for s in snapshots]
+    one = isinstance(seed, int | np.integer)
+    seeds = tuple(check_whole(s, "`seed`", 0) for s in ([seed] if one else seed))  # type: ignore[union-attr]
     if not seeds:
         raise InputError("`seed` is empty: give one seed or more.")
-    for s in seeds:
-        check_whole(s, "`seed`", low=0, high=2**63 - 1)
     for name in tests:
         if not isinstance(name, str):
             raise InputError(f"`tests` is a list of names, as ['IC']; got {shown(tests)}.")

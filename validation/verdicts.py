@@ -70,7 +70,7 @@ def claims(
     if isinstance(workers, int) and not isinstance(workers, bool) and workers < 1:
         raise InputError(f"`workers` must be at least 1; got {shown(workers)}.")
     if workers is not None:
-        check_whole(workers, "`workers`", low=1, high=4096)
+        workers = check_whole(workers, "`workers`", low=1, high=4096)
     if not callable(each):
         raise InputError(f"`each` is a function of an outcome, as Report(folder).add; got {shown(each)}.")
     for name, flag in (("full", full), ("record", record)):
