@@ -45,6 +45,10 @@ def _cause(stated: Problem, code: Status, y: Floats, time: float, steps: int, pa
     values = kernel.evaluate("linearise", ahead, kernel.table(np.repeat(par, len(ahead), axis=0)))
     drift, jacobian = values[0, :n], values[0, n:].reshape(n, n)
     start = np.array([abs(stated.init[k]) for k in names])
+    rates = par[0, len(stated.model.parameters) :]
+    if not np.isfinite(rates).all():
+        name = names[int(np.argmin(np.isfinite(rates)))]
+        return f"has no value for the rate of {name!r}, {shown(stated.model.rates[name])},", "check the parameters"
     if code == Status.MAX_STEPS:
         fast = np.abs(np.linalg.eigvals(jacobian)).max() if np.isfinite(jacobian).all() else 0.0
         if stated.method != "rodas4" and fast * time > 0.5 * steps:

@@ -11,7 +11,7 @@ from minimodels.compiled import compiled
 from minimodels.conserved import conserved_sums, written
 from minimodels.engine.stepper.status import PENDING
 from minimodels.errors import InputError, check_whole, shown, unknown
-from minimodels.model import Map, Model, check_number
+from minimodels.model import Map, Model, check_number, check_positive
 from minimodels.problem import problem
 
 Floats = NDArray[np.float64]
@@ -119,8 +119,7 @@ def fixed_points(
       stable: A = 0.75, B = 0.25
     """
     starts, seed = check_whole(starts, "`starts`", 1, 1_000_000), check_whole(seed, "`seed`", 0, 2**64 - 1)
-    if check_number(tolerance, "`tolerance`") <= 0:
-        raise InputError(f"`tolerance` must be positive; got {tolerance:g}.")
+    tolerance = check_positive(tolerance, "`tolerance`")
     discrete = isinstance(model, Map)
     stated = problem(model, end=1.0, init=init, method="map" if discrete else "tsit5")
     low, high = _bounds(model, 10.0 if box is None else box)

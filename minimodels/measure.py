@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from minimodels.errors import InputError, shown
-from minimodels.model import check_number
+from minimodels.model import check_number, check_positive
 
 Floats = NDArray[np.float64]
 RESOLUTION = 0.0125  # of a curve's range: how far a plateau may be from straight
@@ -45,7 +45,7 @@ def escape_time(time: ArrayLike, values: ArrayLike, level: float, direction: int
     1.25
     """
     t, y = _curve(time, values)
-    check_number(level, "`level`")
+    level = check_number(level, "`level`")
     if isinstance(direction, bool) or not isinstance(direction, int) or direction not in (-1, 1):
         raise InputError(f"`direction` is 1 (up) or -1 (down); got {shown(direction)}.")
     above = direction * (y - level)
@@ -100,9 +100,7 @@ def plateaus(time: ArrayLike, values: ArrayLike, *, flat: float = 0.05, decades:
     >>> [round(p.level, 2) for p in plateaus(t, 1 / (1 + (t / 100) ** 4))]
     [1.0, 0.0]
     """
-    for name, value in (("flat", flat), ("decades", decades)):
-        if check_number(value, f"`{name}`") <= 0:
-            raise InputError(f"`{name}` must be positive; got {value:g}.")
+    flat, decades = check_positive(flat, "`flat`"), check_positive(decades, "`decades`")
     t, y = _curve(time, values)
     t, y = t[t > 0], y[t > 0]
     if len(t) < 3 or np.ptp(y) == 0:
@@ -177,7 +175,8 @@ def saddle_visits(time: ArrayLike, states: ArrayLike, *, depth: float = 3.0) -> 
         By what factor the speed must rise again on both sides of the minimum.
     """
     t, x = _floats(time, "the times"), _floats(states, "the states")
-    if check_number(depth, "`depth`") <= 1:
+    depth = check_number(depth, "`depth`")
+    if depth <= 1:
         raise InputError(f"`depth` must be above 1; got {depth:g}.")
     if t.ndim != 1 or x.ndim != 2 or len(x) != len(t) or len(t) < 3 or not (np.diff(t) > 0).all():
         raise InputError("saddle visits need times (T,) and states (T, n) with at least three times.")

@@ -65,7 +65,8 @@ class Event:
     direction: int = 1
 
     def __post_init__(self) -> None:
-        if isinstance(self.direction, bool) or self.direction not in (-1, 0, 1):
+        whole = isinstance(self.direction, int | np.integer) and not isinstance(self.direction, bool)
+        if not whole or self.direction not in (-1, 0, 1):
             raise InputError(f"an event's direction is +1 (up), -1 (down) or 0 (either); got {shown(self.direction)}.")
 
 
@@ -291,6 +292,14 @@ def check_number(value: Any, what: str) -> float:
         raise InputError(f"{what} must be a number; got {shown(value)}.") from error
     if not math.isfinite(number):
         raise InputError(f"{what} must be finite; got {shown(value)}.")
+    return number
+
+
+def check_positive(value: Any, what: str) -> float:
+    """Return ``value`` as a finite float above zero, or say what is wrong."""
+    number = check_number(value, what)
+    if number <= 0:
+        raise InputError(f"{what} must be positive; got {number:g}.")
     return number
 
 

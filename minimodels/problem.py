@@ -18,7 +18,17 @@ from minimodels.engine.kernel import Floats, Kernel
 from minimodels.engine.stepper.method import METHODS
 from minimodels.engine.stepper.status import PENDING, Status
 from minimodels.errors import InputError, check_array, check_whole, shown, unknown
-from minimodels.model import Event, GradientFlow, Map, Model, Statement, by_name, check_model, check_number
+from minimodels.model import (
+    Event,
+    GradientFlow,
+    Map,
+    Model,
+    Statement,
+    by_name,
+    check_model,
+    check_number,
+    check_positive,
+)
 from minimodels.primitives import ON_ARRAYS
 
 FLOW_METHODS = tuple(method for method in METHODS if method != "map")
@@ -98,9 +108,14 @@ class Problem:
         return y0, par, status
 
     def _column(self, expr: sp.Expr, columns: Mapping[str, Floats]) -> Floats:
-        with np.errstate(all="ignore"):
-            names, function = _numeric(expr)
-            return np.asarray(function(*(columns[k] for k in names)), dtype=np.float64)
+        names, function = _numeric(expr)
+        try:
+            with np.errstate(all="ignore"):
+                values = np.asarray(function(*(columns[k] for k in names)))
+                real = np.where(values.imag == 0, values.real, np.nan)
+                return real.astype(np.float64)
+        except (NameError, TypeError, AttributeError, OverflowError, ZeroDivisionError) as error:
+            raise InputError(f"{shown(expr)} of the parameters cannot be worked out as numbers ({error}).") from error
 
     @cached_property
     def segments(self) -> list[Segment]:
@@ -255,9 +270,8 @@ def problem(
 ) -> Problem:
     """Check a user's options and return the problem they state."""
     check_model(model)
-    if check_number(end, f"`{what}`") <= 0:
-        raise InputError(f"`{what}` must be positive; got {end:g}.")
-    discrete = method == "map"
+    end = check_positive(end, f"`{what}`")
+    discrete = isinstance(method, str) and method == "map"
     if isinstance(model, Map) and not discrete:
         raise InputError(f"{model.name!r} is a map: iterate it with descend instead.")
     if not discrete and not (isinstance(method, str) and method in FLOW_METHODS):
@@ -266,16 +280,15 @@ def problem(
         raise InputError("method='rk4' has a fixed step: give `step`.")
     if step is not None and method != "rk4":
         raise InputError("`step` is for method='rk4'; the others choose it themselves from `rtol` and `atol`.")
-    for name, value in (("rtol", rtol), ("atol", atol), ("step", 1.0 if step is None else step)):
-        if check_number(value, f"`{name}`") <= 0:
-            raise InputError(f"`{name}` must be positive; got {value:g}.")
+    rtol, atol = check_positive(rtol, "`rtol`"), check_positive(atol, "`atol`")
+    fixed = 1.0 if step is None else check_positive(step, "`step`")
     if not (isinstance(max_step, Real) and not isinstance(max_step, bool) and max_step > 0):
         raise InputError(f"`max_step` must be a positive number; got {shown(max_step)}.")
     max_steps = check_whole(max_steps, "`max_steps`")
-    if check_number(steady, "`steady`") < 0:
+    steady = check_number(steady, "`steady`")
+    if steady < 0:
         raise InputError(f"`steady` must be positive, or 0 to go on to the end; got {steady:g}.")
-    if check_number(lr, "`lr`") <= 0:
-        raise InputError(f"`lr` must be positive; got {lr:g}.")
+    lr = check_positive(lr, "`lr`")
     if isinstance(model, Map) and lr != 1:
         raise InputError(f"{model.name!r} is a map and has no learning rate; leave `lr` at 1.")
     found = model.with_events(events)
@@ -291,14 +304,14 @@ def problem(
     model = model.with_rates(**({} if rates is None else by_name(rates, "`rates`", "{'x': 0.1}")))
     return Problem(
         model=model,
-        end=float(end),
+        end=end,
         init=dict(model.init) | state_values(model, init, "init"),
         clamp=windows(clamp, model.state, "clamp", "state"),
         schedule=inside_domain(model, windows(schedule, list(model.parameters), "schedule", "parameter")),
         method=method,
-        control=Control(rtol, atol, 1.0 if step is None else step, float(max_step), int(max_steps), float(steady)),
+        control=Control(rtol, atol, fixed, float(max_step), max_steps, steady),
         save=times,
         events=found,
         stop_at=stop_at,
-        lr=float(lr),
+        lr=lr,
     )

@@ -115,7 +115,7 @@ def simulate(
         method=method, rtol=rtol, atol=atol, step=step, max_step=max_step,
         save=times, events=events, stop_at=stop_at, max_steps=max_steps, steady=steady,
     )  # fmt: skip
-    return single(stated, "time", stated.save, on_failure, crossings, t_end=float(t_end))
+    return single(stated, "time", stated.save, on_failure, crossings, t_end=stated.end)
 
 
 def single(

@@ -144,3 +144,18 @@ def test_what_is_there_from_the_start_is_told_from_what_never_happens() -> None:
         name="turn", state={"x": 1.0, "v": -1.0}, drift={"x": sp.Symbol("v"), "v": 1}, events={"up": mm.Event(x, 0.9)}
     )
     assert float(mm.simulate(m, t_end=5.0, rtol=1e-10).up) == pytest.approx(1 + np.sqrt(0.8), abs=1e-8)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_briefest_crossings_are_found_wherever_they_fall_in_a_step(method: str) -> None:
+    rng = np.random.default_rng(7)
+    for _ in range(60):
+        first, gap = rng.uniform(0.05, 0.5), 10 ** rng.uniform(-5, -2)
+        roots = [first, first + gap, *rng.uniform(0.6, 0.9, 2)]
+        if roots[3] - roots[2] < 1e-3:
+            continue
+        level = sp.Mul(*(T - float(r) for r in roots)) * 1e3
+        clock = mm.Flow(name="clock", state={"t": 0.0}, drift={"t": 1}, events={"met": mm.Event(level, 0.0, 0)})
+        step: dict[str, Any] = {"step": 0.1} if method == "rk4" else {"rtol": 1e-3}
+        run = mm.simulate(clock, t_end=1.0, method=method, crossings=True, **step)
+        np.testing.assert_allclose(run.crossing_time, np.sort(roots), atol=1e-8)

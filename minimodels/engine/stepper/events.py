@@ -80,7 +80,7 @@ def narrowed(a, w, b, j, level, direction, x, g, hit, programs):  # type: ignore
         middle = straightened(x, g, min(max(hit - 1, 0), LAST - 3))
         if not left < middle < right:
             middle = left + (right - left) * before / (before - after)
-        if right - left < 1e-4 or after == 0.0:
+        if right - left < 1e-7 or after == 0.0:
             return right if after == 0.0 else middle
         x[0], x[LAST], g[0], g[LAST] = left, right, before, after
         reach = right - left
@@ -97,12 +97,13 @@ def narrowed(a, w, b, j, level, direction, x, g, hit, programs):  # type: ignore
 
 @njit(**LANE)
 def dips(left, middle, right):  # type: ignore[no-untyped-def]
-    """Tell whether a level that is nearest to zero in the middle may reach it close by, as a parabola would."""
+    """Tell whether a level at three places may reach zero between them, as a parabola through them would."""
     side = 1.0 if middle > 0.0 else -1.0
     left, middle, right = side * left, side * middle, side * right
-    if left < middle or right < middle or left + right == 2.0 * middle:
+    bend = left - 2.0 * middle + right
+    if not bend > 0.0 or abs(right - left) > 2.4 * bend:  # it is lowest elsewhere
         return False
-    lowest = middle - (right - left) ** 2 / (8.0 * (left - 2.0 * middle + right))
+    lowest = middle - (right - left) ** 2 / (8.0 * bend)
     return lowest <= 0.5 * (max(left, right) - middle)
 
 
