@@ -31,7 +31,8 @@ def unknown(kind: str, given: Any, allowed: Iterable[str]) -> InputError:
     folded = {name.casefold(): name for name in reversed(names)}
     close = get_close_matches(given.casefold(), folded, n=1, cutoff=0.5) if isinstance(given, str) else []
     hint = f"did you mean {folded[close[0]]!r}?" if close else f"known: {', '.join(names) or 'none'}."
-    return InputError(f"unknown {kind} {shown(given)}; {hint}")
+    what, of, where = kind.partition(" in ")  # unknown symbol 'x' in the drift
+    return InputError(f"unknown {what} {shown(given)}{of}{where}; {hint}")
 
 
 def check_whole(value: Any, what: str, low: int = 1, high: int = 2**63 - 1) -> int:

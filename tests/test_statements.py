@@ -334,3 +334,12 @@ def test_an_expression_of_parameters_has_the_same_value_wherever_it_stands(text:
         np.testing.assert_allclose(mm.sweep(model, {"a": [2.5, 0.5]}, t_end=1.0, keep="x").x, expected, rtol=1e-12)
     np.testing.assert_allclose(default.values["c"], float(expected[0]), rtol=1e-12)
     np.testing.assert_allclose(rate.rate_values()["x"], float(expected[0]), rtol=1e-12)
+
+
+def test_what_parameters_alone_cannot_be_worked_out_to_is_said() -> None:
+    m = mm.Flow(name="m", state={"x": 1.0}, parameters={"a": 2.0}, drift={"x": 1}, rates={"x": sp.harmonic(a)})
+    with pytest.raises(mm.InputError, match=r"harmonic\(a\) of the parameters cannot be worked out as numbers"):
+        mm.simulate(m, t_end=1.0)
+    m = mm.Flow(name="m", state={"x": 1.0}, parameters={"a": -3.0}, drift={"x": 1}, rates={"x": "gamma(a)"})
+    with pytest.raises(mm.RunFailed, match=r"no value for the rate of 'x', gamma\(a\), at time 0, x=1; check"):
+        mm.simulate(m, t_end=1.0)

@@ -61,7 +61,7 @@ def test_a_schedule_of_a_parameter_is_hit_exactly(method: str) -> None:
     np.testing.assert_allclose(run.x, [0.0, 1.0, -0.5], atol=1e-12)
     grid = mm.sweep(m, {"force": [0.0, 0.01]}, t_end=200.0, schedule={"force": (1.0, 100.0, 101.0)}, keep="x")
     np.testing.assert_allclose(grid.x, [1.0, 1.0 + 199 * 0.01], rtol=1e-12)
-    with pytest.raises(mm.InputError, match="unknown parameter in schedule"):
+    with pytest.raises(mm.InputError, match="unknown parameter 'x' in schedule"):
         mm.simulate(m, t_end=1.0, schedule={"x": 1.0})
 
 

@@ -125,11 +125,11 @@ def test_what_cannot_be_is_refused(arguments: dict, words: str) -> None:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"rates": {"eta_xi": 0.1}}, "unknown name in rates"),
+        ({"rates": {"eta_xi": 0.1}}, "unknown name 'eta_xi' in rates"),
         ({"rates": {"beta1": 0.1}}, "did you mean 'beta_1'"),
         ({"rates": {"xi": -0.1}}, "negative"),
         ({"rates": [0.1]}, "dictionary"),
-        ({"init": {"x": 5}}, "unknown name in init"),
+        ({"init": {"x": 5}}, "unknown name 'x' in init"),
         ({"init": {"xi": "5"}}, "number"),
         ({"eps": -5}, "negative"),
         ({"D": 1}, "exceed 1"),

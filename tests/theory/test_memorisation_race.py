@@ -166,5 +166,5 @@ def test_what_does_not_apply() -> None:
     assert theory.predict(race(K=10))["acquisition"].value == math.inf
     assert theory.predict(race(), init={"v": 0.0})["acquisition"].values["K_star"] == 0  # nothing is memorised
     assert theory.predict(race().with_rates(v=0))["acquisition"].error < 0.06
-    with pytest.raises(InputError, match="'loss' or 'two-variable'"):
+    with pytest.raises(InputError, match="one of 'loss', 'two-variable'"):
         theory.derive("memorisation_race", form="exact")

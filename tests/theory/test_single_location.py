@@ -122,5 +122,5 @@ def test_what_does_not_apply() -> None:
     assert "does not start at 0" in theory.predict(twice, init={"w_1": 0.1})["plateau_time"].reason
     assert "rates of w and w_1 differ" in theory.predict(twice.with_rates(w=2))["plateau_time"].reason
     assert "cannot exceed 1" in theory.predict(twice.with_values(p=1))["plateau_time"].reason
-    with pytest.raises(InputError, match="'none' or 'sample'"):
+    with pytest.raises(InputError, match="one of 'none', 'sample'"):
         theory.derive("single_location", repetition="batch")
