@@ -37,6 +37,12 @@ def parse(argv: Sequence[str]) -> tuple[Command, Choices]:
             return_unknown_args=True,
             config=(tyro.conf.OmitArgPrefixes,),
         )
+    given = [word.partition("=")[0] for word in argv if word.startswith("--")]
+    for flag in flags(command):
+        if given.count(f"--{flag}") > 1:
+            raise InputError(f"--{flag} is given twice; leave one out.")
+        if f"--{flag}" in given and getattr(command, flag.replace("-", "_"), None) == ():
+            raise InputError(f"--{flag} lacks a value; see `minimodels {argv[0]} --help`.")
     return command, choices(command, rest)
 
 

@@ -100,3 +100,13 @@ def check_names(value: Any, what: str) -> list[str]:
     if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
         raise InputError(f"{what} must be a list of names; got {shown(value)}.")
     return list(value)
+
+
+def check_memory(size: float, what: str) -> None:
+    """Refuse what would not fit into this machine's memory, before any work is done for it; ``size`` in bytes."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**40
+    if size > memory // 2:
+        raise InputError(
+            f"{what} would take {size / 1e9:.3g} GB, and there are {memory / 1e9:.3g} GB of memory: ask for less at a "
+            "time, fewer points, results or saved times."
+        )

@@ -18,7 +18,7 @@ from typing import Any
 
 import sympy as sp
 
-from minimodels.errors import InputError, shown, unknown
+from minimodels.errors import InputError, unknown
 from minimodels.primitives import logsumexp, sigmoid, softmax, softplus
 
 LONGEST = 100_000  # characters of a text
@@ -104,7 +104,12 @@ def parse(text: str, names: Mapping[str, sp.Expr], what: str) -> sp.Expr:
         raise InputError(f"the {what} is too long or nested too deeply for a text; state it with SymPy.") from error
     except (SyntaxError, ValueError) as error:
         raise InputError(f"the {what} is not an expression: {_short(text)}.") from error
-    result = _Reader(names, what, text).read(tree.body, 0)
+    try:
+        result = _Reader(names, what, text).read(tree.body, 0)
+    except InputError:
+        raise
+    except (ArithmeticError, TypeError, ValueError, NotImplementedError, RecursionError, MemoryError) as error:
+        raise InputError(f"the {what} cannot be worked out as a real number or formula: {_short(text)}.") from error
     if not isinstance(result, sp.Expr):
         raise InputError(f"the {what} is not a number or a formula, but a condition: {_short(text)}.")
     return result
@@ -216,8 +221,6 @@ class _Reader:
             raise self.refuse(reason)
         if result.is_Number and abs(result) > 1e308:
             self.huge()
-        if result.is_number and result.is_real is False:
-            raise self.refuse(f"has the part {shown(result)}, which is not a real number")
         return result
 
     def call(self, name: str, arguments: list[ast.expr], depth: int) -> sp.Expr:

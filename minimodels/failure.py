@@ -68,6 +68,8 @@ def _cause(stated: Problem, code: Status, y: Floats, time: float, steps: int, pa
         if time == 0:
             return f"began where {expression} has no value", "check the initial values and the parameters"
         return f"came to where {expression} has no value", "end it before that"
+    if stated.method == "rodas4" and not np.isfinite(jacobian).all():
+        return "met a Jacobian without a value", "use method='tsit5'"
     worst = int(np.argmax(np.abs(drift)))
     if abs(drift[worst]) * time > 1e6 * (1 + start[worst]):
         return f"came to where {shown(field[worst])} of {names[worst]!r} grows beyond all bounds", "end it before that"

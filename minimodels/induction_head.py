@@ -214,7 +214,8 @@ def train_head(
     if not seeds:
         raise InputError("`seed` is empty: give one seed or more.")
     check_choice(optimiser, "`optimiser`", ("sgd", "adam"))
-    if not (check_number(lr, "`lr`") > 0 and 0 <= check_number(decay, "`decay`") < 1):
+    lr, decay = check_number(lr, "`lr`"), check_number(decay, "`decay`")
+    if not (lr > 0 and 0 <= decay < 1):
         raise InputError(f"`lr` must be positive and `decay` in [0, 1); got lr={lr}, decay={decay}.")
     if stop_above is not None and not 0 <= check_number(stop_above, "`stop_above`") < 1:
         raise InputError(f"`stop_above` must be a probability below 1; got {stop_above}.")

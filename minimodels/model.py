@@ -225,6 +225,8 @@ class Model:
             return sp.sympify(statement)
         if not isinstance(statement, sp.Expr):
             raise InputError(f"the {what} is not a formula, a text or a number: {shown(statement)}.")
+        if statement.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
+            raise InputError(f"the {what} is not finite: {shown(statement)}.")
         for symbol in sorted(statement.free_symbols, key=str):
             if symbol.name not in known:
                 raise unknown(f"symbol in the {what}", symbol.name, known)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minimodels.draws import choose, contents, word
-from minimodels.errors import InputError, check_choice, check_whole, shown, unknown
+from minimodels.errors import InputError, check_choice, check_memory, check_whole, shown, unknown
 
 FloatArray: TypeAlias = NDArray[np.float32]
 IntArray: TypeAlias = NDArray[np.int64]
@@ -225,6 +225,7 @@ class ItemLabelTask:
     def sample(self, seed: int, start: int, count: int, *, stream: int = TRAINING) -> Sequences:
         """Sequences `start`, ..., `start + count - 1` of a stream of this seed."""
         start, count = check_whole(start, "`start`", 0), check_whole(count, "`count`", 1)
+        check_memory(4.0 * self.D * (count * self.length + self.K + self.L), f"a sample of {count:.3g} sequences")
         emb, key, N = _embeddings(self, seed), word(np.uint64(seed), stream), self.N
         shift, classes = np.empty(count, np.int64), np.empty((count, N + 1), np.int64)
         content = np.empty((count, self.length, self.D), np.float32)

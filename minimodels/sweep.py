@@ -3,7 +3,6 @@
 import hashlib
 import json
 import math
-import os
 import warnings
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
@@ -23,6 +22,7 @@ from minimodels.errors import (
     check_array,
     check_choice,
     check_flag,
+    check_memory,
     check_names,
     check_steps,
     check_whole,
@@ -169,7 +169,7 @@ def sweep(
     sizes = {"point": len(next(iter(rows.values())))} if rows else {}
     sizes |= {name: len(values) for name, values in grid.items()}
     shape, total = tuple(sizes.values()), math.prod(sizes.values())
-    check_memory(total, len(keep), len(stated.save))
+    check_memory(8 * total * (len(keep) * max(1, len(stated.save)) + 1), f"the result of {total:.3g} points")
     settings = _settings(stated, keep, on_failure, [*rows, *grid])
     interrupt = np.zeros(1, dtype=np.uint8)
     results: dict[str, NDArray[Any]] = {}
@@ -242,17 +242,6 @@ def sweep(
         assert shards is not None
         shards.remove()
     return ds
-
-
-def check_memory(points: int, names: int, times: int) -> None:
-    """Refuse a sweep whose result would not fit into this machine's memory, before any work is done for it."""
-    need = 8 * points * (names * max(1, times) + 1)
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**40
-    if need > memory // 2:
-        raise InputError(
-            f"the result of {points:.3g} points would take {need / 1e9:.3g} GB, and there are {memory / 1e9:.3g} GB of "
-            "memory: take fewer points, keep fewer results or save fewer times."
-        )
 
 
 def warn_of_failures(status: NDArray[np.int8]) -> None:

@@ -98,6 +98,8 @@ def test_options_reach_the_ledger(tmp_path: Path, capsys: pytest.CaptureFixture[
 REFUSED = [
     (("readdy",), "unknown ledger 'readdy'; did you mean 'reddy'?"),
     (("--only", "T1", "t33"), "unknown claim 't33'; did you mean 'T3'?"),
+    (("--only",), "--only lacks a value"),
+    (("--only", "T1", "--only", "T2"), "--only is given twice; leave one out."),
     (("--workers", "0"), "`workers` must be at least 1; got 0."),
     (("--workers", "x"), "invalid literal for int"),
     (("--device", "abacus"), "abacus"),

@@ -353,3 +353,8 @@ def test_orthonormal_label_vectors_leave_the_class_means_as_they_are() -> None:
     plain, orthonormal = (replace(SMALL, D=9, label_vectors=v).embeddings(0) for v in ("gaussian", "orthonormal"))
     np.testing.assert_allclose(orthonormal.labels @ orthonormal.labels.T, np.eye(SMALL.L), atol=1e-6)
     np.testing.assert_array_equal(orthonormal.means, plain.means)
+
+
+def test_a_sample_that_does_not_fit_into_memory_is_refused() -> None:
+    with pytest.raises(InputError, match=r"a sample of 9e\+15 sequences would take .* GB"):
+        SMALL.sample(0, 0, 9 * 10**15)

@@ -89,10 +89,11 @@ def exact_transition_time(
     given_rates = numbers_by_name(rates, "rates", names)
     if min(given_rates.values(), default=0.0) < 0:
         raise InputError(f"`rates` must not be negative; got {given_rates}.")
-    if within(eps, "`eps`") < 0:
+    eps, L = within(eps, "`eps`"), within(L, "`L`", high=1e12)
+    if eps < 0:
         raise InputError(f"`eps`, the within-class noise, must not be negative; got {eps:g}.")
     contexts = _contexts(within(N, "`N`"), within(B, "`B`"))
-    if within(L, "`L`", high=1e12) < N / B:
+    if L < N / B:
         raise InputError(f"`L` must be at least N/B, the labels in a context; got L={L:g}, N={N}, B={B}.")
     D = D if isinstance(D, float) and math.isinf(D) else check_number(D, "`D`")
     if D <= 1:

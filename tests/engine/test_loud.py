@@ -149,3 +149,17 @@ def test_a_schedule_does_not_leave_behind_what_follows_it() -> None:
     assert float(free.x[0]) == pytest.approx(2.0)
     with pytest.raises(mm.InputError, match="the rate of x"):
         mm.simulate(double_well(), t_end=1.0, rates={"x": "a/2"}, schedule={"a": (2.0, 0.2, 0.4)})
+
+
+@pytest.mark.parametrize("start", [1e-100, -1e-100, 1e-30, 1e-12, 1e-4])
+def test_a_jacobian_that_rounding_makes_huge_holds_nothing_back(start: float) -> None:
+    m = mm.Flow(name="m", state={"x": start}, drift={"x": "atan(x)/x"})
+    expected = float(mm.simulate(m, t_end=2.0, rtol=1e-9).x[-1])
+    assert expected > 1.6
+    assert float(mm.simulate(m, t_end=2.0, method="rodas4").x[-1]) == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_jacobian_without_a_value_is_said_to_be_none() -> None:
+    m = mm.Flow(name="m", state={"x": 1e-300}, drift={"x": "atan(x)/x"})
+    with pytest.raises(mm.RunFailed, match="met a Jacobian without a value at time 0, x=1e-300; use method='tsit5'"):
+        mm.simulate(m, t_end=2.0, method="rodas4")

@@ -2,7 +2,7 @@
 
 from numba import njit
 
-from .layout import HS, K0, K1, K2, K3, K4, K5, K6, K7, LANE, LANES, STATE, YN, YS, Y, apart, run
+from .layout import HS, K0, K1, K2, K3, K4, K5, K6, K7, LANE, LANES, LAST, STATE, STEPS, YN, YS, Y, apart, run
 
 GAMMA = 0.25
 A = (
@@ -41,6 +41,7 @@ def step(a, lanes, drift, jacobian):  # type: ignore[no-untyped-def]
     apart()
     c = a.rows
     run(jacobian, a, Y, K0, a.matrix, lanes)
+    shorten(a, lanes)
     factor(a, lanes)
     for i in range(a.n):
         x = a.rows[i * STATE :]
@@ -64,6 +65,26 @@ def step(a, lanes, drift, jacobian):  # type: ignore[no-untyped-def]
         x = a.rows[i * STATE :]
         for w in range(lanes):
             x[YN + w] = x[Y + w] + past(x, w, A[5]) + x[U5 + w]
+
+
+@njit(**LANE)
+def shorten(a, lanes):  # type: ignore[no-untyped-def]
+    """Make the first step of a trajectory no longer than 1/|J|: error control does not see a Jacobian that is wrong.
+
+    As that of atan(x)/x next to 0, where rounding makes it huge: nothing would move, without any error.
+    """
+    apart()
+    c, n = a.rows, a.n
+    for w in range(lanes):
+        if c[STEPS + w] == 0.0:
+            norm = 0.0
+            for i in range(n):
+                row = 0.0
+                for k in range(n):
+                    row += abs(a.rows[a.matrix + (i * n + k) * LANES + w])
+                norm = row if row > norm else norm
+            if c[HS + w] * norm > 1.0:
+                c[HS + w], c[LAST + w] = 1.0 / norm, 0.0
 
 
 @njit(**LANE)
@@ -122,7 +143,7 @@ def solve(a, lanes, u):  # type: ignore[no-untyped-def]
                 x[w] -= f[w] * y[w]
         f = m[(i * n + i) * LANES :]
         for w in range(lanes):
-            x[w] /= f[w]
+            x[w] = x[w] / f[w] + 0.0 * f[w]  # nan if the factor is infinite
 
 
 @njit(**LANE)
