@@ -29,6 +29,15 @@ def _sinc(x: sp.Expr) -> sp.Expr:
     return sp.Piecewise((sp.sin(x) / x, sp.Ne(x, 0)), (sp.Integer(1), True))
 
 
+def _piecewise(*pieces: tuple[sp.Expr, Any]) -> sp.Expr:
+    """Return a Piecewise as it is written: what SymPy does to simplify nested ones may take forever."""
+    kept = [(value, condition) for value, condition in pieces if condition not in (False, sp.false)]
+    always = next((i for i, (_, condition) in enumerate(kept) if condition in (True, sp.true)), len(kept))
+    if always == 0 and kept:
+        return kept[0][0]
+    return sp.Piecewise(*kept[: always + 1], evaluate=False) if kept else sp.nan
+
+
 # name -> (function, fewest and most arguments)
 FUNCTIONS: dict[str, tuple[Callable[..., sp.Expr], int, float]] = {
     **{
@@ -54,7 +63,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., sp.Expr], int, float]] = {
     "min": (sp.Min, 1, math.inf),
     "sigmoid": (sigmoid, 1, 1),
     "softplus": (softplus, 1, 1),
-    "Piecewise": (sp.Piecewise, 1, math.inf),
+    "Piecewise": (_piecewise, 1, math.inf),
     "logsumexp": (logsumexp, 1, math.inf),
     "softmax": (softmax, 2, math.inf),
 }  # fmt: skip
@@ -160,7 +169,7 @@ class _Reader:
                 return sp.And(*(RELATIONS[type(op)](sides[i], sides[i + 1]) for i, op in enumerate(ops)))
             case ast.IfExp(test=test, body=body, orelse=other):
                 pieces = (self.formula(read(body)), self.condition(read(test))), (self.formula(read(other)), True)
-                return sp.Piecewise(*pieces)
+                return _piecewise(*pieces)
             case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
                 return self.call(name, arguments, depth + 1)
         raise self.refuse(f"may hold numbers, names, + - * / ** and functions, not {ast.unparse(node)[:40]!r}")

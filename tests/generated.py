@@ -152,7 +152,7 @@ def peer(model: mm.Flow | mm.GradientFlow, end: float) -> tuple[np.ndarray, floa
     rates = model.rate_values()
     symbols = [model.symbols[k] for k in model.state]
     rows = [rates[k] * model.drift[k].xreplace({model.symbols[p]: v for p, v in values.items()}) for k in model.state]
-    field = sp.lambdify(symbols, rows, ["scipy", "numpy"])
+    field = sp.lambdify(symbols, [sp.N(row, 17) for row in rows], ["scipy", "numpy"])  # constants to all digits
     ends = []
     start = np.array([model.init[k] for k in model.state])
     for method, nudge in (("DOP853", 0.0), ("LSODA", 1e-7)):

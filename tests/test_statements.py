@@ -343,3 +343,21 @@ def test_what_parameters_alone_cannot_be_worked_out_to_is_said() -> None:
     m = mm.Flow(name="m", state={"x": 1.0}, parameters={"a": -3.0}, drift={"x": 1}, rates={"x": "gamma(a)"})
     with pytest.raises(mm.RunFailed, match=r"no value for the rate of 'x', gamma\(a\), at time 0, x=1; check"):
         mm.simulate(m, t_end=1.0)
+
+
+CONDITIONS = [
+    ("x if (x if x > 1 else 3) > 2 else 7", lambda x: x if (x if x > 1 else 3) > 2 else 7),
+    ("(x if x > 0 else 1) if (x if x > 1 else (2 if x > 3 else x)) > (x if x < 0 else 5) else x**2", lambda x:
+        (x if x > 0 else 1) if (x if x > 1 else (2 if x > 3 else x)) > (x if x < 0 else 5) else x**2),
+    ("1 if 2 > 1 else x", lambda x: 1),
+    ("Piecewise((x, x > 2), (3, 1 > 2), (2*x, True), (9, x > 0))", lambda x: x if x > 2 else 2 * x),
+    (sp.Piecewise((1, sp.Not(sp.Or(x > 2, x < 1))), (5, True)), lambda x: 1 if not (x > 2 or x < 1) else 5),
+    (sp.Piecewise((1, sp.Xor(x > 2, x < 3)), (5, True)), lambda x: 1 if (x > 2) != (x < 3) else 5),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("statement", "meaning"), CONDITIONS, ids=[str(row[0])[:40] for row in CONDITIONS])
+def test_conditions_within_conditions(statement: Any, meaning: Any) -> None:
+    m = mm.Flow(name="m", state={"x": 0.0}, drift={"x": statement})
+    for at in (-1.5, 0.5, 1.5, 2.5, 4.5, 7.5):
+        assert mm.evaluate(m, {"x": at})["d_x"] == pytest.approx(meaning(at)), at

@@ -262,6 +262,8 @@ class Reader:
             return [part for pair in e.args for part in (pair.expr, pair.cond)]
         if isinstance(e, SoftMax):
             return list(e.args[1:])
+        if isinstance(e, sp.ITE | sp.Not | sp.Xor | sp.Implies):
+            return [e.to_nnf(simplify=False)]
         if e.is_Pow and e.base is sp.E:
             return [e.exp]
         return list(e.args)
@@ -277,6 +279,8 @@ class Reader:
         """Return the value of an expression whose parts are known."""
         g, known = self.graph, self.known
         values = [known[a] for a in self.parts(e)]
+        if isinstance(e, sp.ITE | sp.Not | sp.Xor | sp.Implies):
+            return values[0]
         if e.is_Add:
             return g.total(values)
         if e.is_Mul:
