@@ -21,7 +21,7 @@ from minimodels.head_training import LOGITS, measures
 from minimodels.induction_head import INPUTS, TESTS
 from minimodels.sequences import Sequences
 from tests.systems import at
-from theory.exact_positions import exact_transition_time
+from theory.reddy.exact_positions import exact_transition_time
 
 SMALL = mm.ItemLabelTask(N=4, L=16, K=64, D=63, p_C=1.0)
 LINEAR = mm.InductionHead(classifier="linear")

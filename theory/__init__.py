@@ -9,30 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from theory.derivation import Check, Derivation, Regime, Result, Step, derive
-    from theory.error_map import summarise, transition_error_map
-    from theory.exact_positions import exact_transition_time
+    from theory.emergence import emergence_scaling
     from theory.prediction import Prediction, Predictions, predict
-    from theory.read_out import head_rates, label_gain_rates
-    from theory.reduced_flow import transition_time
-    from theory.scaling import emergence_scaling
 
 _HOME = {
-    "derive": "derivation",
-    "Derivation": "derivation",
-    "Result": "derivation",
-    "Regime": "derivation",
-    "Step": "derivation",
-    "Check": "derivation",
-    "predict": "prediction",
-    "Prediction": "prediction",
-    "Predictions": "prediction",
-    "transition_time": "reduced_flow",
-    "exact_transition_time": "exact_positions",
-    "head_rates": "read_out",
-    "label_gain_rates": "read_out",
-    "transition_error_map": "error_map",
-    "summarise": "error_map",
-    "emergence_scaling": "scaling",
+    "derive": "theory.derivation",
+    "Derivation": "theory.derivation",
+    "Result": "theory.derivation",
+    "Regime": "theory.derivation",
+    "Step": "theory.derivation",
+    "Check": "theory.derivation",
+    "predict": "theory.prediction",
+    "Prediction": "theory.prediction",
+    "Predictions": "theory.prediction",
+    "emergence_scaling": "theory.emergence",
 }
 
 __all__ = [
@@ -45,21 +35,21 @@ __all__ = [
     "Step",
     "derive",
     "emergence_scaling",
-    "exact_transition_time",
-    "head_rates",
-    "label_gain_rates",
     "predict",
-    "summarise",
-    "transition_error_map",
-    "transition_time",
 ]
 
 
+def _home() -> dict[str, str]:
+    """Return the module of every public name, those of the wings among them."""
+    return _HOME | import_module("theory.wings").public()
+
+
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
+    home = _HOME.get(name) or (None if name.startswith("_") else _home().get(name))
+    if home is None:
         raise AttributeError(f"module 'theory' has no attribute {name!r}")
-    return getattr(import_module(f"theory.{_HOME[name]}"), name)
+    return getattr(import_module(home), name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOME])
+    return sorted(_home())

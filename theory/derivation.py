@@ -12,8 +12,8 @@ from minimodels.errors import InputError, shown, unknown
 from minimodels.model import Model
 from minimodels.models import model as build
 from theory.arguments import check_options, named
+from theory.wings import derivations
 
-MODELS = {name: f"theory.{name}" for name in ("memorisation_race", "nested_logit", "single_location")}
 NOTATION = {"eta_beta_1": r"\eta_{\beta_1}", "eps": r"\varepsilon", "CLA": r"\mathrm{CLA}"}
 Init = Mapping[str, float]
 
@@ -216,7 +216,7 @@ def derive(model: str | Model, **options: object) -> Derivation:
         if options:
             raise InputError(f"options belong to a name; {model.name!r} is a model and has its own: leave them out.")
         if not is_built_in(model):
-            made: Derivation = import_module("theory.own").derive(model)
+            made: Derivation = import_module("theory.own.every").derive(model)
             return made
         return derive(model.name, **model.options)
     if not isinstance(model, str):
@@ -224,20 +224,21 @@ def derive(model: str | Model, **options: object) -> Derivation:
             f"`model` is a built-in model's name or a GradientFlow, a Flow or a Map, as mm.model('nested_logit') "
             f"returns; got {shown(model)}."
         )
-    if model not in MODELS:
-        raise unknown("model with a theory", model, MODELS)
+    known_models = derivations()
+    if model not in known_models:
+        raise unknown("model with a theory", model, known_models)
     known = build(model).options
     for key in options:
         if key not in known:
             raise unknown(f"option of {model!r}", key, known)
     check_options(model, options)
-    derived: Derivation = import_module(MODELS[model]).derive(**options)
+    derived: Derivation = import_module(known_models[model]).derive(**options)
     return derived
 
 
 def is_built_in(model: Model) -> bool:
     """Whether a model is the built-in one of its name: the same states, parameters and dynamics."""
-    if model.name not in MODELS:
+    if model.name not in derivations():
         return False
     try:
         built = build(model.name, **{**model.values, **model.options})

@@ -12,7 +12,7 @@ import theory
 from minimodels.errors import InputError
 from theory.checks import converges, identity, vanishes
 from theory.derivation import Check
-from theory.setting import draw, setting
+from theory.reddy.setting import draw, setting
 
 FORMS = [{"attend": "labels"}, {"attend": "all"}, {"beta_2": "free"}, {"attend": "exact"}, {"attend": "exact-labels"}]
 NAMES = [
@@ -62,7 +62,7 @@ def test_a_wrong_step_is_caught() -> None:
 
 def test_steps_use_the_models_expressions(monkeypatch: pytest.MonkeyPatch) -> None:
     """With another loss in the model the derivation must fail, so nothing is proved about a retyped formula."""
-    from theory import nested_logit
+    from theory.reddy import nested_logit
 
     st = setting("labels", "fixed")
     changed = {k: v * 2 if k == "xi" else v for k, v in st.drift.items()}

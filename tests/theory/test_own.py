@@ -11,8 +11,8 @@ import minimodels as mm
 import theory
 from minimodels.model import Model
 from theory.derivation import Derivation
-from theory.elimination import solve
-from theory.motion import motion
+from theory.own.elimination import solve
+from theory.own.motion import motion
 
 NET = mm.GradientFlow(name="linear_net", state={"a": 0.1, "b": 0.2}, loss="(a*b - 1)**2/2")
 LORENZ = mm.Flow(
@@ -257,7 +257,8 @@ def test_a_drift_without_values_at_random_states_is_said_to_be_one() -> None:
 
 def test_a_wrong_candidate_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the searches propose is checked against the model's expressions once more."""
-    from theory import conserved, equivariance, own
+    from theory.own import conserved, equivariance
+    from theory.own import every as own
 
     m = motion(NET)
     a, b = m.x

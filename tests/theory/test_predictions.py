@@ -13,7 +13,8 @@ import theory
 from minimodels.errors import InputError
 from minimodels.model import GradientFlow, Model
 from minimodels.models import model
-from theory.numeric import _flow, function, measured_time
+from theory.numeric import function
+from theory.reddy.flow import _flow, measured_time
 
 ZERO = {"beta_1": 0.0, "alpha": 0.0, "xi": 0.0}
 UNIT = {"beta_1": 1.0, "alpha": 1.0, "xi": 1.0}
@@ -83,7 +84,7 @@ def test_growth_rate_at_the_saddle(attend: str, n: int, rate: float) -> None:
 
 def test_exact_positions_grow_at_the_predicted_rate() -> None:
     """The exact-position loss at a context size that the derivation does not look at, with noise in the items."""
-    from theory.saddle import _mixed_derivative
+    from theory.reddy.saddle import _mixed_derivative
 
     m = model("nested_logit", attend="exact", N=5, L=5)
     assert theory.predict(m)["saddle_exact_positions"].value == pytest.approx(-_mixed_derivative("exact", 5), rel=1e-12)

@@ -54,7 +54,7 @@ def plateau_level(context: Context) -> Finding:
 
 
 def switched_off(context: Context) -> Finding:
-    """R1, why the slow phase is late and how late: the classifier is switched off first, as in `theory.read_out`."""
+    """R1, why the slow phase is late and how late: the classifier is switched off first, as in `head_rates`."""
     run, _ = _reference(context)
     last = context.runs[f"{settings.reference(context.full)[0].name}/activity"]["active"].isel(layer=-1)
     last = last.where(last.step <= run.step[-1], drop=True)

@@ -11,8 +11,8 @@ from scipy.stats import spearmanr
 
 from minimodels.induction_head import InductionHead, train_head
 from minimodels.sequences import ItemLabelTask
-from theory.exact_positions import exact_transition_time
-from theory.read_out import head_rates, label_gain_rates
+from theory.reddy.exact_positions import exact_transition_time
+from theory.reddy.read_out import head_rates, label_gain_rates
 from validation.curves import half_rise
 from validation.ledger import Claim, Context, Finding, between, near, ordered
 

@@ -8,8 +8,8 @@ import xarray as xr
 import theory
 from minimodels.model import GradientFlow
 from minimodels.primitives import elementary
-from theory.error_map import RATES
-from theory.exact_positions import exact_transition_time
+from theory.reddy.error_map import RATES
+from theory.reddy.exact_positions import exact_transition_time
 from validation.curves import crossing, half_rise
 from validation.ledger import Check, Claim, Context, Finding, between, near, ordered
 from validation.reddy.flow import EFFECTIVE, bound, escape_time, flow

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from scipy.stats import spearmanr
 
-from theory.exact_positions import exact_transition_time
+from theory.reddy.exact_positions import exact_transition_time
 from validation.comparison import compare, escape_steps, fit_clock
 from validation.jobs import Job
 from validation.ledger import Check, Claim, Context, Finding, between, ordered

@@ -10,10 +10,10 @@ import sympy as sp
 from minimodels.model import GradientFlow, Model
 from minimodels.models.single_location import build
 from minimodels.primitives import elementary
-from theory import runaway
 from theory.checks import converges, identity
 from theory.derivation import Derivation, Init, Regime, Result, Step, expand, number
-from theory.location_setting import (
+from theory.neighbours import runaway
+from theory.neighbours.location_setting import (
     ENDS,
     HERE,
     REST,
@@ -44,8 +44,8 @@ from theory.location_setting import (
     w_h,
     x,
 )
-from theory.location_time import exact
-from theory.setting import equal, first, label, measured_escape, needs_rates
+from theory.neighbours.location_time import exact
+from theory.vocabulary import equal, first, label, measured_escape, needs_rates
 
 
 def derive(repetition: str = "none") -> Derivation:

@@ -11,7 +11,7 @@ import minimodels as mm
 import theory
 from minimodels.errors import InputError
 from minimodels.model import Model
-from theory import runaway
+from theory.neighbours import runaway
 
 
 def race(**choices: Any) -> Model:

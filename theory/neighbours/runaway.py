@@ -20,7 +20,7 @@ from scipy.special import log_ndtr
 
 from theory.checks import Draw, converges, identity
 from theory.derivation import Step
-from theory.setting import equal, label
+from theory.vocabulary import equal, label
 
 c, w, beta, scale = sp.symbols("c w beta S", positive=True)
 eta_w, eta_beta = sp.symbols("eta_w eta_beta", positive=True)

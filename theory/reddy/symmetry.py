@@ -9,27 +9,23 @@ from minimodels.model import Model
 from minimodels.primitives import elementary
 from theory.checks import identity
 from theory.derivation import Init, Regime, Result, Step, expand, number
-from theory.numeric import nested_logit
-from theory.reduced_flow import previous_token_logit, reduced_flow
-from theory.setting import (
+from theory.reddy.flow import nested_logit
+from theory.reddy.reduced_flow import previous_token_logit, reduced_flow
+from theory.reddy.setting import (
     A_0,
     HERE,
     N_c,
     Setting,
     at_the_saddle,
     draw,
-    equal,
     eta_alpha,
     eta_beta_1,
     eta_xi,
-    first,
     fixed_beta_2_only,
-    label,
     mean_field_only,
-    needs_rates,
     several_labels_only,
-    values,
 )
+from theory.vocabulary import equal, first, label, needs_rates, values
 
 
 def invariant(st: Setting) -> Result:

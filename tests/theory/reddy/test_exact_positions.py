@@ -10,7 +10,7 @@ from scipy.special import softmax
 import theory
 from minimodels.errors import InputError
 from tests.mechanism import exact
-from theory.exact_positions import _attention, _contexts, _norms, exact_transition_time, loss_and_correct
+from theory.reddy.exact_positions import _attention, _contexts, _norms, exact_transition_time, loss_and_correct
 
 
 @pytest.mark.parametrize(("N", "B"), [(2, 1), (4, 1), (4, 2), (6, 2)])

@@ -12,7 +12,7 @@ from minimodels.model import GradientFlow, Model
 from minimodels.primitives import elementary
 from theory.checks import converges, identity
 from theory.derivation import Init, Regime, Result, Step, expand, number
-from theory.location_setting import (
+from theory.neighbours.location_setting import (
     ENDS,
     HERE,
     REST,
@@ -36,7 +36,7 @@ from theory.location_setting import (
     w_h,
     x,
 )
-from theory.setting import equal, first, label, measured_escape, needs_rates
+from theory.vocabulary import equal, first, label, measured_escape, needs_rates
 
 
 def exact(m: GradientFlow) -> Result:

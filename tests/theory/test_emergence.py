@@ -8,7 +8,7 @@ import sympy as sp
 
 import minimodels as mm
 import theory
-from theory.location_time import quadrature
+from theory.neighbours.location_time import quadrature
 
 
 def test_measured_exponents_tend_to_the_laws() -> None:

@@ -1,9 +1,8 @@
-r"""How the time to emergence grows with the size of the problem: the laws, and the exponents that sweeps measure.
+r"""How the time of the transition grows with the size of the context.
 
-The two-variable models share one flow (`theory.runaway`), whose time is linear in the context. Three nested logits pass
-through two stages whose times multiply under a square root, hence the power 3/2 above the saddle; at the saddle
-(:math:`L=N`) an e-fold takes a time of order :math:`N^2`, and so does the whole transition above it if the read-out
-has its own rate :math:`1/(L-1)`.
+Three nested logits pass through two stages whose times multiply under a square root, hence the power 3/2 above the
+saddle; at the saddle (:math:`L=N`) an e-fold takes a time of order :math:`N^2`, and so does the whole transition above
+it if the read-out has its own rate :math:`1/(L-1)`.
 
 The reduction of Musat et al. (arXiv 2511.01033) to three scalars, whose emergence time is :math:`\Theta(N^2)`, is not
 among the models: of the nineteen coordinates of its loss only three are known here, and neither the loss on the others
@@ -12,40 +11,32 @@ nor its data. The power 2 is found at the saddle of nested logits as well, but t
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import sympy as sp
-import xarray as xr
 
 from minimodels.model import Model
-from minimodels.models import model as build
-from minimodels.sweep import sweep
 from theory.checks import identity
 from theory.derivation import Init, Regime, Result, Step, expand, number
-from theory.reduced_flow import timed
-from theory.setting import (
+from theory.reddy.reduced_flow import timed
+from theory.reddy.setting import (
     A_0,
     HERE,
     N_c,
     Setting,
     at_the_saddle,
     draw,
-    equal,
     eta_alpha,
     eta_beta_1,
     eta_xi,
     f,
-    first,
     fixed_beta_2_only,
-    label,
     mean_field_only,
-    needs_rates,
     p_0,
     several_labels_only,
 )
-from theory.transition import NEEDED, ROOT_LEVEL
+from theory.reddy.transition import NEEDED, ROOT_LEVEL
+from theory.vocabulary import equal, first, label, needs_rates
 
 RATIO, COMPETING = sp.symbols("rho mu", positive=True)  # L B/N and M/N, held while N grows
 
@@ -136,83 +127,4 @@ def growth_with_size(st: Setting) -> Result:
         reference=HERE,
         evaluate=evaluate,
         error=error,
-    )
-
-
-@dataclass(frozen=True)
-class Law:
-    """A sweep along one variable, others tied to it by a factor, and the exponent that its times tend to."""
-
-    name: str
-    model: str
-    variable: str
-    limit: float
-    sizes: tuple[float, ...]
-    choices: Mapping[str, Any] = field(default_factory=dict)
-    tied: Mapping[str, float] = field(default_factory=dict)
-    init: Mapping[str, float] = field(default_factory=dict)
-    rates: Mapping[str, Any] = field(default_factory=dict)
-
-    def times(self) -> np.ndarray:
-        """Return the located escape times at the sizes."""
-        axes = {self.variable: np.array(self.sizes)}
-        axes |= {k: factor * axes[self.variable] for k, factor in self.tied.items()}
-        run = sweep(
-            build(self.model, **self.choices), axes, t_end=1e18, keep=("escape_time",), init=self.init,
-            rates=self.rates, rtol=1e-9, atol=1e-12, stop_at="escape_time", progress=False,
-        )  # fmt: skip
-        times: np.ndarray = run["escape_time"].values
-        return times[(np.arange(len(self.sizes)),) * len(axes)]  # tied axes: the diagonal
-
-
-def _powers(first: float, last: float) -> tuple[float, ...]:
-    return tuple(np.geomspace(first, last, 5).tolist())
-
-
-ORIGIN = {"beta_1": 0.0, "alpha": 0.0, "xi": 0.0}
-LAWS = (
-    Law(
-        "nested logits, L = 4N", "nested_logit", "N", 1.5, _powers(1e2, 1e6),
-        choices={"attend": "labels"}, tied={"L": 4}, init=ORIGIN,
-    ),
-    Law(
-        "nested logits, L = 4N, read-out at rate 1/(L-1)", "nested_logit", "N", 2, _powers(1e2, 1e6),
-        choices={"attend": "labels"}, tied={"L": 4}, init=ORIGIN, rates={"xi": "1/(L-1)"},
-    ),
-    Law(
-        "nested logits, L = N, from 0.01", "nested_logit", "N", 2, _powers(1e2, 1e6),
-        choices={"attend": "labels"}, tied={"L": 1}, init=ORIGIN | {"alpha": 0.01, "xi": 0.01},
-    ),
-    Law(
-        "race, unlimited K", "memorisation_race", "N", 1, _powers(1e2, 1e6),
-        choices={"form": "two-variable"}, init={"v": 0.0},
-    ),
-    Law("single location, context", "single_location", "T", 1, _powers(1e2, 1e6), choices={"d": 256}),
-    Law("single location, dimension", "single_location", "d", 0.5, _powers(16, 16e4), choices={"T": 1024}),
-    Law("single location, copies", "single_location", "B", -1, _powers(1, 1e2), choices={"T": 1e6, "d": 256}),
-)  # fmt: skip
-
-
-def emergence_scaling() -> xr.Dataset:
-    """Measure by sweeps how the time to emergence grows, for every law.
-
-    Returns
-    -------
-    xarray.Dataset
-        Dimensions law, step and interval: ``size`` and ``time`` at each step, the local ``exponent`` between two
-        steps, its ``limit``, and the ``model`` and ``variable`` of each law. A second or two once kernels are warm.
-    """
-    times, sizes = np.stack([law.times() for law in LAWS]), np.array([law.sizes for law in LAWS])
-    exponents = np.diff(np.log(times), axis=1) / np.diff(np.log(sizes), axis=1)
-    return xr.Dataset(
-        {
-            "model": ("law", [law.model for law in LAWS]),
-            "variable": ("law", [law.variable for law in LAWS]),
-            "size": (("law", "step"), sizes),
-            "time": (("law", "step"), times),
-            "exponent": (("law", "interval"), exponents),
-            "limit": ("law", np.array([law.limit for law in LAWS])),
-        },
-        coords={"law": [law.name for law in LAWS]},
-        attrs={"event": "escape_time, located", "method": "tsit5, rtol 1e-9"},
     )

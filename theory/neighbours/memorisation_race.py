@@ -13,11 +13,11 @@ from scipy.special import expit
 from minimodels.model import Flow, GradientFlow, Model
 from minimodels.models import memorisation_race as statement
 from minimodels.primitives import elementary, sigmoid
-from theory import runaway
 from theory.checks import converges, identity, vanishes
 from theory.derivation import Derivation, Init, Regime, Result, Step
+from theory.neighbours import runaway
 from theory.numeric import function
-from theory.setting import equal, first, label, measured_escape, needs_rates
+from theory.vocabulary import equal, first, label, measured_escape, needs_rates
 
 SOURCE = "Nguyen & Reddy, ICLR 2025 (arXiv 2412.00104), one attention layer"
 HERE = "derived here from the loss of the model of " + SOURCE

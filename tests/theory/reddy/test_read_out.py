@@ -8,7 +8,7 @@ import pytest
 from minimodels import head_kernels as kernels
 from minimodels.induction_head import InductionHead, train_head
 from minimodels.sequences import ItemLabelTask
-from theory.read_out import head_rates, label_gain_rates
+from theory.reddy.read_out import head_rates, label_gain_rates
 
 TASK = ItemLabelTask(N=8, L=32, K=64, p_C=1.0)
 

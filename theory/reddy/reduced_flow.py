@@ -39,7 +39,8 @@ from minimodels.errors import InputError, check_whole
 from minimodels.model import Model, check_model
 from theory.arguments import numbers_by_name
 from theory.derivation import is_built_in
-from theory.numeric import function, nested_logit
+from theory.numeric import function
+from theory.reddy.flow import nested_logit
 
 STRETCH = 5  # alpha = alpha_0 + A z^5: resolves alpha ~ sqrt(t) and exponential starts near z = 0
 SEARCH_NODES = 160

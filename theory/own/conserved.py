@@ -13,8 +13,8 @@ from minimodels.model import Model
 from minimodels.primitives import elementary
 from theory.checks import vanishes
 from theory.derivation import Init, Regime, Result, Step
-from theory.motion import EXPANDABLE, Floats, Motion, null_space, size, terms
-from theory.setting import equal, label
+from theory.own.motion import EXPANDABLE, Floats, Motion, null_space, size, terms
+from theory.vocabulary import equal, label
 
 QUADRATIC = 8  # states up to which degree 2 is looked at
 HERE = "derived here from the model's own expressions: ansatz over monomials"

@@ -6,9 +6,9 @@ import numpy as np
 import sympy as sp
 
 from minimodels.model import Model
-from theory import runaway
 from theory.derivation import Init, number
-from theory.setting import label
+from theory.neighbours import runaway
+from theory.vocabulary import label
 
 SOURCE = "Zucchet et al. 2025 (arXiv 2505.17863)"
 HERE = "derived here from the loss of the model; task of " + SOURCE

@@ -11,9 +11,9 @@ import sympy as sp
 from minimodels.model import Model
 from theory.checks import converges, identity, vanishes
 from theory.derivation import Init, Regime, Result, Step, expand, number
-from theory.numeric import measured_time
-from theory.reduced_flow import RELATION, c, slow_phase_root, timed, transition_times, u
-from theory.setting import (
+from theory.reddy.flow import measured_time
+from theory.reddy.reduced_flow import RELATION, c, slow_phase_root, timed, transition_times, u
+from theory.reddy.setting import (
     A_0,
     CLA,
     HERE,
@@ -22,23 +22,19 @@ from theory.setting import (
     above_the_saddle,
     delta,
     draw,
-    equal,
     eta_alpha,
     eta_beta_1,
     eta_xi,
     f,
-    first,
     fixed_beta_2_only,
-    label,
     lam,
     mean_field_only,
-    measured_escape,
-    needs_rates,
     p_0,
     setting,
     several_labels_only,
     t,
 )
+from theory.vocabulary import equal, first, label, measured_escape, needs_rates
 
 X, y = sp.symbols("X y", positive=True)
 T_STAR = label("T^*")

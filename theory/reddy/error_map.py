@@ -9,9 +9,9 @@ import xarray as xr
 from minimodels.errors import InputError, shown, unknown
 from minimodels.model import by_name
 from theory.arguments import check_dataset, listed, several, within
-from theory.numeric import STATES, measured_time
-from theory.reduced_flow import transition_times
-from theory.transition import closed_forms
+from theory.reddy.flow import STATES, measured_time
+from theory.reddy.reduced_flow import transition_times
+from theory.reddy.transition import closed_forms
 
 NETWORK = "1/(L-1)"  # effective rate of xi in a network: label k learns only when it is in the context
 PREDICTORS = ("leading", "crossover", "order_0", "order_1", "order_2")

@@ -11,32 +11,27 @@ from minimodels.model import Model
 from minimodels.primitives import elementary
 from theory.checks import converges, identity, vanishes
 from theory.derivation import Init, Regime, Result, Step, expand, number
-from theory.numeric import nested_logit
-from theory.reduced_flow import timed
-from theory.setting import (
+from theory.reddy.flow import nested_logit
+from theory.reddy.reduced_flow import timed
+from theory.reddy.setting import (
     A_0,
     HERE,
     N_c,
     Setting,
     at_the_saddle,
     draw,
-    equal,
     eta_alpha,
     eta_xi,
-    first,
     fixed_beta_2_only,
     is_exact,
-    label,
     lam,
     mean_field_only,
-    measured_escape,
-    needs_rates,
     p_0,
     several_labels_only,
     t,
-    values,
     x_0,
 )
+from theory.vocabulary import equal, first, label, measured_escape, needs_rates, values
 
 EXACT_SIZES = (2, 3, 4)  # contexts whose exact-position loss is differentiated in the check
 

@@ -6,7 +6,7 @@ import numpy as np
 import sympy as sp
 
 from minimodels.primitives import elementary
-from theory.motion import size, terms
+from theory.own.motion import size, terms
 
 Solution = dict[sp.Symbol, sp.Expr]  # unknown -> value; unknowns that are not in it are free
 TERMS, DEGREE, SYMBOLS, WORK = 60, 8, 8, 600

@@ -13,12 +13,12 @@ from minimodels.fixed_points import FixedPoint
 from minimodels.fixed_points import fixed_points as find_fixed_points
 from minimodels.model import GradientFlow, Map, Model
 from minimodels.primitives import elementary
-from theory import conserved, elimination, equivariance
 from theory.checks import DIGITS, vanishes
 from theory.derivation import Derivation, Init, Regime, Result, Step
-from theory.elimination import Solution
-from theory.motion import SHOWN, SIMPLE, Motion, motion, size
-from theory.setting import equal, label
+from theory.own import conserved, elimination, equivariance
+from theory.own.elimination import Solution
+from theory.own.motion import SHOWN, SIMPLE, Motion, motion, size
+from theory.vocabulary import equal, label
 
 HERE = "derived here from the model's own expressions"
 ELIMINATED = 8  # states up to which closed forms are looked for

@@ -9,10 +9,10 @@ from scipy.special import wrightomega
 from minimodels.errors import unknown
 from minimodels.model import Model
 from minimodels.models import model as build
-from theory import saddle, scaling, symmetry, transition
 from theory.checks import identity
 from theory.derivation import Derivation, Init, Regime, Result, Step, expand, number
-from theory.setting import (
+from theory.reddy import growth, saddle, symmetry, transition
+from theory.reddy.setting import (
     A_0,
     CLA,
     HERE,
@@ -23,22 +23,18 @@ from theory.setting import (
     above_the_saddle,
     c,
     draw,
-    equal,
     eta_alpha,
     eta_beta_1,
     eta_xi,
     f,
-    first,
     fixed_beta_2_only,
-    label,
     mean_field_only,
-    needs_rates,
     p_0,
     setting,
     t,
     u,
-    values,
 )
+from theory.vocabulary import equal, first, label, needs_rates, values
 
 LOSS = label(r"\mathcal{L}")
 
@@ -75,7 +71,7 @@ def _derive(attend: str, beta_2: str) -> Derivation:
         transition.leading(st),
         transition.crossover(st),
         transition.reduced(st),
-        scaling.growth_with_size(st),
+        growth.growth_with_size(st),
         symmetry.sufficient_parameters(st),
         symmetry.sign_symmetry(st),
         saddle.anti_induction(st),

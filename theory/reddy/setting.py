@@ -1,17 +1,14 @@
 """What every derivation about the nested-logit model starts from: its own expressions and compact symbols."""
 
 import math
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import sympy as sp
 
 from minimodels.model import GradientFlow, Model
 from minimodels.primitives import elementary
-from theory.derivation import Init, number
-from theory.numeric import nested_logit
+from theory.reddy.flow import nested_logit
 
 A_0, N_c, c, f, p_0, delta, lam, t, u, x_0 = sp.symbols("A_0 N_c c f p_0 delta lambda t u x_0", positive=True)
 eta_xi, eta_alpha, eta_beta_1 = sp.symbols("eta_xi eta_alpha eta_beta_1", positive=True)
@@ -97,26 +94,6 @@ def draw(rng: np.random.Generator) -> dict[str, float]:
     return point | {k: rng.lognormal(0, 1) for k in ("eta_xi", "eta_alpha", "eta_beta_1", "W", "x_0")}
 
 
-def values(where: Mapping[sp.Symbol, sp.Expr], **named: sp.Expr) -> Callable[[Model, Init], dict[str, float]]:
-    """Return a function that evaluates named expressions at a bound model."""
-    return lambda model, init: {k: number(model, expr, where) for k, expr in named.items()}
-
-
-def label(text: str) -> sp.Symbol:
-    """Return a symbol that prints as the given LaTeX."""
-    return sp.Symbol(text if "{" in text else f"{{{text}}}")  # SymPy prints names with braces as they are
-
-
-def equal(left: sp.Expr, right: sp.Expr) -> sp.Eq:
-    """Return an equation that SymPy leaves as it is."""
-    return sp.Eq(left, right, evaluate=False)
-
-
-def measured_escape(model: Model, run: Any) -> float:
-    """Return the located escape time of a simulated run (nan where it was not reached)."""
-    return float(run["escape_time"])
-
-
 def excess(model: Model) -> float:
     """Return L B/N - 1, zero at the saddle."""
     v = model.values
@@ -136,13 +113,6 @@ def mean_field_only(model: Model) -> str | None:
 def fixed_beta_2_only(model: Model) -> str | None:
     """Give the reason why a result with frozen attention to labels does not hold."""
     return "beta_2 is a free state and moves the attention from the start." if "beta_2" in model.state else None
-
-
-def needs_rates(model: Model, *states: str) -> str | None:
-    """Give the reason why a result that divides by a rate does not hold."""
-    rates = model.rate_values()
-    still = next((k for k in states if rates[k] <= 0), None)
-    return still and f"the rate of {still} is {rates[still]:g}; it needs a positive rate."
 
 
 def several_labels_only(model: Model) -> str | None:
@@ -165,8 +135,3 @@ def above_the_saddle(model: Model) -> str | None:
     if at_the_saddle(model):
         return None
     return "L = N/B: every label is in the context, the origin is a saddle and there is no slow phase."
-
-
-def first(*reasons: str | None) -> str | None:
-    """Return the first reason that is one."""
-    return next((reason for reason in reasons if reason), None)

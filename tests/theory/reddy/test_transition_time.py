@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 import theory
 from minimodels.models import model
-from theory.error_map import NETWORK, UNIT_RATES
-from theory.numeric import measured_time
-from theory.reduced_flow import reduced_flow, slow_phase_root, transition_times
+from theory.reddy.error_map import NETWORK, UNIT_RATES
+from theory.reddy.flow import measured_time
+from theory.reddy.reduced_flow import reduced_flow, slow_phase_root, transition_times
 
 ZERO = {"beta_1": 0.0, "alpha": 0.0, "xi": 0.0}
 UNIT = {"beta_1": 1.0, "alpha": 1.0, "xi": 1.0}

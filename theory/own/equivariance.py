@@ -10,8 +10,8 @@ from sympy.combinatorics import Permutation, PermutationGroup
 
 from minimodels.model import GradientFlow, Model
 from theory.derivation import Init, Regime, Result, Step
-from theory.motion import Motion
-from theory.setting import equal, label
+from theory.own.motion import Motion
+from theory.vocabulary import equal, label
 
 ALL = 4  # states up to which every permutation with every choice of signs is tried
 MOST = 30  # states up to which single ones are

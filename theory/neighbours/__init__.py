@@ -1,0 +1,3 @@
+"""Theory of models beside the four papers: memorisation against in-context learning, the search for one location."""
+
+PUBLIC: dict[str, str] = {}

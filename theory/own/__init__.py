@@ -1,0 +1,1 @@
+"""What holds for every flow and map: of a model of your own."""
