@@ -16,16 +16,17 @@ if TYPE_CHECKING:
     from minimodels.errors import InputError, RunFailed
     from minimodels.evaluate import evaluate
     from minimodels.fixed_points import FixedPoint, fixed_points
-    from minimodels.induction_head import InductionHead, train_head
+    from minimodels.induction_head.head import InductionHead
+    from minimodels.induction_head.train import train_head
     from minimodels.model import Constraint, Event, Flow, GradientFlow, Map, Parameter, State
     from minimodels.models import describe, model, models
-    from minimodels.oracles import oracles
     from minimodels.plot import plot_run, plot_sweep
     from minimodels.primitives import logsumexp, sigmoid, softmax, softplus
     from minimodels.results import load, save
-    from minimodels.sequences import ItemLabelTask
     from minimodels.simulate import simulate
     from minimodels.sweep import sweep
+    from minimodels.tasks.item_label import ItemLabelTask
+    from minimodels.tasks.item_label_oracles import oracles
 
 _HOMES = {
     "descend": ("descend",),
@@ -33,14 +34,15 @@ _HOMES = {
     "errors": ("InputError", "RunFailed"),
     "evaluate": ("evaluate",),
     "fixed_points": ("FixedPoint", "fixed_points"),
-    "induction_head": ("InductionHead", "train_head"),
+    "induction_head.head": ("InductionHead",),
+    "induction_head.train": ("train_head",),
     "model": ("Constraint", "Event", "Flow", "GradientFlow", "Map", "Parameter", "State"),
     "models": ("describe", "model", "models"),
-    "oracles": ("oracles",),
     "plot": ("plot_run", "plot_sweep"),
     "primitives": ("logsumexp", "sigmoid", "softmax", "softplus"),
     "results": ("load", "save"),
-    "sequences": ("ItemLabelTask",),
+    "tasks.item_label": ("ItemLabelTask",),
+    "tasks.item_label_oracles": ("oracles",),
     "simulate": ("simulate",),
     "sweep": ("sweep",),
 }

@@ -16,7 +16,7 @@ import pytest
 pytest.importorskip("torch")
 
 import validation.reddy
-from minimodels.sequences import ItemLabelTask
+from minimodels.tasks.item_label import ItemLabelTask
 from tests.test_cli import main
 from validation import verdicts
 from validation.jobs import Job, Trainings

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from minimodels.draws import BLOCK, MEANS, NOISE, below, contents, normals, unit, word
+from minimodels.tasks.item_label_draws import BLOCK, MEANS, NOISE, below, contents, normals, unit, word
 
 SIZE = 2_000_000
 

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from torch.nn.functional import cross_entropy
 
 import minimodels as mm
-from minimodels import head_kernels as kernels
 from minimodels.errors import InputError
-from minimodels.head_training import LOGITS, measures
-from minimodels.induction_head import INPUTS, TESTS
-from minimodels.sequences import Sequences
+from minimodels.induction_head import kernels
+from minimodels.induction_head.head import INPUTS
+from minimodels.induction_head.run import LOGITS, measures
+from minimodels.induction_head.train import TESTS
+from minimodels.tasks.item_label import Sequences
 from tests.systems import at
 from theory.reddy.exact_positions import exact_transition_time
 

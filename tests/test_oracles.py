@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from minimodels.draws import BLOCK
-from minimodels.oracles import STRATEGIES, oracles
-from minimodels.sequences import ItemLabelTask, Sequences
+from minimodels.tasks.item_label import ItemLabelTask, Sequences
+from minimodels.tasks.item_label_draws import BLOCK
+from minimodels.tasks.item_label_oracles import STRATEGIES, oracles
 
 COUNT = 150 * BLOCK
 NAN = float("nan")

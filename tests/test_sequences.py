@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from minimodels.draws import BLOCK
 from minimodels.errors import InputError
-from minimodels.sequences import HELD_OUT, TESTS, ItemLabelTask, Sequences
+from minimodels.tasks.item_label import HELD_OUT, TESTS, ItemLabelTask, Sequences
+from minimodels.tasks.item_label_draws import BLOCK
 
 COUNT = 100 * BLOCK
 SMALL = ItemLabelTask(N=4, L=8, K=16, D=5, N_max=6)

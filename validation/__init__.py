@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from minimodels.sequences import ItemLabelTask
+    from minimodels.tasks.item_label import ItemLabelTask
     from validation import report
     from validation.attention import attention_maps
     from validation.checkpoint import load_parameters
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from validation.verdicts import claims
 
 _HOMES = {
-    "minimodels.sequences": ("ItemLabelTask",),
+    "minimodels.tasks.item_label": ("ItemLabelTask",),
     "validation.attention": ("attention_maps",),
     "validation.checkpoint": ("load_parameters",),
     "validation.comparison": ("compare", "fit_clock"),

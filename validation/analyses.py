@@ -8,7 +8,7 @@ import torch
 import xarray as xr
 
 from minimodels.results import load
-from minimodels.sequences import ItemLabelTask
+from minimodels.tasks.item_label import ItemLabelTask
 from validation.attention import attention_maps
 from validation.checkpoint import load_parameters, snapshot_steps
 from validation.comparison import escape_steps

@@ -9,7 +9,7 @@ import torch
 
 from minimodels.errors import InputError, shown
 from minimodels.model import by_name
-from minimodels.sequences import ItemLabelTask, Sequences, check_task
+from minimodels.tasks.item_label import ItemLabelTask, Sequences, check_task
 from validation.network import AttentionOnly, Parameters
 
 

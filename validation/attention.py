@@ -20,7 +20,7 @@ from torch import Tensor
 
 from minimodels.errors import InputError, shown, unknown
 from minimodels.model import by_name
-from minimodels.sequences import ItemLabelTask, Sequences
+from minimodels.tasks.item_label import ItemLabelTask, Sequences
 from validation.arguments import check_sequences, check_trained
 from validation.measures import Batch
 from validation.network import AttentionOnly, Parameters

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from minimodels.errors import InputError, check_whole, shown
-from minimodels.sequences import ItemLabelTask
+from minimodels.tasks.item_label import ItemLabelTask
 
 Stage = tuple[int, ItemLabelTask]
 

@@ -31,7 +31,7 @@ import torch
 from torch import Tensor
 
 from minimodels.errors import InputError
-from minimodels.sequences import ItemLabelTask
+from minimodels.tasks.item_label import ItemLabelTask
 from validation.measures import Batch
 from validation.network import AttentionOnly, Parameters
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from minimodels.errors import InputError, shown, unknown
-from minimodels.sequences import ItemLabelTask, Sequences
+from minimodels.tasks.item_label import ItemLabelTask, Sequences
 from validation.arguments import check_trained, words
 from validation.attention import active, batch_for, fixed_patterns, windows
 from validation.measures import measures

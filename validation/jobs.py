@@ -26,7 +26,7 @@ import xarray as xr
 from minimodels.errors import InputError, RunFailed
 from minimodels.files import write_file
 from minimodels.results import FORMAT, load, save
-from minimodels.sequences import ItemLabelTask
+from minimodels.tasks.item_label import ItemLabelTask
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,8 @@ class HeadJob(Job):
     def run(self, folder: Path) -> None:
         """Train unless the folder holds the finished run."""
         from minimodels.engine.stepper.status import Status
-        from minimodels.induction_head import InductionHead, train_head
+        from minimodels.induction_head.head import InductionHead
+        from minimodels.induction_head.train import train_head
 
         if (folder / "run.nc").exists():
             if not (folder / "job.json").exists() or (folder / "job.json").read_text() != self.text:

@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from minimodels.sequences import ItemLabelTask, Sequences
+from minimodels.tasks.item_label import ItemLabelTask, Sequences
 from validation.network import AttentionOnly, Parameters
 
 NAMES = (

@@ -28,11 +28,11 @@ import torch
 from torch import Tensor
 
 from minimodels.errors import InputError, shown
-from minimodels.sequences import ItemLabelTask
+from minimodels.tasks.item_label import ItemLabelTask
 
 Parameters = dict[str, Tensor]
 
-_INITIAL = 4  # stream of a seed, after those of minimodels.sequences
+_INITIAL = 4  # stream of a seed, after those of minimodels.tasks.item_label
 
 
 class Attended(NamedTuple):

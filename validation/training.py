@@ -19,7 +19,7 @@ from minimodels.errors import InputError, RunFailed, check_whole, shown, unknown
 from minimodels.files import write_file
 from minimodels.model import check_number
 from minimodels.results import FORMAT, save
-from minimodels.sequences import TESTS, ItemLabelTask
+from minimodels.tasks.item_label import TESTS, ItemLabelTask
 from validation.arguments import check_kind
 from validation.attention import Clamp, Window, active, fixed_patterns, windows
 from validation.checkpoint import Folder, snapshot_steps

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from minimodels.draws import BLOCK
-from minimodels.sequences import Embeddings, ItemLabelTask
+from minimodels.tasks.item_label import Embeddings, ItemLabelTask
+from minimodels.tasks.item_label_draws import BLOCK
 
 
 def plain(task: ItemLabelTask, emb: Embeddings, rng: np.random.Generator) -> Iterator[np.ndarray]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from minimodels.sequences import ItemLabelTask
+from minimodels.tasks.item_label import ItemLabelTask
 from tests.validation import plain
 from validation import SGD, AttentionOnly
 

@@ -10,7 +10,7 @@ import xarray as xr
 pytest.importorskip("torch")
 
 from minimodels.errors import InputError
-from minimodels.sequences import ItemLabelTask
+from minimodels.tasks.item_label import ItemLabelTask
 from validation.jobs import HeadJob, Trainings, Worker
 from validation.reddy import settings
 

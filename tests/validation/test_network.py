@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from minimodels.errors import InputError  # noqa: E402
-from minimodels.sequences import ItemLabelTask  # noqa: E402
+from minimodels.tasks.item_label import ItemLabelTask  # noqa: E402
 from tests.validation import plain  # noqa: E402
 from validation.measures import Batch, measures  # noqa: E402
 from validation.network import AttentionOnly  # noqa: E402

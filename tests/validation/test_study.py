@@ -10,7 +10,7 @@ import xarray as xr
 torch = pytest.importorskip("torch")
 
 from minimodels.errors import InputError  # noqa: E402
-from minimodels.sequences import ItemLabelTask, Sequences  # noqa: E402
+from minimodels.tasks.item_label import ItemLabelTask, Sequences  # noqa: E402
 from tests.validation import plain  # noqa: E402
 from validation import SGD, Adam, AttentionOnly, attention_maps, evaluate, load_parameters, train  # noqa: E402
 from validation.analyses import activity, gains  # noqa: E402

@@ -36,7 +36,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minimodels.errors import InputError, check_whole, shown
-from minimodels.sequences import ItemLabelTask
+from minimodels.tasks.item_label import ItemLabelTask
 from theory.arguments import within
 
 

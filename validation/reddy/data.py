@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from scipy.stats import spearmanr
 
-from minimodels.sequences import ItemLabelTask
+from minimodels.tasks.item_label import ItemLabelTask
 from validation.curves import crossing
 from validation.jobs import HeadJob, Job
 from validation.ledger import Check, Claim, Context, Finding, Level, between, ordered

@@ -9,8 +9,9 @@ import numpy as np
 import xarray as xr
 from scipy.stats import spearmanr
 
-from minimodels.induction_head import InductionHead, train_head
-from minimodels.sequences import ItemLabelTask
+from minimodels.induction_head.head import InductionHead
+from minimodels.induction_head.train import train_head
+from minimodels.tasks.item_label import ItemLabelTask
 from theory.reddy.exact_positions import exact_transition_time
 from theory.reddy.read_out import head_rates, label_gain_rates
 from validation.curves import half_rise

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import xarray as xr
 
-from minimodels.sequences import ItemLabelTask
+from minimodels.tasks.item_label import ItemLabelTask
 from validation.comparison import escape_steps
 from validation.jobs import Job
 from validation.ledger import Claim, Context, Finding, between, ordered

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from minimodels.sequences import ItemLabelTask
+from minimodels.tasks.item_label import ItemLabelTask
 from validation.jobs import Job
 
 Key = tuple[int, int, int]  # N, L, B

@@ -5,9 +5,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from minimodels import head_kernels as kernels
-from minimodels.induction_head import InductionHead, train_head
-from minimodels.sequences import ItemLabelTask
+from minimodels.induction_head import kernels
+from minimodels.induction_head.head import InductionHead
+from minimodels.induction_head.train import train_head
+from minimodels.tasks.item_label import ItemLabelTask
 from theory.reddy.read_out import head_rates, label_gain_rates
 
 TASK = ItemLabelTask(N=8, L=32, K=64, p_C=1.0)

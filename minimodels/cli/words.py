@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import tyro
 
-from minimodels.cli_options import Command, Output, Validate, Warmup
+from minimodels.cli.options import Command, Output, Validate, Warmup
 from minimodels.errors import InputError, unknown
 
 if TYPE_CHECKING:

@@ -1,136 +1,29 @@
-r"""The two- and three-parameter induction head with its classifier, trained on sampled sequences (Reddy 2024).
-
-Contents :math:`c_j` (no positions), :math:`j=1..n`, :math:`n=2N+1`:
-
-.. math::
-
-    p^1_{ij} &= \frac{e^{\beta_1[j=i-1]}}{\sum_{k\le i} e^{\beta_1[k=i-1]}}, \qquad
-    b_i = \sum_{j\le i} p^1_{ij} c_j, \\
-    p^2_{j} &\propto e^{\alpha\, b_j\cdot c_n + \beta_2[j\ \mathrm{label}]}, \qquad
-    o = \sum_j p^2_{j} c_j ,
-
-and a classifier reads :math:`c_n` and ``gain`` :math:`\times\,o`. This is the one model here that is not a symbolic
-statement: it is trained by stochastic gradient descent, forward and backward pass in `minimodels.head_kernels`. For
-:math:`D\to\infty`, :math:`\epsilon\to 0` and a linear read-out its expected loss is that of
-``nested_logit(attend="exact")``.
-"""
+"""Training of the induction head, several seeds at once, with what is recorded."""
 
 import json
-import math
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from minimodels.engine.ensemble import available_threads
-from minimodels.errors import InputError, check_choice, check_flag, check_names, check_whole, shown, unknown
-from minimodels.head_training import LOGITS, HeadRun
-from minimodels.model import by_name, check_number
+from minimodels.errors import InputError, check_choice, check_flag, check_names, check_whole, shown
+from minimodels.induction_head.head import InductionHead
+from minimodels.induction_head.run import HeadRun
+from minimodels.model import check_number
 from minimodels.results import FORMAT
-from minimodels.sequences import ItemLabelTask, check_task
+from minimodels.tasks.item_label import ItemLabelTask, check_task
 
 if TYPE_CHECKING:
     import xarray as xr
 
-INPUTS = ("output", "sum", "concat")
 TESTS = ("IC", "IC2", "IW")
-_INITIAL = 9  # stream of a seed, after those of minimodels.sequences
-Clamp = float | tuple[float, float, float]
 Stages = ItemLabelTask | Sequence[tuple[int, ItemLabelTask]]
-
-
-@dataclass(frozen=True)
-class InductionHead:
-    """Options of the head and its classifier.
-
-    ==========  ======================================================================================================
-    classifier  "deep": `layers` ReLU layers of `width` with one scalar bias each, then logits S h (initialisation of
-                the author's program: W entries N(0, 2/inputs), b and S entries N(0, 1/width)); "linear": regression
-                vectors kappa_l, logits kappa_l . z, from 0
-    input       "concat": [c_n; gain o]; "sum": c_n + gain o; "output": gain o. By default concat for the deep and
-                output for the linear classifier
-    gain        factor of the attention output
-    keys        of layer 2: "all" tokens or the "labels" only
-    beta_2      "fixed" (two-parameter head) or "free" (three)
-    init        initial beta_1, alpha, beta_2; 0 where not given
-    rates       learning rates of beta_1, alpha, beta_2 relative to that of the classifier; 1 where not given
-    clamp       logits that are held, at a value or (value, first step, step of release)
-    ==========  ======================================================================================================
-
-    Raises
-    ------
-    InputError
-        For an option that cannot be.
-    """
-
-    classifier: Literal["deep", "linear"] = "deep"
-    layers: int = 3
-    width: int = 128
-    input: Literal["concat", "sum", "output"] | None = None
-    gain: float = 1.0
-    keys: Literal["all", "labels"] = "all"
-    beta_2: Literal["fixed", "free"] = "fixed"
-    init: Mapping[str, float] = field(default_factory=dict)
-    rates: Mapping[str, float] = field(default_factory=dict)
-    clamp: Mapping[str, Clamp] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for name, allowed in (
-            ("classifier", ("deep", "linear")),
-            ("input", (None, *INPUTS)),
-            ("keys", ("all", "labels")),
-            ("beta_2", ("fixed", "free")),
-        ):
-            if getattr(self, name) is not None or None not in allowed:
-                check_choice(getattr(self, name), f"`{name}`", [word for word in allowed if word])
-        for name in ("layers", "width"):
-            object.__setattr__(self, name, check_whole(getattr(self, name), f"`{name}`", 1, 2**20))
-        check_number(self.gain, "`gain`")
-        for what in ("init", "rates", "clamp"):
-            for key, value in by_name(getattr(self, what), f"`{what}`", "{'alpha': 0.1}").items():
-                if key not in LOGITS:
-                    raise unknown(f"logit in {what}", key, LOGITS)
-                window = list(value) if isinstance(value, tuple | list) else []
-                check_number(window[0] if what == "clamp" and window else value, f"{what}[{key!r}]")
-                steps = [check_number(step, f"a step of {what}[{key!r}]") for step in window[1:]]
-                if window and not (len(window) == 3 and steps[0] < steps[1]):
-                    raise InputError(
-                        f"{what}[{key!r}] is one value or (value, first step, last + 1); got {shown(value)}."
-                    )
-
-    @property
-    def depth(self) -> int:
-        """Layers before the logits: 0 for the linear read-out."""
-        return self.layers if self.classifier == "deep" else 0
-
-    @property
-    def mode(self) -> int:
-        """Number of the input: 0 output, 1 sum, 2 concat."""
-        return INPUTS.index(self.input or ("concat" if self.classifier == "deep" else "output"))
-
-    def inputs(self, task: ItemLabelTask) -> int:
-        """Width of the classifier's input."""
-        return (2 if self.mode == 2 else 1) * task.D
-
-    def initial(self, task: ItemLabelTask, seed: int) -> NDArray[np.float32]:
-        """The classifier's parameters of one seed, in the order of `minimodels.head_kernels`."""
-        inputs, w = self.inputs(task), self.width
-        if not self.depth:
-            return np.zeros(task.L * inputs, np.float32)
-        rng = np.random.Generator(np.random.Philox(key=np.array([seed, _INITIAL], np.uint64)))
-
-        def gaussian(variance: float, count: int) -> NDArray[np.float64]:
-            return rng.standard_normal(count) * math.sqrt(variance)
-
-        parts = [gaussian(2 / inputs, w * inputs), gaussian(2 / w, (self.depth - 1) * w * w)]
-        parts += [gaussian(1 / w, self.depth), gaussian(1 / w, task.L * w)]
-        return np.concatenate(parts).astype(np.float32)
 
 
 def train_head(

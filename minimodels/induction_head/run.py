@@ -3,19 +3,16 @@
 import math
 import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from minimodels import head_kernels as kernels
 from minimodels.engine.stepper.status import Status
-from minimodels.sequences import ItemLabelTask, Sequences
+from minimodels.induction_head import kernels
+from minimodels.induction_head.head import LOGITS, InductionHead
+from minimodels.tasks.item_label import ItemLabelTask, Sequences
 
-if TYPE_CHECKING:
-    from minimodels.induction_head import InductionHead
-
-LOGITS = ("beta_1", "alpha", "beta_2")
 SMOOTH = 9  # steps of the centred running mean in which the transition is looked for
 
 
@@ -23,7 +20,7 @@ class HeadRun:
     """The training of one seed."""
 
     def __init__(
-        self, stages: Sequence[tuple[int, ItemLabelTask]], head: "InductionHead", optimiser: str, lr: float,
+        self, stages: Sequence[tuple[int, ItemLabelTask]], head: InductionHead, optimiser: str, lr: float,
         decay: float, seed: int, batch: int, held_out: int, tests: tuple[str, ...],
     ) -> None:  # fmt: skip
         self.stages, self.head, self.optimiser, self.seed, self.batch = stages, head, optimiser, seed, batch

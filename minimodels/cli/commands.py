@@ -18,8 +18,8 @@ from threading import Event, Thread, current_thread, main_thread
 from typing import TYPE_CHECKING, Any
 
 from minimodels import __version__
-from minimodels.cli_options import Command, Derive, Descend, Models, Output, Predict, Simulate, Sweep, Validate, Warmup
-from minimodels.cli_words import Choices, axes, clamps, flags, numbers, pairs, parse
+from minimodels.cli.options import Command, Derive, Descend, Models, Output, Predict, Simulate, Sweep, Validate, Warmup
+from minimodels.cli.words import Choices, axes, clamps, flags, numbers, pairs, parse
 from minimodels.errors import InputError, RunFailed, unknown
 from minimodels.files import write_file
 
@@ -311,11 +311,11 @@ def do_warmup(command: Warmup, chosen: Choices) -> int:
     from minimodels.compiled import compiled
     from minimodels.engine import steppers
     from minimodels.engine.stepper.method import METHODS
-    from minimodels.induction_head import train_head
+    from minimodels.induction_head.train import train_head
     from minimodels.model import Map
     from minimodels.models import variants
     from minimodels.notices import notice
-    from minimodels.sequences import ItemLabelTask
+    from minimodels.tasks.item_label import ItemLabelTask
 
     steppers.points()
     for method in METHODS:
@@ -344,6 +344,3 @@ ACTIONS: dict[type, Callable[[Any, Choices], int]] = {
     Validate: do_validate,
     Warmup: do_warmup,
 }
-
-if __name__ == "__main__":
-    main()

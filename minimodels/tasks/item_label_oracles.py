@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom
 
-from minimodels.sequences import ItemLabelTask, check_task
+from minimodels.tasks.item_label import ItemLabelTask, check_task
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -12,8 +12,8 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from minimodels.draws import choose, contents, word
 from minimodels.errors import InputError, check_choice, check_memory, check_whole, shown, unknown
+from minimodels.tasks.item_label_draws import choose, contents, word
 
 FloatArray: TypeAlias = NDArray[np.float32]
 IntArray: TypeAlias = NDArray[np.int64]

@@ -1,0 +1,5 @@
+"""``python -m minimodels.cli``."""
+
+from minimodels.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""The induction head with its classifier: options, compiled passes, training."""

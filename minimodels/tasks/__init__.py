@@ -1,0 +1,1 @@
+"""Tasks whose sequences networks and heads are trained on, one a file."""
