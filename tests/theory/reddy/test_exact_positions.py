@@ -9,7 +9,7 @@ from scipy.special import softmax
 
 import theory
 from minimodels.errors import InputError
-from tests.mechanism import exact
+from tests.minimodels.mechanism import exact
 from theory.reddy.exact_positions import _attention, _contexts, _norms, exact_transition_time, loss_and_correct
 
 

@@ -8,7 +8,7 @@ import pytest
 from scipy.integrate import solve_ivp
 
 import minimodels as mm
-from tests.systems import TIGHT, plain_drift
+from tests.minimodels.systems import TIGHT, plain_drift
 
 ORIGIN = {"beta_1": 0.0, "alpha": 0.0, "xi": 0.0}
 TABLE = [  # science file, section 6.4
@@ -46,7 +46,7 @@ def test_transition_time_with_beta_2_free() -> None:
 )
 def test_transition_times_of_the_exact_oracle(choices: dict[str, Any], expected: float) -> None:
     """The statement alone, integrated by SciPy: eight slots would take long to compile."""
-    from tests.test_nested_logit import plain
+    from tests.minimodels.test_nested_logit import plain
 
     m = mm.model("nested_logit", N=8, L=32, **choices)
     correct = plain(m, m.observables["correct"])

@@ -21,7 +21,7 @@ from minimodels.induction_head.head import INPUTS
 from minimodels.induction_head.run import LOGITS, measures
 from minimodels.induction_head.train import TESTS
 from minimodels.tasks.item_label import Sequences
-from tests.systems import at
+from tests.minimodels.systems import at
 from theory.reddy.exact_positions import exact_transition_time
 
 SMALL = mm.ItemLabelTask(N=4, L=16, K=64, D=63, p_C=1.0)

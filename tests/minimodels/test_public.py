@@ -12,9 +12,9 @@ import sympy as sp
 
 import minimodels as mm
 from minimodels.models import describe
-from tests.systems import double_well, logistic, lotka_volterra
+from tests.minimodels.systems import double_well, logistic, lotka_volterra
 
-HERE = Path(__file__).parent.parent
+HERE = Path(__file__).parent.parent.parent
 NAMES = [
     "Constraint",
     "Event",

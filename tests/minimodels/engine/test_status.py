@@ -5,7 +5,7 @@ import pytest
 
 import minimodels as mm
 from minimodels.engine.stepper.status import REMEDIES, WHAT
-from tests.systems import blow_up, double_well, lotka_volterra, oscillator
+from tests.minimodels.systems import blow_up, double_well, lotka_volterra, oscillator
 
 
 def test_a_blow_up_in_finite_time_ends_with_its_reason() -> None:

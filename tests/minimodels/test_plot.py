@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 import minimodels as mm
 from minimodels.plot import plot_run, plot_sweep, write_figure
 from minimodels.plot_words import fitted, symbol
-from tests.systems import blow_up, logistic, lotka_volterra, two_factors
+from tests.minimodels.systems import blow_up, logistic, lotka_volterra, two_factors
 
 
 def entries(axes: Any) -> list[str]:

@@ -17,7 +17,7 @@ pytest.importorskip("torch")
 
 import validation.reddy
 from minimodels.tasks.item_label import ItemLabelTask
-from tests.test_cli import main
+from tests.minimodels.test_cli import main
 from validation import verdicts
 from validation.jobs import Job, Trainings
 from validation.ledger import Claim, Context, Finding, between
@@ -155,7 +155,7 @@ def test_claims_that_need_no_network_are_checked_and_reported_without_torch(tmp_
     )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, check=False,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)},
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent.parent)},
     )  # fmt: skip
     assert done.returncode in (0, 1), done.stderr
     assert "No module" not in done.stderr
@@ -170,7 +170,7 @@ from pathlib import Path
 import validation.reddy
 from dataclasses import replace
 from minimodels.cli import main
-from tests.test_cli_validate import TRAINING, claim
+from tests.validation.test_cli_validate import TRAINING, claim
 from validation.ledger import Finding
 
 def stubborn(context):
@@ -206,7 +206,7 @@ def test_ctrl_c_ends_it_within_seconds_and_keeps_what_was_finished(tmp_path: Pat
     process = subprocess.Popen(
         [sys.executable, "-c", SWALLOWS, "--only", *ids], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         text=True, start_new_session=True,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent), "TMPDIR": str(temporary)},
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent.parent), "TMPDIR": str(temporary)},
     )  # fmt: skip
     try:
         for _ in range(600):
@@ -235,7 +235,7 @@ def test_ctrl_c_ends_it_within_seconds_and_keeps_what_was_finished(tmp_path: Pat
 def test_a_worker_does_not_outlive_the_process_that_started_it(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", SWALLOWS, "--only", "T3", "--trainings", "kept"], cwd=tmp_path,
-        stderr=subprocess.DEVNULL, env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)},
+        stderr=subprocess.DEVNULL, env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent.parent)},
     )  # fmt: skip
     for _ in range(600):
         if any((tmp_path / "kept" / "tiny").glob("state-*")):

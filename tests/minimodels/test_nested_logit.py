@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 import minimodels as mm
 from minimodels.errors import InputError
 from minimodels.model import Model
-from tests import mechanism
-from tests.systems import at
+from tests.minimodels import mechanism
+from tests.minimodels.systems import at
 
 MEASURES = ("loss", "correct", "CLA", "ILA1", "TILA2", "TLA2")
 logit = st.floats(-6, 6)

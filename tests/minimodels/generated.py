@@ -1,6 +1,6 @@
 """Generated statements, calls and command lines: no traceback that is not ours, no value that SciPy does not find.
 
-``python -m tests.generated --count 20000`` tries many; a test tries a few. Input `i` depends on the seed and i alone.
+``python -m tests.minimodels.generated --count 20000`` tries many, a test a few. Input `i` depends on seed and i alone.
 """
 
 import argparse

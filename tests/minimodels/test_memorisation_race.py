@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import binom
 
 import minimodels as mm
-from tests.systems import at, plain_drift
+from tests.minimodels.systems import at, plain_drift
 
 POINTS = np.array([[0.0, 0.0, 0.1], [0.8, 0.5, 0.6], [2.5, -1.0, -0.7], [-1.5, 2.0, 0.3], [4.0, 5.0, 0.9]])
 

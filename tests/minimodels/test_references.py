@@ -5,7 +5,7 @@ import pytest
 from scipy.integrate import solve_ivp
 
 import minimodels as mm
-from tests.systems import (
+from tests.minimodels.systems import (
     TIGHT,
     at,
     double_well,

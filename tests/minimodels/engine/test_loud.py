@@ -7,7 +7,7 @@ import pytest
 import sympy as sp
 
 import minimodels as mm
-from tests.systems import blow_up, double_well
+from tests.minimodels.systems import blow_up, double_well
 
 x, y, t = sp.symbols("x y t")
 

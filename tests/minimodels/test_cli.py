@@ -16,7 +16,7 @@ import minimodels as mm
 from minimodels import cli
 from minimodels.models import variants
 
-HERE = Path(__file__).parent.parent
+HERE = Path(__file__).parent.parent.parent
 
 
 def minimodels(*words: str, cwd: Path = HERE) -> "subprocess.CompletedProcess[str]":

@@ -9,7 +9,7 @@ import pytest
 
 import minimodels as mm
 from minimodels.problem import Problem
-from tests.systems import double_well, logistic
+from tests.minimodels.systems import double_well, logistic
 
 WELL = double_well()
 BOWL = mm.GradientFlow(name="bowl", state={"x": 1.0}, parameters={"k": 1.0}, loss="k*x**2/2")

@@ -9,7 +9,7 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
 import minimodels as mm
-from tests.systems import double_well, logistic, lotka_volterra, plain_drift, two_factors
+from tests.minimodels.systems import double_well, logistic, lotka_volterra, plain_drift, two_factors
 
 
 def values(point: mm.FixedPoint) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import minimodels as mm
-from tests.systems import double_well, oscillator
+from tests.minimodels.systems import double_well, oscillator
 
 TURN = pi / 2
 

@@ -6,7 +6,7 @@ import sympy as sp
 from scipy.linalg import expm
 
 import minimodels as mm
-from tests.systems import TIGHT, reference, states_of
+from tests.minimodels.systems import TIGHT, reference, states_of
 
 
 def linear(a: np.ndarray) -> mm.Flow:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import minimodels as mm
-from tests.systems import double_well, lotka_volterra, oscillator, reference, states_of
+from tests.minimodels.systems import double_well, lotka_volterra, oscillator, reference, states_of
 
 ONE_STEP: dict[str, Any] = {"rtol": 1e3, "atol": 1e3}
 

@@ -1,9 +1,9 @@
-"""A few of the generated inputs (see `tests.generated`)."""
+"""A few of the generated inputs (see `tests.minimodels.generated`)."""
 
 import pytest
 
 import minimodels as mm
-from tests.generated import CALLS, KINDS, one
+from tests.minimodels.generated import CALLS, KINDS, one
 
 
 @pytest.mark.parametrize("kind", KINDS)

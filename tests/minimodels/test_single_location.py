@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import minimodels as mm
-from tests.systems import at
+from tests.minimodels.systems import at
 
 T, D, COPIES, SIGMA, P = 7, 5, 2, 0.7, 0.3
 

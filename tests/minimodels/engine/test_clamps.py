@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import minimodels as mm
-from tests.systems import TIGHT, double_well, logistic, oscillator, two_factors
+from tests.minimodels.systems import TIGHT, double_well, logistic, oscillator, two_factors
 
 
 def test_a_clamped_state_stays_and_the_others_follow_it() -> None:

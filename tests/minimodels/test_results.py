@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 import minimodels as mm
-from tests.systems import double_well
+from tests.minimodels.systems import double_well
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 import sympy as sp
 
 import minimodels as mm
-from tests.engine.test_guarantee import METHODS, T, polynomial, wave
+from tests.minimodels.engine.test_guarantee import METHODS, T, polynomial, wave
 
 OSCILLATOR = mm.Flow(
     name="oscillator", state={"x": 0.0, "v": 1.0}, drift={"x": "v", "v": "-x"}, observables={"energy": "x**2 + v**2"},

@@ -15,7 +15,7 @@ from minimodels.engine.calculus import gradient, tangents
 from minimodels.engine.graph import Graph, Reader
 from minimodels.engine.kernel import Kernel
 from minimodels.primitives import elementary, logsumexp, sigmoid, softmax, softplus
-from tests.systems import at
+from tests.minimodels.systems import at
 
 x, y, z, p, q = sp.symbols("x y z p q", real=True)
 STATES, PARAMETERS = (x, y, z), (p, q)

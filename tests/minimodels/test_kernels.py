@@ -17,7 +17,7 @@ import sympy as sp
 
 import minimodels as mm
 
-HERE = Path(__file__).parent.parent
+HERE = Path(__file__).parent.parent.parent
 SCRIPT = """
 import sympy as sp, minimodels as mm
 x = sp.Symbol("x")

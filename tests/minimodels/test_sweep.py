@@ -17,9 +17,9 @@ import xarray as xr
 
 import minimodels as mm
 from minimodels import sweep as sweep_function
-from tests.systems import double_well, oscillator, two_factors
+from tests.minimodels.systems import double_well, oscillator, two_factors
 
-HERE = Path(__file__).parent.parent
+HERE = Path(__file__).parent.parent.parent
 MODULE = sys.modules[sweep_function.__module__]
 # the same sweep in this process and in others; shards of 512 points
 SCRIPT = """
