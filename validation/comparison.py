@@ -86,8 +86,9 @@ def compare(run: xr.Dataset, curve: xr.Dataset, *, clock: float | str = "fit") -
     -------
     xarray.Dataset
         On `step`: `<measure>_network`, `<measure>_model` (at time clock x step; nan beyond the model's end) and
-        `<measure>_residual` = network - model, for every progress measure both have. Per seed: `escape_step`,
-        `escape_ratio` = network / model, `plateau_network`, `half_rise_network` (by `measure`, in steps).
+        `<measure>_residual` = network - model, for every progress measure both have. Per seed: `escape_step` (nan if
+        there is none; `escape_step_censored` says so), `escape_ratio` = network / model, `plateau_network`,
+        `half_rise_network` (by `measure`, in steps).
         Of the model, in steps: `escape_step_model`, `plateau_model`, `half_rise_model`. Scalar: `clock`.
 
     Raises
@@ -126,9 +127,12 @@ def compare(run: xr.Dataset, curve: xr.Dataset, *, clock: float | str = "fit") -
 
     escapes = escape_steps(curve)
     out["clock"] = rate
-    out["escape_step"] = by_seed(list(escapes))
-    out["escape_step_model"] = model_escape
-    out["escape_ratio"] = out["escape_step"] / model_escape
+    never = np.isinf(escapes)
+    out["escape_step"] = by_seed(list(np.where(never, np.nan, escapes)))
+    out["escape_step_censored"] = by_seed(list(never))
+    out["escape_step_model"] = np.nan if np.isinf(model_escape) else model_escape
+    out["escape_step_model_censored"] = np.isinf(model_escape)
+    out["escape_ratio"] = out["escape_step"] / out["escape_step_model"]
     if "CLA" in shared:
         levels = [
             plateau(steps, s["loss"], half_rise(steps, s["CLA"]), t)[1] for s, t in zip(seeds, escapes, strict=True)

@@ -76,8 +76,8 @@ def train_head(
         ``<test>_accuracy``; the logits ``beta_1, alpha, beta_2``; of a linear read-out ``xi_label``, the gain of every
         ``label``, gain x (kappa_l . l_l - mean over k != l of kappa_k . l_l), and ``xi``, their mean. Per seed:
         ``escape_step``, where the correct probability of the minibatches, in a centred running mean of 9 steps,
-        exceeds 1/2 (nan if it does not), and ``status``. Seeds that stop earlier are nan afterwards; after Ctrl-C the
-        result holds what was recorded (INTERRUPTED).
+        exceeds 1/2 (nan if it does not; ``escape_step_censored`` says so), and ``status``. Seeds that stop earlier are
+        nan afterwards; after Ctrl-C the result holds what was recorded (INTERRUPTED).
 
     Raises
     ------
@@ -143,8 +143,14 @@ def train_head(
             gains[i, np.searchsorted(recorded, run.steps)] = run.gains
         variables |= {"xi_label": (("seed", "step", "label"), gains), "xi": (("seed", "step"), gains.mean(axis=2))}
     statuses = np.array([int(run.status) for run in runs], np.int8)
+    escapes = np.array([run.escape() for run in runs])
     result = xr.Dataset(
-        variables | {"escape_step": ("seed", [run.escape() for run in runs]), "status": ("seed", statuses)},
+        variables
+        | {
+            "escape_step": ("seed", escapes),
+            "escape_step_censored": ("seed", np.isnan(escapes)),
+            "status": ("seed", statuses),
+        },
         coords={"step": np.array(recorded, np.int64), "seed": np.array(seeds, np.int64)},
         attrs={
             "format": FORMAT,

@@ -304,6 +304,7 @@ def test_a_run_that_diverges_says_so() -> None:
     assert run.status == [mm.Status.NON_FINITE]
     assert run.sizes["step"] < 12
     assert np.isnan(run.escape_step).all()
+    assert run.escape_step_censored.all()
 
 
 def test_seeds_do_not_depend_on_each_other_nor_on_threads(tmp_path: Any) -> None:

@@ -59,6 +59,16 @@ def test_a_single_seed_has_no_seed_dimension() -> None:
     assert float(found["escape_ratio"]) == pytest.approx(1.0)
 
 
+def test_a_seed_that_never_escapes_is_censored() -> None:
+    curve = network(0.1, seeds=(1.0, 1.0))
+    curve["correct"][1] = 0.1
+    found = compare(model(), curve)
+    assert found["escape_step_censored"].values.tolist() == [False, True]
+    assert np.isnan(found["escape_step"].values).tolist() == [False, True]
+    assert np.isnan(found["escape_ratio"].values).tolist() == [False, True]
+    assert not found["escape_step_model_censored"]
+
+
 def test_what_cannot_be_compared_is_refused() -> None:
     with pytest.raises(InputError, match="the network never exceeds correct = 1/2, so no clock can be fitted"):
         compare(model(), network(0.1).sel(step=slice(0, 300)))

@@ -98,9 +98,9 @@ def transitions(context: Context) -> xr.Dataset:
         rows.append(
             xr.Dataset(
                 {
-                    "network": free["escape_step"],
-                    "no_clock": free["escape_step_model"],
-                    "fitted_clock": fitted["escape_step_model"],
+                    "network": free["escape_step"].fillna(np.inf),
+                    "no_clock": free["escape_step_model"].fillna(np.inf),
+                    "fitted_clock": fitted["escape_step_model"].fillna(np.inf),
                     "matrices": _from_matrices(job, rates.mean("seed")),
                     "rate": rates,
                 },
