@@ -15,11 +15,14 @@ derivations, LaTeX) is taken from these expressions.
 import copy
 import math
 import unicodedata
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from numbers import Real
 from typing import Any, ClassVar, Self, TypeAlias
+from uuid import uuid4
+from weakref import WeakValueDictionary
 
 import numpy as np
 import sympy as sp
@@ -79,7 +82,24 @@ class Constraint:
 
 
 class Identity:
-    """Tells which models are one statement: copies with other values and rates share it."""
+    """Tells which models are one statement: copies with other values and rates share it, in other processes too."""
+
+    known: ClassVar["WeakValueDictionary[str, Identity]"] = WeakValueDictionary()
+    recent: ClassVar["deque[Identity]"] = deque(maxlen=8)  # of those that came from another process
+
+    def __init__(self, token: str | None = None) -> None:
+        self.token = token or uuid4().hex
+        self.known[self.token] = self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Identity.of, (self.token,)
+
+    @classmethod
+    def of(cls, token: str) -> "Identity":
+        """Return the identity with a token; what was compiled for it a moment ago is still there."""
+        found = cls.known.get(token) or cls(token)
+        cls.recent.append(found)
+        return found
 
 
 @dataclass(kw_only=True, eq=False)

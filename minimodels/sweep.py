@@ -5,7 +5,7 @@ import json
 import math
 import warnings
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,7 +15,6 @@ from tqdm import tqdm
 
 from minimodels.clamp import Windows
 from minimodels.compiled import compiled
-from minimodels.engine.ensemble import available_threads, run_chunks
 from minimodels.engine.stepper.status import REMEDIES, WHAT, Status
 from minimodels.errors import (
     InputError,
@@ -30,6 +29,7 @@ from minimodels.errors import (
     unknown,
 )
 from minimodels.model import Event, Model, Statement, by_name, check_model
+from minimodels.pool import available_threads, run_parts
 from minimodels.problem import Problem, problem
 from minimodels.results import check_target, dataset, load
 from minimodels.results import save as save_dataset
@@ -93,7 +93,7 @@ def sweep(
     threads : int
         Kernels release the interpreter lock; all available processors unless given. Results do not depend on it.
     executor : concurrent.futures.Executor
-        Runs the chunks instead of threads of our own; it must share memory with this process.
+        Runs the parts instead of threads of our own: of threads, or of processes, which compile nothing anew.
     out : path
         Save the result there (NetCDF). Finished shards are kept beside it meanwhile, so that the same call
         resumes after an interruption, bitwise equal to an uninterrupted one.
@@ -162,16 +162,13 @@ def sweep(
     if progress is not None:
         check_flag(progress, "`progress`")
     if executor is not None and not isinstance(executor, Executor):
-        raise InputError(f"`executor` is a concurrent.futures.ThreadPoolExecutor; got {shown(executor)}.")
-    if isinstance(executor, ProcessPoolExecutor):
-        raise InputError("`executor` must share memory with this process: give a ThreadPoolExecutor, not processes.")
+        raise InputError(f"`executor` is one of concurrent.futures, of threads or processes; got {shown(executor)}.")
     target = None if out is None else check_target(out, overwrite=overwrite)
     sizes = {"point": len(next(iter(rows.values())))} if rows else {}
     sizes |= {name: len(values) for name, values in grid.items()}
     shape, total = tuple(sizes.values()), math.prod(sizes.values())
     check_memory(8 * total * (len(keep) * max(1, len(stated.save)) + 1), f"the result of {total:.3g} points")
     settings = _settings(stated, keep, on_failure, [*rows, *grid])
-    interrupt = np.zeros(1, dtype=np.uint8)
     results: dict[str, NDArray[Any]] = {}
     todo = np.arange(total)
     if extend is not None:
@@ -179,16 +176,11 @@ def sweep(
     where = hashlib.sha256(b"".join(v.tobytes() for v in (*rows.values(), *grid.values(), todo))).hexdigest()
     shards = None if target is None else Shards.open(target, json.dumps([settings, sizes, list(rows), where, CHUNK]))
 
-    def work(part: slice) -> dict[str, NDArray[Any]]:
-        numbers = todo[part]
-        index = dict(zip(sizes, np.unravel_index(numbers, shape), strict=True))
+    def task(part: slice) -> tuple[Any, ...]:
+        index = dict(zip(sizes, np.unravel_index(todo[part], shape), strict=True))
         given = {name: values[index["point"]] for name, values in rows.items()}
         given |= {name: values[index[name]] for name, values in grid.items()}
-        y0, par, status = stated.points(given, len(numbers))
-        values = stated.named(stated.run(y0, par, status, interrupt), par, keep, on_failure=on_failure)
-        if shards is not None and not interrupt[0]:
-            shards.write(part, values)
-        return values
+        return stated, given, len(todo[part]), keep, on_failure
 
     bar = tqdm(total=len(todo), unit="points", disable=None if progress is None else not progress, leave=False)
 
@@ -198,6 +190,11 @@ def sweep(
                 results[name] = _blank((total, *array.shape[1:]), name, array.dtype)
             results[name][todo[part]] = array
         bar.update(len(todo[part]))
+
+    def finished(part: slice, values: Mapping[str, NDArray[Any]]) -> None:
+        collect(part, values)
+        if shards is not None and not (values["status"] == Status.INTERRUPTED).any():
+            shards.write(part, values)
 
     if shards is None:  # every so many points: parts take equally long, and end at the same time
         workers = threads or available_threads()
@@ -215,7 +212,7 @@ def sweep(
         parts = missing
     stated.kernel()
     compiled(stated.model).observe()
-    complete = run_chunks(work, parts, threads=threads, executor=executor, interrupt=interrupt, on_done=collect)
+    complete = run_parts(solve, task, parts, threads=threads, executor=executor, on_done=finished)
     bar.close()
     if not results:
         results = {"status": _blank((total,), "status", np.dtype(np.int8))}
@@ -242,6 +239,20 @@ def sweep(
         assert shards is not None
         shards.remove()
     return ds
+
+
+def solve(
+    stated: Problem,
+    given: Mapping[str, NDArray[np.float64]],
+    count: int,
+    keep: Sequence[str],
+    on_failure: str,
+    interrupt: NDArray[np.uint8] | None = None,
+) -> dict[str, NDArray[Any]]:
+    """Integrate some points of a problem, in any thread or process, and return the results by name."""
+    y0, par, status = stated.points(given, count)
+    batch = stated.run(y0, par, status, np.zeros(1, dtype=np.uint8) if interrupt is None else interrupt)
+    return stated.named(batch, par, keep, on_failure=on_failure)
 
 
 def warn_of_failures(status: NDArray[np.int8]) -> None:

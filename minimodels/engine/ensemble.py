@@ -1,10 +1,7 @@
-"""Run many trajectories: segments of constant rates in one chunk, chunks on threads, stop on request."""
+"""Run many trajectories through segments of constant rates."""
 
-import os
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -160,46 +157,3 @@ def integrate(
 def reached(level: Floats, direction: Floats) -> NDArray[np.bool_]:
     """Tell where a level lies at zero or beyond, as seen in the direction of its event; for either, on it."""
     return np.where(direction > 0, level >= 0, np.where(direction < 0, level <= 0, level == 0))
-
-
-def available_threads() -> int:
-    """Return the number of processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def run_chunks(
-    work: Callable[[slice], Any],
-    chunks: Iterable[slice],
-    *,
-    threads: int | None = None,
-    executor: Executor | None = None,
-    interrupt: NDArray[np.uint8],
-    on_done: Callable[[slice, Any], None],
-) -> bool:
-    """Run ``work`` on every chunk on threads; return False if Ctrl-C stopped it.
-
-    ``on_done`` is called in this thread. On Ctrl-C the interrupt flag makes running kernels return at once,
-    what finished is handed over, and the rest is dropped.
-    """
-    pool = executor or ThreadPoolExecutor(threads or available_threads(), thread_name_prefix="minimodels")
-    futures: dict[Future[Any], slice] = {}
-    try:
-        futures = {pool.submit(work, chunk): chunk for chunk in chunks}
-        pending = set(futures)
-        while pending:
-            done, pending = wait(pending, return_when="FIRST_COMPLETED")
-            for future in done:
-                on_done(futures[future], future.result())
-    except KeyboardInterrupt:
-        interrupt[0] = 1
-        for future in futures:
-            future.cancel()
-        for future, chunk in futures.items():
-            if not future.cancelled():
-                on_done(chunk, future.result())
-        return False
-    finally:
-        interrupt[0] = 1
-        if executor is None:
-            pool.shutdown(wait=True, cancel_futures=True)
-    return True

@@ -271,9 +271,12 @@ class Reader:
     def constant(self, e: sp.Expr) -> int:
         """Return the number that an expression without symbols stands for."""
         try:
-            return self.graph.number(float(e))
+            value = float(e)
         except TypeError:
             raise InputError(f"{e} is not a real number; a model is made of real expressions.") from None
+        if (value == 0.0 and e.is_zero is False) or not math.isfinite(value):
+            raise InputError(f"the constant {sp.N(e, 6)} lies beyond the floating-point numbers; scale the model.")
+        return self.graph.number(value)
 
     def made(self, e: sp.Basic) -> int:
         """Return the value of an expression whose parts are known."""

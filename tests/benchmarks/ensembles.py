@@ -25,7 +25,7 @@ import numpy as np
 from scipy.integrate import solve_ivp
 
 import minimodels as mm
-from minimodels.engine.ensemble import run_chunks
+from minimodels.pool import run_parts
 from minimodels.problem import Problem, problem
 
 RTOL, ATOL, T_END, START = 1e-6, 1e-9, 1000.0, 0.01
@@ -47,16 +47,14 @@ def ours(stated: Problem, given: dict[str, np.ndarray], threads: int) -> np.ndar
     count = len(given["N"])
     y0, par, status = stated.points(given, count)
     final = np.empty_like(y0)
-    interrupt = np.zeros(1, dtype=np.uint8)
     size = max(1, count // 16)
     chunks = [slice(a, min(a + size, count)) for a in range(0, count, size)]
 
     def collect(part: slice, batch: object) -> None:
         final[part] = batch.state  # type: ignore[attr-defined]
 
-    run_chunks(
-        lambda part: stated.run(y0[part], par[part], status[part], interrupt),
-        chunks, threads=threads, interrupt=interrupt, on_done=collect,
+    run_parts(
+        stated.run, lambda part: (y0[part], par[part], status[part]), chunks, threads=threads, on_done=collect,
     )  # fmt: skip
     return final
 

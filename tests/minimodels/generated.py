@@ -266,7 +266,7 @@ def try_call(rng: random.Random) -> str:
     for key in list(right)[:2]:  # what most need, so that the rest is looked at
         if rng.random() < 0.9:
             given.setdefault(key, right[key])
-    if given.get("threads", 1) != 1 and isinstance(given["threads"], int) and given["threads"] > 4:
+    if isinstance(given.get("threads"), int) and given["threads"] > 4:
         given["threads"] = 2
     try:
         function(**given)

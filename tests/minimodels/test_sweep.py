@@ -7,7 +7,8 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,8 @@ def test_threads_chunks_and_executors_do_not_matter(monkeypatch: pytest.MonkeyPa
         results.append(small(threads=threads))
     with ThreadPoolExecutor(2) as pool:
         results.append(small(executor=pool))
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as processes:
+        results.append(small(executor=processes))
     for other in results:
         for name in one:
             assert other[name].values.tobytes() == one[name].values.tobytes(), name
