@@ -38,6 +38,9 @@ RESULTS = (  # names of results, and of their dimensions
 )  # fmt: skip
 
 
+LONGEST = 100  # letters of a name
+
+
 @dataclass(frozen=True)
 class Parameter:
     """A real parameter: default, meaning, and the closed interval it may lie in.
@@ -144,8 +147,9 @@ class Model:
 
     def __post_init__(self) -> None:
         self.statement = Identity()
-        if not isinstance(self.name, str) or not self.name.isidentifier():
-            raise InputError(f"a model's name must be a Python identifier; got {shown(self.name)}.")
+        if not isinstance(self.name, str) or not self.name.isidentifier() or len(self.name) > LONGEST:
+            wanted = f"a Python identifier of at most {LONGEST} letters"
+            raise InputError(f"a model's name must be {wanted}; got {shown(self.name)}.")
         given = by_name(self.state, f"`state` of {self.name!r}", "{'x': 1.0}")
         states = {k: v if isinstance(v, State) else State(v) for k, v in given.items()}
         if not states:
@@ -201,8 +205,9 @@ class Model:
         return found
 
     def _add_name(self, found: dict[str, str], name: str, what: str) -> None:
-        if not name.isidentifier() or unicodedata.normalize("NFKC", name) != name:
-            raise InputError(f"{name!r} cannot be the name of {what} of {self.name!r}; use letters, digits and _.")
+        proper = name.isidentifier() and unicodedata.normalize("NFKC", name) == name
+        if not proper or len(name) > LONGEST + len("_at_crossing"):
+            raise InputError(f"{shown(name)} cannot be the name of {what} of {self.name!r}; use letters, digits and _.")
         if name in found:
             raise InputError(f"{name!r} is both {found[name]} and {what} of {self.name!r}; rename one.")
         found[name] = what

@@ -10,7 +10,7 @@ from functools import reduce
 
 import sympy as sp
 
-from minimodels.errors import InputError
+from minimodels.errors import InputError, shown
 from minimodels.expressions import FUNCTIONS
 from minimodels.primitives import LogSumExp, SoftMax, sigmoid, softplus
 
@@ -275,7 +275,7 @@ class Reader:
         except TypeError:
             raise InputError(f"{e} is not a real number; a model is made of real expressions.") from None
         if (value == 0.0 and e.is_zero is False) or not math.isfinite(value):
-            raise InputError(f"the constant {sp.N(e, 6)} lies beyond the floating-point numbers; scale the model.")
+            raise InputError(f"the constant {shown(e)} lies beyond the floating-point numbers; scale the model.")
         return self.graph.number(value)
 
     def made(self, e: sp.Basic) -> int:

@@ -365,5 +365,5 @@ def test_conditions_within_conditions(statement: Any, meaning: Any) -> None:
 
 def test_a_constant_that_floating_point_does_not_have_is_refused() -> None:
     m = mm.Flow(name="m", state={"x": 1.0}, parameters={"a": 1e308}, drift={"x": "1e-300*1e-300*a**3"})
-    with pytest.raises(mm.InputError, match=r"the constant 1.00000E-600 lies beyond the floating-point numbers"):
+    with pytest.raises(mm.InputError, match=r"the constant 1.0.*e-600 lies beyond the floating-point numbers"):
         mm.simulate(m, t_end=1.0)
