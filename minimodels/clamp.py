@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from minimodels.errors import InputError, shown, unknown
-from minimodels.model import by_name, check_number
+from minimodels.errors import InputError, by_name, check_number, shown, unknown
 
 Window = tuple[float, float, float]  # value, from, until
 Windows = float | Window | Sequence[float] | Sequence[Window]

@@ -1,7 +1,8 @@
 """One exception for bad input: one clear sentence, exit status 2 on the command line."""
 
+import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from numbers import Integral
 from pathlib import Path
@@ -110,3 +111,31 @@ def check_memory(size: float, what: str) -> None:
             f"{what} would take {size / 1e9:.3g} GB, and there are {memory / 1e9:.3g} GB of memory: ask for less at a "
             "time, fewer points, results or saved times."
         )
+
+
+def by_name(value: Any, what: str, example: str) -> dict[str, Any]:
+    """Return a mapping from names as a dictionary, or say what it should look like."""
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise InputError(f"{what} is a dictionary with names as keys, as {example}; got {shown(value)}.")
+    return dict(value)
+
+
+def check_number(value: Any, what: str) -> float:
+    """Return ``value`` as a finite float, or say what is wrong."""
+    if isinstance(value, str | bool | np.bool_):
+        raise InputError(f"{what} must be a number; got {shown(value)}.")
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"{what} must be a number; got {shown(value)}.") from error
+    if not math.isfinite(number):
+        raise InputError(f"{what} must be finite; got {shown(value)}.")
+    return number
+
+
+def check_positive(value: Any, what: str) -> float:
+    """Return ``value`` as a finite float above zero, or say what is wrong."""
+    number = check_number(value, what)
+    if number <= 0:
+        raise InputError(f"{what} must be positive; got {number:g}.")
+    return number

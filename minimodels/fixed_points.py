@@ -10,8 +10,8 @@ from scipy.optimize import root
 from minimodels.compiled import compiled
 from minimodels.conserved import conserved_sums, written
 from minimodels.engine.stepper.status import PENDING
-from minimodels.errors import InputError, check_whole, shown, unknown
-from minimodels.model import Map, Model, check_number, check_positive
+from minimodels.errors import InputError, check_number, check_positive, check_whole, shown, unknown
+from minimodels.model import Map, Model
 from minimodels.problem import problem
 
 Floats = NDArray[np.float64]

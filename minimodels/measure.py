@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from minimodels.errors import InputError, shown
-from minimodels.model import check_number, check_positive
+from minimodels.errors import InputError, check_number, check_positive, shown
 
 Floats = NDArray[np.float64]
 RESOLUTION = 0.0125  # of a curve's range: how far a plateau may be from straight

@@ -27,7 +27,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 import sympy as sp
 
-from minimodels.errors import InputError, shown, unknown
+from minimodels.errors import InputError, by_name, check_number, shown, unknown
 from minimodels.expressions import parse
 from minimodels.primitives import elementary
 
@@ -38,7 +38,7 @@ RESULTS = (  # names of results, and of their dimensions
 )  # fmt: skip
 
 
-LONGEST = 100  # letters of a name
+LONGEST = 250  # letters of a name
 
 
 @dataclass(frozen=True)
@@ -300,34 +300,6 @@ class Model:
     def rate_values(self) -> dict[str, float]:
         """Return the rate of every state at this model's parameter values."""
         return {k: self.evaluate(expr) for k, expr in self.rates.items()}
-
-
-def by_name(value: Any, what: str, example: str) -> dict[str, Any]:
-    """Return a mapping from names as a dictionary, or say what it should look like."""
-    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-        raise InputError(f"{what} is a dictionary with names as keys, as {example}; got {shown(value)}.")
-    return dict(value)
-
-
-def check_number(value: Any, what: str) -> float:
-    """Return ``value`` as a finite float, or say what is wrong."""
-    if isinstance(value, str | bool | np.bool_):
-        raise InputError(f"{what} must be a number; got {shown(value)}.")
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise InputError(f"{what} must be a number; got {shown(value)}.") from error
-    if not math.isfinite(number):
-        raise InputError(f"{what} must be finite; got {shown(value)}.")
-    return number
-
-
-def check_positive(value: Any, what: str) -> float:
-    """Return ``value`` as a finite float above zero, or say what is wrong."""
-    number = check_number(value, what)
-    if number <= 0:
-        raise InputError(f"{what} must be positive; got {number:g}.")
-    return number
 
 
 def check_model(model: Any) -> Model:

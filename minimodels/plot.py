@@ -1,7 +1,7 @@
 """Figures of results: a run over time, a sweep over one or two parameters."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from itertools import cycle, product
@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minimodels.engine.kernel import Floats
-from minimodels.engine.stepper.status import Status
 from minimodels.errors import InputError, shown, unknown
 from minimodels.files import write_file
+from minimodels.plot_map import MISSING, cell_edges, draw_map, explain_missing, is_log, missing_numbers
 from minimodels.plot_words import fitted, label, meaning, stated, title, words
 
 if TYPE_CHECKING:
@@ -31,13 +30,6 @@ DASHES = ("--", ":", "-.", (0, (6, 1, 1, 1, 1, 1)))
 DESCRIBED = 4  # lines that a legend has room to describe
 LEGEND = 140  # points of width
 TICKED = 8  # values of a map's axis that have a tick each
-MISSING: dict[str, dict[str, Any]] = {
-    "outside the domain": {"facecolor": "white", "edgecolor": "0.6", "hatch": "////"},
-    "none by the end": {"facecolor": "0.85"},
-    "failed": {"facecolor": "#D55E00"},
-    "interrupted": {"facecolor": "black"},
-    "no value": {"facecolor": "#CC79A7"},
-}
 
 
 @contextmanager
@@ -171,9 +163,9 @@ def plot_sweep(grid: "xr.Dataset", name: str | None = None, *, ax: "Axes | None"
         )
     grid = grid.sortby(dims)
     values = grid[name].transpose(*dims).values.astype(float)
-    missing = _missing(grid, name, dims, values)
+    missing = missing_numbers(grid, name, dims, values)
     with _drawing(ax, [name], (5.2, 3.7), title(grid)) as (figure, (place,)):
-        x = _edges(grid[dims[0]].values)
+        x = cell_edges(grid[dims[0]].values)
         _set_scale(place, "x", grid[dims[0]].values)
         if len(dims) == 1:
             _draw_line(place, grid[dims[0]].values, values)
@@ -184,16 +176,16 @@ def plot_sweep(grid: "xr.Dataset", name: str | None = None, *, ax: "Axes | None"
             if not np.isfinite(values).any():
                 place.set_yticks([])
         else:
-            y = _edges(grid[dims[1]].values)
+            y = cell_edges(grid[dims[1]].values)
             _set_scale(place, "y", grid[dims[1]].values)
             for axis, dim in zip((place.xaxis, place.yaxis), dims, strict=True):
                 if grid.sizes[dim] <= TICKED:
                     axis.set_ticks(grid[dim].values, labels=[f"{v:g}" for v in grid[dim].values])
                     axis.set_ticks([], minor=True)
-            _draw_map(place, x, y, values, missing, _fit(place, label(grid, name), vertical=True))
+            draw_map(place, x, y, values, missing, _fit(place, label(grid, name), vertical=True))
             place.set_ylabel(_fit(place, label(grid, dims[1]), vertical=True))
         place.set_xlabel(_fit(place, label(grid, dims[0])))
-        _explain_missing(place, missing, grid.attrs.get("t_end"), outside=ax is None)
+        explain_missing(place, missing, grid.attrs.get("t_end"), outside=ax is None)
     return figure
 
 
@@ -249,23 +241,11 @@ def _fit(ax: "Axes", text: str, *, vertical: bool = False, size: float | None = 
     return fitted(text, room, size or float(ax.xaxis.label.get_fontsize()))
 
 
-def _is_log(values: Floats) -> bool:
-    """Return whether increasing values are spread evenly in their logarithm rather than evenly."""
-
-    def skew(v: Floats) -> float:
-        return abs(np.median(v) - (v[0] + v[-1]) / 2) / (v[-1] - v[0])
-
-    positive = values[values > 0]
-    if values[0] < 0 or len(positive) < 3 or positive[0] == positive[-1]:
-        return False
-    return bool(skew(np.log(positive)) < skew(values) - 1e-6)
-
-
 def _set_scale(ax: "Axes", which: Literal["x", "y"], values: Floats) -> None:
     """Make an axis logarithmic, and linear from 0 to the first positive value, where its values are spread so."""
     from matplotlib.ticker import FixedLocator, LogFormatter
 
-    if not _is_log(values):
+    if not is_log(values):
         return
     axis, set_scale = (ax.xaxis, ax.set_xscale) if which == "x" else (ax.yaxis, ax.set_yscale)
     first, last = values[values > 0][0], values[-1]
@@ -279,20 +259,6 @@ def _set_scale(ax: "Axes", which: Literal["x", "y"], values: Floats) -> None:
         if first >= 1 and last < 1e4:
             axis.set_major_formatter(LogFormatter())
             axis.set_minor_formatter(LogFormatter())
-
-
-def _edges(values: Floats) -> Floats:
-    """Return the edges of the cells around increasing values: half-way, on the scale that they are drawn on."""
-    if values[0] == values[-1]:
-        return values[0] + np.linspace(-0.5, 0.5, len(values) + 1) * (abs(values[0]) or 1.0)
-    if _is_log(values):
-        inner = _middle(np.log(values[values > 0]))
-        return np.concatenate([values[values == 0], np.exp(inner)])
-    return _middle(values)
-
-
-def _middle(v: Floats) -> Floats:
-    return np.concatenate([[1.5 * v[0] - 0.5 * v[1]], (v[1:] + v[:-1]) / 2, [1.5 * v[-1] - 0.5 * v[-2]]])
 
 
 def _draw_line(ax: "Axes", x: Floats, y: Floats, **how: Any) -> "Line2D":
@@ -348,74 +314,6 @@ def _add_legend(ax: "Axes", what: str, lines: Sequence["Line2D"], events: Sequen
             ncols=1 + (len(handles) > 10),
             **({"loc": "center left", "bbox_to_anchor": (1.0, 0.5)} if outside else {"loc": "best"}),
         )
-
-
-def _missing(grid: "xr.Dataset", name: str, dims: Sequence[str], values: Floats) -> dict[str, NDArray[np.bool_]]:
-    """Return why there is no number, for every reason of `MISSING` that occurs: where it holds."""
-
-    def over(variable: "xr.DataArray") -> NDArray[Any]:
-        return variable.broadcast_like(grid[name]).transpose(*dims).values
-
-    status = over(grid["status"]) if "status" in grid else np.zeros(values.shape)
-    never = over(grid[f"{name}_censored"]) if f"{name}_censored" in grid else np.zeros(values.shape, dtype=bool)
-    reasons = {
-        "outside the domain": status == Status.OUT_OF_DOMAIN,
-        "interrupted": status == Status.INTERRUPTED,
-        "failed": status >= Status.MAX_STEPS,
-        "none by the end": never,
-        "no value": np.ones(values.shape, dtype=bool),
-    }
-    left, found = ~np.isfinite(values), {}
-    for reason, holds in reasons.items():
-        if (left & holds).any():
-            found[reason] = left & holds
-            left = left & ~holds
-    return found
-
-
-def _draw_map(ax: "Axes", x: Floats, y: Floats, values: Floats, missing: Mapping[str, Any], about: str) -> None:
-    """Draw values (x, y) in colour, and where there are none, the reason."""
-    from matplotlib.colors import ListedColormap, LogNorm
-    from matplotlib.ticker import LogFormatter
-
-    numbers = np.ma.masked_invalid(values.T)
-    if numbers.count():
-        spread = numbers.min() > 0 and numbers.max() > 20 * numbers.min()
-        mesh = ax.pcolormesh(x, y, numbers, norm=LogNorm() if spread else None, rasterized=True)
-        bar = ax.figure.colorbar(mesh, ax=ax, label=about)
-        if spread and numbers.min() >= 1 and numbers.max() < 1e4:
-            bar.ax.yaxis.set_major_formatter(LogFormatter())
-            bar.ax.yaxis.set_minor_formatter(LogFormatter())
-    for reason, mask in missing.items():
-        look = MISSING[reason]
-        if "hatch" in look:
-            ax.patch.set(**look, linewidth=0)
-        else:
-            where = np.ma.masked_equal(mask.T.astype(float), 0)
-            ax.pcolormesh(x, y, where, cmap=ListedColormap([look["facecolor"]]), rasterized=True)
-    ax.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
-
-
-def _explain_missing(
-    ax: "Axes", missing: Mapping[str, NDArray[np.bool_]], t_end: float | None, *, outside: bool
-) -> None:
-    """Say what the marks stand for, below a figure of our own, else in the corner with the fewest numbers."""
-    from matplotlib.patches import Patch
-
-    end = "the end" if t_end is None else f"time {t_end:g}"
-    patches = [Patch(**MISSING[reason], label=reason.replace("the end", end)) for reason in missing]
-    if patches and outside:
-        ax.figure.legend(handles=patches, loc="outside lower left", ncols=3, fontsize="small")
-    elif patches:
-        blank, corner = np.any(list(missing.values()), axis=0), "best"
-        if blank.ndim == 2:
-            half, middle = -(-blank.shape[0] // 2), -(-blank.shape[1] // 2)
-            parts = {
-                "lower left": blank[:half, :middle], "lower right": blank[-half:, :middle],
-                "upper left": blank[:half, -middle:], "upper right": blank[-half:, -middle:],
-            }  # fmt: skip
-            corner = max(parts, key=lambda k: parts[k].mean())
-        ax.legend(handles=patches, loc=corner, frameon=True, framealpha=1, fontsize="small")
 
 
 def write_figure(figure: "Figure", path: str | Path) -> None:

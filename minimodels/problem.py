@@ -17,18 +17,17 @@ from minimodels.engine.ensemble import Batch, Control, Segment, Watch, integrate
 from minimodels.engine.kernel import Floats, Kernel
 from minimodels.engine.stepper.method import METHODS
 from minimodels.engine.stepper.status import PENDING, Status
-from minimodels.errors import InputError, check_array, check_whole, shown, unknown
-from minimodels.model import (
-    Event,
-    GradientFlow,
-    Map,
-    Model,
-    Statement,
+from minimodels.errors import (
+    InputError,
     by_name,
-    check_model,
+    check_array,
     check_number,
     check_positive,
+    check_whole,
+    shown,
+    unknown,
 )
+from minimodels.model import Event, GradientFlow, Map, Model, Statement, check_model
 from minimodels.primitives import ON_ARRAYS
 
 FLOW_METHODS = tuple(method for method in METHODS if method != "map")

@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike
 
 from minimodels.clamp import Windows
 from minimodels.engine.stepper.status import Status
-from minimodels.errors import InputError, RunFailed, check_choice, check_flag
+from minimodels.errors import InputError, RunFailed, check_choice, check_flag, check_number
 from minimodels.failure import reason
-from minimodels.model import Event, Model, Statement, check_model, check_number
+from minimodels.model import Event, Model, Statement, check_model
 from minimodels.problem import Problem, problem
 from minimodels.results import dataset
 

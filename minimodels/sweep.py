@@ -18,6 +18,7 @@ from minimodels.compiled import compiled
 from minimodels.engine.stepper.status import REMEDIES, WHAT, Status
 from minimodels.errors import (
     InputError,
+    by_name,
     check_array,
     check_choice,
     check_flag,
@@ -28,7 +29,7 @@ from minimodels.errors import (
     shown,
     unknown,
 )
-from minimodels.model import Event, Model, Statement, by_name, check_model
+from minimodels.model import Event, Model, Statement, check_model
 from minimodels.pool import available_threads, run_parts
 from minimodels.problem import Problem, problem
 from minimodels.results import check_target, dataset, load

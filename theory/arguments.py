@@ -7,8 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from minimodels.errors import InputError, shown, unknown
-from minimodels.model import by_name, check_number
+from minimodels.errors import InputError, by_name, check_number, shown, unknown
 
 LARGEST = 1e6  # of a start or a rate; beyond it exponentials of the models mean nothing
 T = TypeVar("T")

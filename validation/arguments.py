@@ -7,8 +7,7 @@ from typing import Any
 
 import torch
 
-from minimodels.errors import InputError, shown
-from minimodels.model import by_name
+from minimodels.errors import InputError, by_name, shown
 from minimodels.tasks.item_label import ItemLabelTask, Sequences, check_task
 from validation.network import AttentionOnly, Parameters
 

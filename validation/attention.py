@@ -18,8 +18,7 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from minimodels.errors import InputError, shown, unknown
-from minimodels.model import by_name
+from minimodels.errors import InputError, by_name, shown, unknown
 from minimodels.tasks.item_label import ItemLabelTask, Sequences
 from validation.arguments import check_sequences, check_trained
 from validation.measures import Batch

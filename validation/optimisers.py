@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from minimodels.errors import InputError
-from minimodels.model import check_number
+from minimodels.errors import InputError, check_number
 
 State = dict[str, list[Tensor]]
 

@@ -15,9 +15,8 @@ import xarray as xr
 from torch import Tensor
 from tqdm import tqdm
 
-from minimodels.errors import InputError, RunFailed, check_whole, shown, unknown
+from minimodels.errors import InputError, RunFailed, check_number, check_whole, shown, unknown
 from minimodels.files import write_file
-from minimodels.model import check_number
 from minimodels.results import FORMAT, save
 from minimodels.tasks.item_label import TESTS, ItemLabelTask
 from validation.arguments import check_kind

@@ -23,8 +23,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from minimodels.errors import InputError, check_choice, check_whole, shown, unknown
-from minimodels.model import by_name, check_number
+from minimodels.errors import InputError, by_name, check_choice, check_number, check_whole, shown, unknown
 from minimodels.tasks.item_label import ItemLabelTask
 
 LOGITS = ("beta_1", "alpha", "beta_2")

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from tqdm import tqdm
 
-from minimodels.errors import InputError, check_choice, check_flag, check_names, check_whole, shown
+from minimodels.errors import InputError, check_choice, check_flag, check_names, check_number, check_whole, shown
 from minimodels.induction_head.head import InductionHead
 from minimodels.induction_head.run import HeadRun
-from minimodels.model import check_number
 from minimodels.pool import available_threads
 from minimodels.results import FORMAT
 from minimodels.tasks.item_label import ItemLabelTask, check_task

@@ -27,8 +27,8 @@ from math import factorial
 
 import sympy as sp
 
-from minimodels.errors import InputError, check_choice
-from minimodels.model import Constraint, Event, GradientFlow, Parameter, State, check_number
+from minimodels.errors import InputError, check_choice, check_number
+from minimodels.model import Constraint, Event, GradientFlow, Parameter, State
 from minimodels.primitives import logsumexp, sigmoid, softmax
 
 ATTEND = ("all", "labels", "exact", "exact-labels")

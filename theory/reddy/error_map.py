@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from minimodels.errors import InputError, shown, unknown
-from minimodels.model import by_name
+from minimodels.errors import InputError, by_name, shown, unknown
 from theory.arguments import check_dataset, listed, several, within
 from theory.reddy.flow import STATES, measured_time
 from theory.reddy.reduced_flow import transition_times

@@ -35,8 +35,7 @@ from numpy.polynomial.hermite_e import hermegauss
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 
-from minimodels.errors import InputError
-from minimodels.model import check_number
+from minimodels.errors import InputError, check_number
 from minimodels.models.nested_logit import arrangements
 from theory.arguments import numbers_by_name, within
 
