@@ -146,7 +146,7 @@ class ItemLabelTask:
             raise InputError(f"`N_max` must be at least `N`; got N_max={self.N_max}, N={self.N}: use {self.N} or more.")
         for name, usual in (("eps", "0.1 is the paper's value"), ("zipf", "0 makes all classes equally frequent")):
             value: Any = getattr(self, name)
-            if not (isinstance(value, int | float | np.number) and np.isfinite(value) and value >= 0):
+            if not (isinstance(value, int | float | np.number) and 0 <= value <= 1e300):
                 raise InputError(f"`{name}` must be finite and not negative; got {shown(value)}: {usual}.")
         for name in ("p_B", "p_C"):
             value = getattr(self, name)

@@ -329,6 +329,7 @@ def test_the_class_and_the_label_of_the_target_are_in_the_context_of_iw_as_often
         ({"L": 4, "K": 8}, "`L` must be at least N/B = 8 for distinct context labels; got L=4: raise `L`, or set"),
         ({"N_max": 7}, "`N_max` must be at least `N`; got N_max=7, N=8: use 8 or more."),
         ({"eps": float("nan")}, "`eps` must be finite and not negative; got nan: 0.1 is the paper's value."),
+        ({"eps": 10**400}, "`eps` must be finite and not negative; got 1000"),
         ({"p_B": 1.5}, "`p_B` must be a probability; got 1.5: use a value in [0, 1]."),
         ({"p_C": -0.1}, "`p_C` must be a probability; got -0.1: use a value in [0, 1]."),
     ],
