@@ -115,8 +115,9 @@ def integrate(
             before, after = above(state, earlier), above(start, table)
             jump = ((directions >= 0) & (before < 0) & (after >= 0)) | ((directions <= 0) & (before > 0) & (after <= 0))
             jump &= (status == PENDING)[:, None]
-            for j in np.flatnonzero(jump[0] if 0 <= logged[0] < room else []):
-                log[logged[0]] = j, segment.start, *start[0]
+            for j in np.flatnonzero(jump[0]) if room else ():
+                if logged[0] < room:
+                    log[logged[0]] = j, segment.start, *start[0]
                 logged[0] += 1
             jump &= np.isnan(happened)
             happened[jump] = segment.start
@@ -149,7 +150,7 @@ def integrate(
     happened[from_the_start] = segments[0].start
     status[(from_the_start & (stops != 0)).any(axis=1) & (status == Status.CENSORED)] = Status.SUCCESS
     status[status == PENDING] = Status.INTERRUPTED
-    if room and logged[0] >= room:
+    if logged[0] > room:
         raise OverflowError(f"more than {room} crossings")
     return Batch(state, time, happened, status, steps, saved, log[: logged[0]])
 

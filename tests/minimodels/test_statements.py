@@ -367,3 +367,8 @@ def test_a_constant_that_floating_point_does_not_have_is_refused() -> None:
     m = mm.Flow(name="m", state={"x": 1.0}, parameters={"a": 1e308}, drift={"x": "1e-300*1e-300*a**3"})
     with pytest.raises(mm.InputError, match=r"the constant 1.0.*e-600 lies beyond the floating-point numbers"):
         mm.simulate(m, t_end=1.0)
+
+
+def test_what_sympy_cannot_compare_is_one_sentence() -> None:
+    with pytest.raises(mm.InputError, match="the drift of 'x' of 'm' cannot be worked out as a real number or formula"):
+        mm.Flow(name="m", state={"x": 1.0}, drift={"x": "x if asin(2) > x else 1"})

@@ -102,3 +102,15 @@ def test_too_many_are_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules["minimodels.simulate"], "CROSSINGS", 10)
     with pytest.raises(mm.RunFailed, match="more than 10 crossings; end it earlier"):
         mm.simulate(OSCILLATOR, t_end=100.0, crossings=True)
+
+
+def test_the_room_counts_jumps_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    events = {"half": mm.Event("x", 0.5, 1), "more": mm.Event("x", 0.7, 1)}
+    still = mm.Flow(name="still", state={"x": 0.0}, drift={"x": 0}, events=events)
+    for room in (1, 2):
+        monkeypatch.setattr(sys.modules["minimodels.simulate"], "CROSSINGS", room)
+        if room == 2:
+            assert mm.simulate(still, t_end=3.0, clamp={"x": (1.0, 1.0, 2.0)}, crossings=True).sizes["crossing"] == 2
+        else:
+            with pytest.raises(mm.RunFailed, match="more than 1 crossings"):
+                mm.simulate(still, t_end=3.0, clamp={"x": (1.0, 1.0, 2.0)}, crossings=True)
