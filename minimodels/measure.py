@@ -55,6 +55,20 @@ def escape_time(time: ArrayLike, values: ArrayLike, level: float, direction: int
     return float(t[i] - above[i] * (t[i + 1] - t[i]) / (above[i + 1] - above[i]))
 
 
+def first_time_above(time: ArrayLike, values: ArrayLike, level: float) -> float:
+    """Return the first time the curve is above ``level``, its beginning if it begins there; nan if it never is.
+
+    Examples
+    --------
+    >>> first_time_above([0.0, 1.0], [0.7, 0.9], level=0.5)
+    0.0
+    """
+    t, y = np.asarray(time, np.float64), np.asarray(values, np.float64)
+    if len(y) and y[0] > level:
+        return float(t[0])
+    return escape_time(t, y, level) if len(y) > 1 else float("nan")
+
+
 def half_rise_time(time: ArrayLike, values: ArrayLike) -> float:
     """Return the first time the curve is half-way between its first and its last value; nan if it is flat.
 

@@ -1,62 +1,47 @@
 """Small attention networks trained in PyTorch, their comparison with minimal models, and the ledgers of claims.
 
-The public names below load on first use; PyTorch is imported only by what trains.
+The public names below load on first use, those of a paper from its folder; PyTorch is imported only by what trains.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from minimodels.tasks.item_label import ItemLabelTask
     from validation import report
-    from validation.attention import attention_maps
     from validation.checkpoint import load_parameters
     from validation.comparison import compare, fit_clock
-    from validation.evaluation import evaluate
     from validation.ledger import Outcome
-    from validation.network import AttentionOnly
     from validation.optimisers import SGD, Adam
     from validation.training import train
     from validation.verdicts import claims
 
-_HOMES = {
-    "minimodels.tasks.item_label": ("ItemLabelTask",),
-    "validation.attention": ("attention_maps",),
-    "validation.checkpoint": ("load_parameters",),
-    "validation.comparison": ("compare", "fit_clock"),
-    "validation.evaluation": ("evaluate",),
-    "validation.ledger": ("Outcome",),
-    "validation.network": ("AttentionOnly",),
-    "validation.optimisers": ("SGD", "Adam"),
-    "validation.training": ("train",),
-    "validation.verdicts": ("claims",),
+_HOME = {
+    "SGD": "validation.optimisers",
+    "Adam": "validation.optimisers",
+    "Outcome": "validation.ledger",
+    "claims": "validation.verdicts",
+    "compare": "validation.comparison",
+    "fit_clock": "validation.comparison",
+    "load_parameters": "validation.checkpoint",
+    "train": "validation.training",
 }
-_HOME = {name: module for module, names in _HOMES.items() for name in names}
 
-__all__ = [
-    "SGD",
-    "Adam",
-    "AttentionOnly",
-    "ItemLabelTask",
-    "Outcome",
-    "attention_maps",
-    "claims",
-    "compare",
-    "evaluate",
-    "fit_clock",
-    "load_parameters",
-    "report",
-    "train",
-]
+__all__ = ["SGD", "Adam", "Outcome", "claims", "compare", "fit_clock", "load_parameters", "report", "train"]
+
+
+def _homes() -> dict[str, str]:
+    """Return the module of every public name, those of the papers among them."""
+    return _HOME | import_module("validation.papers").public()
 
 
 def __getattr__(name: str) -> Any:
     if name == "report":
         return import_module("validation.report")
-    if name not in _HOME:
+    home = _HOME.get(name) or (None if name.startswith("_") else _homes().get(name))
+    if home is None:
         raise AttributeError(f"module 'validation' has no attribute {name!r}")
     try:
-        value = getattr(import_module(_HOME[name]), name)
+        value = getattr(import_module(home), name)
     except ModuleNotFoundError as error:
         if error.name not in ("torch", "safetensors"):
             raise
@@ -68,4 +53,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*_homes(), "report"])

@@ -15,11 +15,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, save
 from torch import Tensor
 
-from minimodels.errors import InputError, check_whole
+from minimodels.errors import InputError, check_whole, shown
 from minimodels.files import write_file
-from validation.arguments import check_folder
 
-FORMAT = "minimodels training run 1"
+FORMAT = "minimodels training run 2"
 
 
 class Folder:
@@ -105,7 +104,7 @@ def load_parameters(folder: str | os.PathLike[str], step: int | None = None) -> 
     Returns
     -------
     dict of str to Tensor
-        Q1, K1, ..., S on the CPU, those of every seed side by side along the first axis.
+        By name, on the CPU, those of every seed side by side along the first axis.
 
     Raises
     ------
@@ -125,6 +124,13 @@ def load_parameters(folder: str | os.PathLike[str], step: int | None = None) -> 
         steps = ", ".join(map(str, sorted({*known, there})))
         raise InputError(f"{str(path)!r} holds no parameters of step {step!r}: it has those of {steps}.")
     return {name.removeprefix("parameter."): t for name, t in tensors.items() if name.startswith("parameter.")}
+
+
+def check_folder(value: Any, what: str) -> Path:
+    """Return a folder's path, or say what it should be."""
+    if not isinstance(value, str | os.PathLike) or not str(value) or "\0" in str(value):
+        raise InputError(f"{what} is the path of a folder, as 'runs/first'; got {shown(value)}.")
+    return Path(value)
 
 
 def _snapshot(folder: Path, step: int) -> Path:

@@ -3,15 +3,15 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from minimodels.measure import escape_time
+from minimodels.measure import first_time_above
 
 
 def crossing(x: ArrayLike, y: ArrayLike, level: float) -> float:
-    """First x at which y passes `level` upwards, by linear interpolation; inf if it never does."""
-    x, y = np.asarray(x, float), np.asarray(y, float)
-    if y[0] > level:
-        return float(x[0])
-    time = escape_time(x, y, level)
+    """First x at which y passes `level` upwards (`minimodels.measure.first_time_above`); inf, later than all, if never.
+
+    A result says nan and *censored*; a check compares, and there never is later than any end.
+    """
+    time = first_time_above(x, y, level)
     return float("inf") if np.isnan(time) else time
 
 

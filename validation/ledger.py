@@ -6,12 +6,19 @@ error; the interval [m - 2s, m + 2s] lies inside the allowed one (*agrees*), out
 """
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
+from pkgutil import iter_modules
+from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
+
+from validation.protocols import Network, Task, Training
+from validation.words import in_words
 
 Verdict = Literal["agrees", "disagrees", "inconclusive", "not run"]
 Level = Literal["model", "theory", "network"]
@@ -87,54 +94,143 @@ def verdict_of(checks: Sequence[Check]) -> Verdict:
     return "inconclusive" if "inconclusive" in verdicts else "agrees"
 
 
+def undecided(checks: Sequence[Check]) -> str:
+    """Why checks are inconclusive, in a sentence: which bound is near, and how many seeds would decide."""
+    check = next(c for c in checks if c.verdict == "inconclusive")
+    if not math.isfinite(check.value) or not math.isfinite(check.error):
+        return f"{check.what}: no number, since what it compares is not there in every seed."
+    bound = min((check.low, check.high), key=lambda b: abs(check.value - b))
+    times = (2 * check.error / max(abs(check.value - bound), 1e-300)) ** 2
+    more = f"about {times:.2g} times as many seeds" if times < 100 else "more than a hundred times as many seeds"
+    return (
+        f"{check.what}: {check.value:.4g} lies {abs(check.value - bound) / check.error:.2g} standard errors from the "
+        f"bound {bound:.4g}; with the same scatter {more} would decide."
+    )
+
+
 @dataclass(frozen=True)
 class Finding:
-    """What a claim's function returns: the checks, and the data of its figure."""
+    """What a claim's function returns: the checks, the data of its figure, and why it is not as claimed, if known.
+
+    `why` is said where the claim does not agree: a sentence whose numbers are computed.
+    """
 
     checks: Sequence[Check]
     data: xr.Dataset | None = None
+    why: str = ""
+
+
+Figure = Callable[[xr.Dataset], tuple[Any, str]]  # data in; the drawing, and a caption that states the finding, out
+Wanted = Sequence[Training] | Callable[[bool], Sequence[Training]]
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A line of a ledger.
+    """A line of a ledger; `claim` makes one of the function that measures it.
 
     Attributes
     ----------
-    id : the ledger's number, with a letter where one line makes several statements.
+    id : the ledger's number, with a letter where one line makes several statements; unique over all papers.
     statement, level : what is claimed, and of what: the model, the theory of the model, or a trained network.
-    setting : the settings in words, one quick and one full.
     measure : computes the finding from the results of the trainings.
     trainings : the trainings needed, quick or full.
-    figure : name of the figure that shows it (claims with the same figure share its data).
+    setting : what it is measured on, in words, where there are no trainings that say it.
+    figure : draws its data (claims with the same figure share them).
+    headline : whether it is among those that stand for the paper.
     full_only : why it is left out of a quick run.
     """
 
     id: str
     statement: str
     level: Level
-    setting: dict[str, str]
     measure: Callable[["Context"], Finding]
-    trainings: Callable[[bool], Sequence[Any]] = field(default=lambda full: ())
-    figure: str | None = None
+    trainings: Callable[[bool], Sequence[Training]]
+    setting: str = ""
+    figure: Figure | None = None
+    headline: bool = False
     full_only: str = ""
+
+    def words(self, full: bool) -> str:
+        """What it is measured on, in words: those of its trainings, or as stated."""
+        trainings = self.trainings(full)
+        return in_words([t.settings() for t in trainings]) if trainings else self.setting
 
     def obstacle(self, full: bool) -> str:
         """Why it is not run at these settings; empty if it is."""
         return "" if full else self.full_only
 
 
+def claim(
+    id: str,
+    statement: str,
+    *,
+    level: Level,
+    trainings: Wanted = (),
+    setting: str = "",
+    figure: Figure | None = None,
+    headline: bool = False,
+    full_only: str = "",
+) -> Callable[[Callable[["Context"], Finding]], Claim]:
+    """Make a claim of the function below: see `Claim`."""
+
+    def wanted(full: bool) -> Sequence[Training]:
+        return trainings(full) if callable(trainings) else trainings
+
+    def made(measure: Callable[["Context"], Finding]) -> Claim:
+        return Claim(id, statement, level, measure, wanted, setting, figure, headline, full_only)
+
+    return made
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The claims of one paper, found in its folder `validation/<paper>`.
+
+    Attributes
+    ----------
+    title : the paper, in words.
+    claims : in the order of their ids.
+    pairs : small tasks with the networks that learn them, for tests of what every pair must do; the first network is
+        the usual one for tasks of its kind.
+    """
+
+    title: str
+    claims: Sequence[Claim]
+    pairs: Callable[[], Sequence[tuple[Task, Network]]] = tuple
+
+
+def collect(package: ModuleType) -> tuple[Claim, ...]:
+    """Return the claims in the files of a folder, in the order of their ids: R2 before R2b before R10."""
+    modules = [import_module(f"{package.__name__}.{entry.name}") for entry in iter_modules(package.__path__)]
+    found = [value for module in modules for value in vars(module).values()]
+    each = [c for value in found for c in (value if isinstance(value, tuple) else (value,)) if isinstance(c, Claim)]
+    return tuple(sorted({c.id: c for c in each}.values(), key=_order))
+
+
+def _order(made: Claim) -> list[tuple[bool, float, str]]:
+    return [(part.isalpha(), 0.0 if part.isalpha() else float(part), part) for part in _parts(made.id)]
+
+
+def _parts(id: str) -> list[str]:
+    return re.findall(r"[a-zA-Z]+|[0-9.]+", id)
+
+
 @dataclass(frozen=True)
 class Context:
-    """What a claim may use: whether the full setting is asked for, and the trainings by name.
+    """What a claim may use: whether the full setting is asked for, and the results of its trainings.
 
-    `failures` says why a training is missing, `seconds` how long each took.
+    `runs` is by name of the training, NAME/ANALYSIS for its analyses; `failures` says why one is missing, `seconds` how
+    long each took.
     """
 
     full: bool
-    runs: dict[str, xr.Dataset]
+    runs: dict[str, xr.Dataset] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+
+    def of(self, training: Training, analysis: Callable[..., xr.Dataset] | None = None) -> xr.Dataset:
+        """What a training recorded, or what one of its analyses found."""
+        return self.runs[training.name if analysis is None else f"{training.name}/{analysis.__name__}"]
 
 
 @dataclass(frozen=True)
@@ -143,10 +239,11 @@ class Outcome:
 
     `seconds` counts its trainings too, also those it shares with other claims. `recorded` is the date of the full run
     that the numbers are taken from, None if they were measured now; `beside` says what such a run gave where both
-    exist.
+    exist. `why` says why the claim does not agree, where that is known.
     """
 
     id: str
+    paper: str
     statement: str
     level: Level
     setting: str
@@ -158,9 +255,10 @@ class Outcome:
     seconds: float
     checks: Sequence[Check] = ()
     reason: str = ""
-    figure: str | None = None
+    figure: Figure | None = field(default=None, repr=False, compare=False)
     data: xr.Dataset | None = field(default=None, repr=False, compare=False)
     beside: str = ""
+    why: str = ""
 
     def record(self) -> dict[str, Any]:
         """The entry of `claims.json`; a number that is not finite becomes text."""
@@ -170,6 +268,7 @@ class Outcome:
 
         return {
             "id": self.id,
+            "paper": self.paper,
             "statement": self.statement,
             "level": self.level,
             "setting": self.setting,
@@ -179,6 +278,5 @@ class Outcome:
             "verdict": self.verdict,
             "recorded": self.recorded,
             "seconds": round(self.seconds, 3),
-            **({"reason": self.reason} if self.reason else {}),
-            **({"beside": self.beside} if self.beside else {}),
+            **{k: v for k in ("reason", "why", "beside") if (v := getattr(self, k))},
         }

@@ -1,43 +1,65 @@
 r"""Optimisers, as frozen options: what one update does to a list of parameters.
 
 The weight decay is **per step**, as in the author's program: it is not multiplied by the learning rate. (In a framework
-that multiplies, 1e-6 a step at learning rate 0.01 is weight_decay = 1e-4.)
+that multiplies, 1e-6 a step at learning rate 0.01 is weight_decay = 1e-4.) A gradient is clipped for every seed by
+itself: if the norm over all its parameters is above `clip`, it is scaled down to it. A `schedule` of points
+``((step, share), ...)`` multiplies the learning rate, linearly between the points and constantly beyond them.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import pairwise
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from minimodels.errors import InputError, check_number
+from minimodels.errors import InputError, check_number, check_whole, shown
 
 State = dict[str, list[Tensor]]
 
 
-def _decay(value: float) -> None:
-    _positive("decay", value, zero=True)
-    if value >= 1:
-        raise InputError(f"`decay`, the share of every parameter that is lost in a step, must be below 1; got {value}.")
-
-
-def _positive(name: str, value: float, *, zero: bool = False) -> None:
-    number = check_number(value, f"`{name}`")
-    if not (number > 0 or (zero and number == 0)):
-        raise InputError(f"`{name}` must be finite and {'not negative' if zero else 'positive'}; got {value}.")
-
-
 @dataclass(frozen=True)
-class SGD:
-    r""":math:`\theta \leftarrow (1 - \text{decay})\,\theta - \text{lr}\,\nabla\mathcal L`, for every parameter."""
+class Descent:
+    """What optimisers share: learning rate, decay a step, largest norm of a gradient, shares of the rate by step."""
 
     lr: float = 0.01
-    decay: float = 1e-6
-    kind: str = field(default="SGD", init=False)
+    decay: float = 0.0
+    clip: float | None = None
+    schedule: tuple[tuple[int, float], ...] = ()
 
     def __post_init__(self) -> None:
         _positive("lr", self.lr)
-        _decay(self.decay)
+        _positive("decay", self.decay, zero=True)
+        if self.decay >= 1:
+            raise InputError(
+                f"`decay`, the share of every parameter that is lost in a step, must be below 1; got {self.decay}."
+            )
+        if self.clip is not None:
+            _positive("clip", self.clip)
+        object.__setattr__(self, "schedule", _points(self.schedule))
+
+    def rate(self, step: int) -> float:
+        """Learning rate of an update."""
+        if not self.schedule:
+            return self.lr
+        steps, shares = np.array(self.schedule).T
+        return self.lr * float(np.interp(step, steps, shares))
+
+    def clipped(self, gradients: Sequence[Tensor]) -> Sequence[Tensor]:
+        """The gradients, those of a seed scaled down together where their norm is too large."""
+        if self.clip is None:
+            return gradients
+        squares = sum(g.flatten(1).square().sum(1) for g in gradients)
+        factor = (self.clip / torch.as_tensor(squares).sqrt()).clamp(max=1.0)
+        return [g * factor.view(-1, *[1] * (g.dim() - 1)) for g in gradients]
+
+
+@dataclass(frozen=True)
+class SGD(Descent):
+    r""":math:`\theta \leftarrow (1 - \text{decay})\,\theta - \text{lr}\,\nabla\mathcal L`, for every parameter."""
+
+    decay: float = 1e-6
 
     def start(self, parameters: Sequence[Tensor]) -> State:
         """Nothing to remember."""
@@ -47,24 +69,21 @@ class SGD:
         """Take one step in place."""
         if self.decay:
             torch._foreach_mul_(parameters, 1 - self.decay)
-        torch._foreach_add_(parameters, gradients, alpha=-self.lr)
+        torch._foreach_add_(parameters, self.clipped(gradients), alpha=-self.rate(step))
 
 
 @dataclass(frozen=True)
-class Adam:
+class Adam(Descent):
     r""":math:`\theta \leftarrow (1-\text{decay})\,\theta - \text{lr}\,\hat m/(\sqrt{\hat v} + \text{eps})`."""
 
     lr: float = 1e-3
     beta1: float = 0.9
     beta2: float = 0.999
     eps: float = 1e-8
-    decay: float = 0.0
-    kind: str = field(default="Adam", init=False)
 
     def __post_init__(self) -> None:
-        _positive("lr", self.lr)
+        super().__post_init__()
         _positive("eps", self.eps)
-        _decay(self.decay)
         for name in ("beta1", "beta2"):
             if not 0 <= check_number(getattr(self, name), f"`{name}`") < 1:
                 raise InputError(f"`{name}` must be at least 0 and below 1; got {getattr(self, name)}.")
@@ -75,7 +94,7 @@ class Adam:
 
     def update(self, parameters: Sequence[Tensor], gradients: Sequence[Tensor], state: State, step: int) -> None:
         """Take one step in place; `step` counts from 0."""
-        m, v = state["m"], state["v"]
+        m, v, gradients = state["m"], state["v"], self.clipped(gradients)
         torch._foreach_lerp_(m, gradients, 1 - self.beta1)
         torch._foreach_mul_(v, self.beta2)
         torch._foreach_addcmul_(v, gradients, gradients, value=1 - self.beta2)
@@ -84,4 +103,21 @@ class Adam:
         torch._foreach_add_(scale, self.eps)
         if self.decay:
             torch._foreach_mul_(parameters, 1 - self.decay)
-        torch._foreach_addcdiv_(parameters, m, scale, value=-self.lr / (1 - self.beta1 ** (step + 1)))
+        torch._foreach_addcdiv_(parameters, m, scale, value=-self.rate(step) / (1 - self.beta1 ** (step + 1)))
+
+
+def _positive(name: str, value: float, *, zero: bool = False) -> None:
+    number = check_number(value, f"`{name}`")
+    if not (number > 0 or (zero and number == 0)):
+        raise InputError(f"`{name}` must be finite and {'not negative' if zero else 'positive'}; got {value}.")
+
+
+def _points(schedule: object) -> tuple[tuple[int, float], ...]:
+    """Check the points of a schedule."""
+    example = "points (step, share), as ((0, 0.0), (100, 1.0))"
+    if not isinstance(schedule, tuple | list) or not all(isinstance(p, tuple | list) and len(p) == 2 for p in schedule):
+        raise InputError(f"`schedule` is {example}; got {shown(schedule)}.")
+    found = tuple((check_whole(step, "a step of `schedule`", 0), check_number(s, "a share")) for step, s in schedule)
+    if any(a[0] >= b[0] for a, b in pairwise(found)) or any(share < 0 for _, share in found):
+        raise InputError(f"`schedule` has rising steps and shares that are not negative; got {shown(schedule)}.")
+    return found

@@ -1,23 +1,32 @@
-"""Full runs kept as small data files under `validation/records/`: checks, settings, versions and date.
+"""Full runs kept as small data files in the folder of their paper: checks, settings, versions and date.
 
 A record holds the numbers of every check with the interval allowed; its verdict is computed when it is read. It speaks
-for a claim only as long as the claim's full setting reads as it did when the record was made.
+for a claim only as long as the claim's trainings, the code that measures it and the constants in that code are those
+that it was made with (a hash of them); otherwise it is *stale* and never shown as today's.
 """
 
+import ast
+import hashlib
+import inspect
 import json
 import math
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from datetime import date
+from functools import partial
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
+from textwrap import dedent
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from minimodels.files import write_file
 from validation.ledger import Check, Claim, Outcome, Verdict, verdict_of
+from validation.spelled import spell
 
-FOLDER = Path(__file__).parent / "records"
+PLAIN = (bool, int, float, str, tuple, list, dict, type(None))
 
 
 @dataclass(frozen=True)
@@ -26,6 +35,7 @@ class Record:
 
     id: str
     setting: str
+    hash: str
     date: str
     versions: dict[str, str]
     seconds: float
@@ -37,51 +47,121 @@ class Record:
         return verdict_of(self.checks)
 
 
-def command(ledger: str, id: str) -> str:
+def command(paper: str, id: str) -> str:
     """The command that makes a record again."""
-    return f"minimodels validate {ledger} --full --only {id} --record"
+    return f"minimodels validate {paper} --full --only {id} --record"
 
 
-def read(ledger: str, claim: Claim) -> Record | None:
-    """The record of a claim at its present full setting, if there is one."""
-    path = _path(ledger, claim.id)
+def read(paper: str, claim: Claim) -> tuple[Record | None, str]:
+    """Return the record of a claim, and why it cannot be used: it is stale, or empty."""
+    path = _path(paper, claim.id)
     if not path.exists():
-        return None
+        return None, ""
     values = json.loads(path.read_text(encoding="utf-8"))
-    if values["setting"] != claim.setting["full"]:
-        return None
+    if values["hash"] != fingerprint(claim):
+        return None, f"the record of {values['date']} is stale: {command(paper, claim.id)} makes it anew"
     checks = tuple(
         Check(c["what"], float(c["value"]), float(c["error"]), float(c["low"]), float(c["high"]), c["expected"])
         for c in values["checks"]
     )
-    return Record(values["id"], values["setting"], values["date"], values["versions"], values["seconds"], checks)
+    kept = {name: values[name] for name in ("id", "setting", "hash", "date", "versions", "seconds")}
+    return Record(**kept, checks=checks), ""
 
 
-def write(ledger: str, outcomes: Sequence[Outcome]) -> list[Path]:
+def write(paper: str, claims: Sequence[Claim], outcomes: Sequence[Outcome]) -> list[Path]:
     """Keep the outcomes of a full run; claims that were not run leave their records as they are."""
     paths = []
-    for outcome in outcomes:
+    for claim, outcome in zip(claims, outcomes, strict=True):
         if outcome.verdict == "not run":
             continue
         values = {
             "id": outcome.id,
             "statement": outcome.statement,
             "setting": outcome.setting,
+            "hash": fingerprint(claim),
             "date": date.today().isoformat(),
             "versions": _versions(),
             "seconds": round(outcome.seconds, 1),
-            "command": command(ledger, outcome.id),
+            "command": command(paper, outcome.id),
             "verdict": outcome.verdict,
             "checks": [{k: _plain(v) for k, v in asdict(c).items()} for c in outcome.checks],
         }
-        paths.append(_path(ledger, outcome.id))
+        paths.append(_path(paper, outcome.id))
         paths[-1].parent.mkdir(parents=True, exist_ok=True)
         write_file(paths[-1], (json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
     return paths
 
 
-def _path(ledger: str, id: str) -> Path:
-    return FOLDER / ledger / f"{id}.json"
+def fingerprint(claim: Claim) -> str:
+    """Return the hash of a claim's full trainings and of what measures it."""
+    code = _code(claim.measure)
+    said = json.dumps([[spell(t) for t in claim.trainings(True)], [code[name] for name in sorted(code)]])
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def _code(function: Any) -> dict[str, str]:
+    """Return the text of a function and of all of `validation` that it uses, with the constants, by name.
+
+    Layout, comments and docstrings do not count; neither do `theory` and `minimodels`, which their own tests check.
+    """
+    found: dict[str, str] = {}
+    waiting = [function]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, partial):
+            found[f"arguments of {one.func.__qualname__}"] = json.dumps(spell([one.args, one.keywords]))
+            waiting.append(one.func)
+            continue
+        name = f"{one.__module__}.{one.__qualname__}"
+        if name in found:
+            continue
+        found[name] = _text(one)
+        for used, value in _used(one):
+            if isinstance(value, FunctionType | partial):
+                waiting.append(value)
+            else:
+                found[f"{one.__module__}.{used}"] = json.dumps(spell(value))
+    return found
+
+
+def _text(function: FunctionType) -> str:
+    tree = ast.parse(dedent(inspect.getsource(function)))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if (
+            isinstance(body, list)
+            and body
+            and isinstance(body[0], ast.Expr)
+            and isinstance(body[0].value, ast.Constant)
+        ):
+            body[0] = ast.Expr(ast.Constant(""))
+    return ast.dump(tree)
+
+
+def _used(function: FunctionType) -> list[tuple[str, Any]]:
+    """Return what a function refers to: names of its module, and attributes of modules it names."""
+    names: list[str] = []
+    codes = [inspect.unwrap(function).__code__]
+    while codes:
+        code = codes.pop()
+        names += code.co_names
+        codes += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+    known = inspect.unwrap(function).__globals__
+    values = [(name, known[name]) for name in names if name in known]
+    modules = [value for _, value in values if isinstance(value, ModuleType)]
+    values += [(name, getattr(module, name)) for module in modules for name in names if hasattr(module, name)]
+    return [(name, value) for name, value in values if _ours(value)]
+
+
+def _ours(value: Any) -> bool:
+    if isinstance(value, FunctionType):
+        return value.__module__.startswith("validation.")
+    return isinstance(value, partial | PLAIN) or (is_dataclass(value) and not isinstance(value, type))
+
+
+def _path(paper: str, id: str) -> Path:
+    folder = import_module(f"validation.{paper}").__path__[0]
+    return Path(folder) / "records" / f"{id}.json"
 
 
 def _plain(value: Any) -> Any:

@@ -1,4 +1,7 @@
-"""A report of claims: `report.md`, `claims.json`, the figures, and the data behind each."""
+"""Reports of claims, a folder for each paper: `report.md`, `claims.json`, the figures, and the data behind each.
+
+The folder above them holds an index, `report.md`, and all claims, `claims.json`.
+"""
 
 import json
 import os
@@ -6,29 +9,52 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
+from textwrap import wrap
 from typing import Any
 
 from minimodels.errors import InputError, shown
 from minimodels.files import write_file
 from validation.ledger import Check, Outcome
 
+VERDICTS = ("agrees", "disagrees", "inconclusive", "not run")
 
-def table(outcomes: Sequence[Outcome], *, width: int = 140) -> str:
-    """The claims as text: id, level, verdict, and the check that decided with measured and expected number."""
+
+def table(outcomes: Sequence[Outcome], *, width: int = 120) -> str:
+    """The claims as text, by paper: verdict and statement; where it does not agree, the number that decided and why."""
     check_outcomes(outcomes)
-    rows = [("claim", "level", "verdict", "measured", "expected", "of what")]
+    return "\n".join(line for paper, its in by_paper(outcomes).items() for line in _lines(paper, its, width))
+
+
+def _lines(paper: str, outcomes: Sequence[Outcome], width: int) -> list[str]:
+    ids, verdicts = (max(len(text) for text in column) for column in zip(*_heads(outcomes), strict=True))
+    lines = [paper, "-" * len(paper)]
+    indent = ids + verdicts + 4
+    room = max(40, width - indent)
+    for outcome, (id, verdict) in zip(outcomes, _heads(outcomes), strict=True):
+        first, *rest = wrap(outcome.statement, room)
+        lines.append(f"{id:{ids}}  {verdict:{verdicts}}  {first}")
+        more = [] if outcome.verdict == "agrees" else [_decided(outcome), outcome.why]
+        lines += [" " * indent + text for text in (*rest, *(part for one in more for part in wrap(one, room)))]
+    return [*lines, ""]
+
+
+def _heads(outcomes: Sequence[Outcome]) -> list[tuple[str, str]]:
+    return [(outcome.id, _verdict(outcome)) for outcome in outcomes]
+
+
+def _decided(outcome: Outcome) -> str:
+    check = decisive(outcome)
+    if check is None:
+        return outcome.reason
+    return f"{check.what}: {_number(check.value, check.error)}, expected {_expected(check)} ({check.tolerance})"
+
+
+def by_paper(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
+    """The outcomes of every paper, in their order."""
+    found: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
-        check = decisive(outcome)
-        numbers = (
-            (_number(check.value, check.error), _expected(check), check.what) if check else ("", "", outcome.reason)
-        )
-        rows.append((outcome.id, outcome.level, _verdict(outcome), *numbers))
-    widths = [max(len(row[i]) for row in rows) for i in range(5)]
-    room = max(20, width - sum(widths) - 10)
-    lines = [
-        "  ".join([*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[5][:room]]).rstrip() for row in rows
-    ]
-    return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:], "", summary(outcomes)])
+        found.setdefault(outcome.paper, []).append(outcome)
+    return found
 
 
 def check_outcomes(outcomes: Any) -> None:
@@ -44,9 +70,9 @@ def _verdict(outcome: Outcome) -> str:
 def summary(outcomes: Sequence[Outcome]) -> str:
     """How many claims have which verdict."""
     check_outcomes(outcomes)
-    counts = Counter(o.verdict for o in outcomes)
-    words = [f"{counts[v]} {v}" for v in ("agrees", "disagrees", "inconclusive", "not run") if counts[v]]
-    return f"{len(outcomes)} claims: {', '.join(words)}."
+    counts = Counter[str](o.verdict for o in outcomes)
+    words = [f"{counts[v]} {v}" for v in VERDICTS if counts[v]]
+    return f"{len(outcomes)} claim{'s' * (len(outcomes) != 1)}: {', '.join(words) or 'none'}."
 
 
 def decisive(outcome: Outcome) -> Check | None:
@@ -66,16 +92,9 @@ def prepare(folder: str | os.PathLike[str]) -> Path:
         raise InputError(f"`folder` is the path of a folder, as 'report'; got {shown(folder)}.")
     root = Path(folder)
     try:
-        if (
-            root.is_dir()
-            and any(root.iterdir())
-            and not (root / "claims.json").exists()
-            and not (root / "data").is_dir()
-        ):
+        if root.is_dir() and any(root.iterdir()) and not (root / "claims.json").exists():
             raise InputError(f"{str(root)!r} holds something other than a report: choose another folder.")
         root.mkdir(parents=True, exist_ok=True)
-        (root / "figures").mkdir(exist_ok=True)
-        (root / "data").mkdir(exist_ok=True)
         TemporaryFile(dir=root).close()
     except OSError as error:
         raise InputError(f"cannot write to {str(root)!r}: choose another folder for the report.") from error
@@ -94,43 +113,37 @@ class Report:
     def __init__(self, folder: str | os.PathLike[str], *, title: str = "Claims") -> None:
         self.root, self.title = prepare(folder), title
         self.outcomes: list[Outcome] = []
-        self.captions: dict[str, str] = {}
+        self.captions: dict[tuple[str, str], str] = {}
 
     def add(self, outcome: Outcome) -> None:
         """Draw the outcome's figure, if it is the first with its name, and write the report with it."""
         self.outcomes.append(outcome)
-        self._draw(outcome)
         self.write(self.outcomes)
 
     def write(self, outcomes: Sequence[Outcome]) -> Path:
-        """Write the report of these outcomes, in their order, and return the path of `report.md`."""
-        for outcome in outcomes:
-            self._draw(outcome)
-        records = json.dumps([outcome.record() for outcome in outcomes], indent=1, ensure_ascii=False, allow_nan=False)
-        write_file(self.root / "claims.json", (records + "\n").encode())
-        write_file(self.root / "report.md", _markdown(outcomes, self.captions, self.title).encode())
+        """Write the report of these outcomes, in their order, and return the path of the index, `report.md`."""
+        _write_claims(self.root, outcomes)
+        for paper, its in by_paper(outcomes).items():
+            folder = self.root / paper
+            folder.mkdir(exist_ok=True)
+            captions = self._draw(paper, folder, its)
+            _write_claims(folder, its)
+            write_file(folder / "report.md", _markdown(its, captions, f"{self.title}: {paper}").encode())
+        write_file(self.root / "report.md", _index(outcomes, self.title).encode())
         return self.root / "report.md"
 
-    def _draw(self, outcome: Outcome) -> None:
-        from matplotlib import pyplot as plt
+    def _draw(self, paper: str, folder: Path, outcomes: Sequence[Outcome]) -> dict[str, str]:
+        """Draw the figures that are not there yet; return all captions of a paper by the figure's name."""
+        from validation.drawing import draw
 
-        from minimodels.plot import style, write_figure
-        from minimodels.results import FORMAT, save
-        from validation.figures import FIGURES
-
-        name = outcome.figure
-        if name is None or name in self.captions or outcome.data is None:
-            return
-        save(outcome.data.assign_attrs(format=FORMAT), self.root / "data" / f"{name}.nc", overwrite=True)
-        with style():
-            figure, self.captions[name] = FIGURES[name](outcome.data)
-            for ending in ("png", "svg"):
-                write_figure(figure, self.root / "figures" / f"{name}.{ending}")
-            plt.close(figure)
+        for outcome in outcomes:
+            if outcome.figure and outcome.data is not None and (paper, outcome.figure.__name__) not in self.captions:
+                self.captions[paper, outcome.figure.__name__] = draw(outcome.figure, outcome.data, folder)
+        return {name: caption for (owner, name), caption in self.captions.items() if owner == paper}
 
 
 def write(outcomes: Sequence[Outcome], folder: str | os.PathLike[str], *, title: str = "Claims") -> Path:
-    """Write the report of all outcomes and return the path of `report.md`.
+    """Write the report of all outcomes and return the path of the index, `report.md`.
 
     Raises
     ------
@@ -141,13 +154,26 @@ def write(outcomes: Sequence[Outcome], folder: str | os.PathLike[str], *, title:
     return Report(folder, title=title).write(outcomes)
 
 
+def _write_claims(folder: Path, outcomes: Sequence[Outcome]) -> None:
+    records = json.dumps([outcome.record() for outcome in outcomes], indent=1, ensure_ascii=False, allow_nan=False)
+    write_file(folder / "claims.json", (records + "\n").encode())
+
+
+def _index(outcomes: Sequence[Outcome], title: str) -> str:
+    lines = [f"# {title}", "", summary(outcomes), "", f"| paper | {' | '.join(VERDICTS)} |", "|---|" + "---|" * 4]
+    for paper, its in by_paper(outcomes).items():
+        counts = Counter[str](outcome.verdict for outcome in its)
+        lines.append(f"| [{paper}]({paper}/report.md) | {' | '.join(str(counts[v]) for v in VERDICTS)} |")
+    return "\n".join([*lines, ""])
+
+
 def _markdown(outcomes: Sequence[Outcome], captions: dict[str, str], title: str) -> str:
     lines = [
         f"# {title}",
         "",
         summary(outcomes),
         "",
-        "| claim | statement | level | verdict | measured | expected | beside |",
+        "| claim | statement | level | verdict | measured | expected | why, and beside |",
         "|---|---|---|---|---|---|---|",
     ]
     for outcome in outcomes:
@@ -155,26 +181,27 @@ def _markdown(outcomes: Sequence[Outcome], captions: dict[str, str], title: str)
         last = (
             (f"{_number(check.value, check.error)} ({check.what})", _expected(check)) if check else (outcome.reason, "")
         )
-        cells = (outcome.id, outcome.statement, outcome.level, _verdict(outcome), *last, outcome.beside)
-        lines.append(f"| {' | '.join(cells)} |")
+        beside = " ".join(filter(None, (outcome.why, outcome.beside)))
+        cells = (outcome.id, outcome.statement, outcome.level, _verdict(outcome), *last, beside)
+        lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
     lines += [
         "",
         "A number is followed by its standard error over seeds, if it has one. A check agrees if the number with two "
         "standard errors either side lies within the interval allowed, disagrees if all of it lies outside, and is "
         "inconclusive otherwise; a claim agrees if all its checks do and disagrees if one does. A verdict marked "
-        "*recorded* comes from a full run kept under `validation/records/`; `beside` says what a full run gave where "
-        "the quick one was measured too.",
-        "",
-        "## Figures",
+        "*recorded* comes from a full run kept with the package; a record that was made with other trainings or "
+        "another measurement than today's is *stale* and not used. Settings name what differs from the defaults of "
+        "the task, the network and the optimiser.",
         "",
     ]
-    for name in dict.fromkeys(outcome.figure for outcome in outcomes if outcome.figure in captions):
-        caption = captions[name]
-        shown = ", ".join(o.id for o in outcomes if o.figure == name)
+    drawn = {outcome.figure.__name__: None for outcome in outcomes if outcome.figure}
+    lines += ["## Figures", ""] if captions else []
+    for name in (name for name in drawn if name in captions):
+        shown_by = ", ".join(o.id for o in outcomes if o.figure and o.figure.__name__ == name)
         lines += [
-            f"![{caption}](figures/{name}.png)",
+            f"![{captions[name]}](figures/{name}.png)",
             "",
-            f"**{shown}.** {caption} ([svg](figures/{name}.svg), [data](data/{name}.nc))",
+            f"**{shown_by}.** {captions[name]} ([svg](figures/{name}.svg), [data](data/{name}.nc))",
             "",
         ]
     lines += ["## Every check", ""]

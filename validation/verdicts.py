@@ -1,25 +1,30 @@
-"""Run a ledger: its trainings side by side, meanwhile the claims that need none, then the others."""
+"""Run claims: their trainings side by side, meanwhile those that need none, and each other when its own are there."""
 
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from importlib import import_module
+from typing import Any
 
 from platformdirs import user_data_path
 from tqdm import tqdm
 
-from minimodels.errors import InputError, check_whole, shown, unknown
+from minimodels.errors import InputError, check_flag, check_names, check_whole, shown, unknown
 from validation import records
-from validation.jobs import Job, Trainings
-from validation.ledger import Claim, Context, Outcome, verdict_of
+from validation.jobs import Trainings
+from validation.ledger import Claim, Context, Finding, Outcome, undecided, verdict_of
+from validation.papers import ledger as ledger_of
+from validation.papers import ledgers
+from validation.protocols import Training
 
-LEDGERS = ("reddy",)
+Line = tuple[str, Claim]  # of a ledger: the paper, and the claim
 
 
 def claims(
-    ledger: str = "reddy",
+    ledger: str | None = None,
     *,
+    headlines: bool | None = None,
     full: bool = False,
     only: Sequence[str] | None = None,
     out: str | os.PathLike[str] | None = None,
@@ -29,22 +34,24 @@ def claims(
     progress: bool | None = None,
     each: Callable[[Outcome], object] = lambda outcome: None,
 ) -> list[Outcome]:
-    """Run the claims of a ledger and return what was found, in the ledger's order.
+    """Run claims and return what was found, in the order of the ledgers.
 
     Parameters
     ----------
-    ledger : {"reddy"}
-        Which ledger.
+    ledger : str, optional
+        The paper whose ledger to run, as "reddy"; unless given, those of all papers.
+    headlines : bool, optional
+        Whether to run only the claims that stand for their papers; by default if neither `ledger` nor `only` is given.
     full : bool
         The full settings (minutes to hours, resumable) in place of the quick ones (minutes).
     only : sequence of str, optional
-        Ids of the claims to run; all by default.
+        Ids of the claims to run.
     out : path, optional
-        Folder that keeps the trainings; a call with the same folder resumes them. By default quick trainings are not
-        kept, and full ones are kept in the user's data folder.
+        Folder that keeps the trainings, as PAPER/NAME; a call with the same folder resumes them. By default quick
+        trainings are not kept, and full ones are kept in the user's data folder.
     workers : int, optional
-        Trainings side by side, one thread each; by default one for every processor. Claims that need no training are
-        measured meanwhile, in this process.
+        Trainings side by side, one thread each; by default one for every processor. Claims are measured meanwhile, in
+        this process.
     device : str
         Torch device of the trainings.
     record : bool
@@ -59,78 +66,112 @@ def claims(
     InputError
         For an unknown ledger or claim.
     """
-    every = of_ledger(ledger)
-    if only is not None and (isinstance(only, str | bytes) or not isinstance(only, Sequence)):
-        raise InputError(f"`only` is a list of ids, as ['R27', 'R28']; got {shown(only)}.")
-    for id in only or ():
-        if not isinstance(id, str):
-            raise InputError(f"`only` is a list of ids, as ['R27', 'R28']; got {shown(only)}.")
-        if id not in [claim.id for claim in every]:
-            raise unknown("claim", id, [claim.id for claim in every])
+    lines = chosen(ledger, headlines=headlines, only=only)
     if isinstance(workers, int) and not isinstance(workers, bool) and workers < 1:
         raise InputError(f"`workers` must be at least 1; got {shown(workers)}.")
     if workers is not None:
         workers = check_whole(workers, "`workers`", low=1, high=4096)
     if not callable(each):
         raise InputError(f"`each` is a function of an outcome, as Report(folder).add; got {shown(each)}.")
-    for name, flag in (("full", full), ("record", record)):
-        if not isinstance(flag, bool):
-            raise InputError(f"`{name}` is True or False; got {shown(flag)}.")
+    check_flag(full, "`full`")
+    check_flag(record, "`record`")
     if not isinstance(device, str):
         raise InputError(f"`device` is the name of one, as 'cpu'; got {shown(device)}.")
     if out is not None and (not isinstance(out, str | os.PathLike) or not str(out)):
         raise InputError(f"`out` is the path of a folder, as 'runs/first'; got {shown(out)}.")
     if record and not full:
         raise InputError("`record` keeps full runs: ask for the full settings too.")
-    chosen = [claim for claim in every if only is None or claim.id in only]
     if device != "cpu":
         from validation.training import check_device
 
         check_device(device)
-    asked = [job for c in chosen if not c.obstacle(full) for job in c.trainings(full)]
-    jobs: dict[str, Job] = {job.name: replace(job, device=device) for job in asked}
+    wanted = needed(lines, full)
+    places = [(paper, _on(training, device)) for (paper, _), training in wanted.items()]
     kept = user_data_path("minimodels") / "trainings" if full and out is None else out
     found: dict[str, Outcome] = {}
+    contexts = {paper: Context(full) for paper, _ in lines}
     with (
-        Trainings(jobs.values(), out=kept, workers=workers or os.cpu_count() or 1) as trainings,
-        tqdm(total=len(jobs) + len(chosen), disable=None if progress is None else not progress) as bar,
+        Trainings(places, out=kept, workers=workers or os.cpu_count() or 1) as trainings,
+        tqdm(total=len(places) + len(lines), disable=None if progress is None else not progress) as bar,
     ):
-        context = Context(full, {})
-        for trained in (False, True):
-            if trained:
-                context = Context(full, *trainings.results(bar.update))
-            for claim in chosen:
-                if bool(claim.trainings(full)) == trained:
-                    found[claim.id] = settle(claim, context, ledger)
+
+        def settle_those_ready() -> None:
+            for paper, claim in lines:
+                ended = contexts[paper].seconds
+                if claim.id not in found and (
+                    claim.obstacle(full) or all(t.name in ended for t in claim.trainings(full))
+                ):
+                    found[claim.id] = settle(claim, contexts[paper], paper)
                     each(found[claim.id])
                     bar.update()
-    outcomes = [found[claim.id] for claim in chosen]
+
+        settle_those_ready()
+        for trained in trainings.finished():
+            context, name = contexts[trained.paper], trained.training.name
+            context.seconds[name] = trained.seconds
+            if trained.failure:
+                context.failures[name] = trained.failure
+            for file, result in trained.results.items():
+                context.runs[name if file == "run" else f"{name}/{file}"] = result
+            bar.update()
+            settle_those_ready()
+    outcomes = [found[claim.id] for _, claim in lines]
     if record:
-        records.write(ledger, outcomes)
+        for paper in contexts:
+            its = [claim for owner, claim in lines if owner == paper]
+            records.write(paper, its, [found[claim.id] for claim in its])
     return outcomes
 
 
-def of_ledger(ledger: str) -> tuple[Claim, ...]:
-    """All claims of a ledger.
+def chosen(ledger: Any = None, *, headlines: Any = None, only: Any = None) -> list[Line]:
+    """Return the claims that are asked for, with their papers.
 
     Raises
     ------
     InputError
-        If there is none of this name.
+        For an unknown ledger or claim.
     """
-    if not isinstance(ledger, str):
-        raise InputError(f"`ledger` is the name of one, {', '.join(LEDGERS)}; got {shown(ledger)}.")
-    if ledger not in LEDGERS:
-        raise unknown("ledger", ledger, LEDGERS)
-    every: tuple[Claim, ...] = import_module(f"validation.{ledger}").CLAIMS
-    return every
+    found = ledgers() if ledger is None else {ledger: ledger_of(ledger)}
+    every = [(paper, claim) for paper, one in found.items() for claim in one.claims]
+    if headlines is not None:
+        check_flag(headlines, "`headlines`")
+    if only is not None:
+        ids = [claim.id for _, claim in every]
+        for id in check_names(only, "`only`"):
+            if id not in ids:
+                raise unknown("claim", id, ids)
+        return [line for line in every if line[1].id in only]
+    fewer = ledger is None if headlines is None else headlines
+    return [line for line in every if line[1].headline or not fewer]
 
 
-def settle(claim: Claim, context: Context, ledger: str = "reddy") -> Outcome:
+def needed(lines: Sequence[Line], full: bool) -> dict[tuple[str, str], Training]:
+    """Return the trainings that claims need, each once, by paper and name.
+
+    Raises
+    ------
+    RuntimeError
+        If two trainings of a paper have one name.
+    """
+    found: dict[tuple[str, str], Training] = {}
+    for paper, claim in lines:
+        for training in () if claim.obstacle(full) else claim.trainings(full):
+            if found.setdefault((paper, training.name), training) != training:
+                raise RuntimeError(f"two trainings of {paper} have the name {training.name!r}")
+    return found
+
+
+def _on(training: Training, device: str) -> Training:
+    with suppress(TypeError):  # one that knows no device
+        return replace(training, device=device)  # type: ignore[type-var]
+    return training
+
+
+def settle(claim: Claim, context: Context, paper: str) -> Outcome:
     """Measure one claim; what cannot be measured now is taken from its record, or not run, with the reason."""
     start = time.perf_counter()
     reason = claim.obstacle(context.full)
-    names = [job.name for job in claim.trainings(context.full)]
+    names = [] if reason else [training.name for training in claim.trainings(context.full)]
     for name in names:
         if name in context.failures:
             reason = f"the training {name} failed: {context.failures[name]}"
@@ -139,28 +180,37 @@ def settle(claim: Claim, context: Context, ledger: str = "reddy") -> Outcome:
         finding = None if reason else claim.measure(context)
     except Exception as error:  # one claim is lost, not the ledger
         reason = f"measuring it failed: {type(error).__name__}: {error}"
-    kept = None if context.full else records.read(ledger, claim)
+    kept, stale = (None, "") if context.full else records.read(paper, claim)
     recorded = kept if finding is None else None
     checks = list(finding.checks) if finding else list(recorded.checks) if recorded else []
+    verdict = verdict_of(checks) if checks else "not run"
     return Outcome(
         id=claim.id,
+        paper=paper,
         statement=claim.statement,
         level=claim.level,
-        setting=claim.setting["full" if context.full or recorded else "quick"],
+        setting=claim.words(context.full or recorded is not None),
         measured={c.what: c.value for c in checks},
         expected={c.what: c.expected for c in checks},
         tolerance={c.what: c.tolerance for c in checks},
-        verdict=verdict_of(checks) if checks else "not run",
+        verdict=verdict,
         recorded=recorded.date if recorded else None,
         seconds=recorded.seconds
         if recorded
         else time.perf_counter() - start + sum(context.seconds.get(name, 0.0) for name in names),
         checks=checks,
-        reason=reason,
+        reason="; ".join(filter(None, (reason, stale if finding is None else ""))),
         figure=claim.figure if finding else None,
         data=finding.data if finding else None,
-        beside=_beside(kept) if kept and finding else "",
+        beside=_beside(kept) if kept and finding else stale,
+        why=_why(finding, verdict),
     )
+
+
+def _why(finding: Finding | None, verdict: str) -> str:
+    if finding is None or verdict not in ("disagrees", "inconclusive"):
+        return ""
+    return finding.why or (undecided(finding.checks) if verdict == "inconclusive" and finding.checks else "")
 
 
 def _beside(kept: records.Record) -> str:

@@ -260,27 +260,31 @@ def do_predict(command: Predict, chosen: Choices) -> int:
 
 
 def do_validate(command: Validate, chosen: Choices) -> int:
-    """Check the claims and write the report."""
+    """Check the claims and write the reports."""
     import validation
-    from validation.report import Report, table
-    from validation.verdicts import of_ledger
+    from validation.report import Report, by_paper, summary, table
+    from validation.verdicts import chosen as lines
 
+    wanted: dict[str, Any] = {"only": command.only or None, "headlines": False if command.all else None}
+    if command.all and (command.paper or command.only):
+        raise InputError("--all is for every claim of every paper: leave the paper and --only out.")
     if command.list:
-        for claim in of_ledger(command.paper):
-            say(f"{claim.id:<8}{claim.level:<9}{claim.statement}")
+        for paper, claim in lines(command.paper or None, **wanted):
+            say(f"{claim.id:<8}{paper:<11}{claim.level:<9}{claim.statement}")
         return 0
     trainings = command.trainings
-    with taken_back(command.out / "figures", command.out / "data", command.out, *([trainings] if trainings else [])):
+    with taken_back(command.out, *([trainings] if trainings else [])):
         written = Report(command.out)
         if trainings:
             check_folder(trainings)
         outcomes = validation.claims(
-            command.paper, only=command.only or None, full=command.full, out=trainings, workers=command.workers,
+            command.paper or None, **wanted, full=command.full, out=trainings, workers=command.workers,
             device=command.device, record=command.record, each=written.add,
         )  # fmt: skip
     path = written.write(outcomes)
     say(table(outcomes))
-    say(f"report: {path}")
+    for paper, its in by_paper(outcomes).items():
+        say(f"{paper}: {summary(its)} See {path.parent / paper / 'report.md'}.")
     return 1 if any(o.verdict in ("disagrees", "not run") for o in outcomes) else 0
 
 

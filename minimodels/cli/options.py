@@ -143,14 +143,16 @@ class Predict:
 class Validate:
     """Check the claims of a paper against models, theory and trained networks; write a report."""
 
-    paper: Positional[Annotated[str, arg(metavar="LEDGER")]] = "reddy"
-    """Ledger of claims."""
+    paper: Positional[Annotated[str, arg(metavar="PAPER", help_behavior_hint="")]] = ""
+    """Paper whose claims to check; the headline claims of every paper unless given."""
+    all: Flag = False
+    """Check every claim of every paper."""
     only: Annotated[tuple[str, ...], arg(metavar="ID ...", help_behavior_hint="")] = ()
-    """Check these claims only, as R1a R1m; all unless given."""
+    """Check these claims only, as R1a R1m."""
     full: Flag = False
     """The papers' settings (days on a CPU, resumable) instead of the quick ones (minutes)."""
     out: Folder = Path("report")
-    """Folder of the report; an older report there is replaced."""
+    """Folder of the reports, one for each paper; older reports there are replaced."""
     trainings: Annotated[Path | None, arg(metavar="FOLDER", constructor=Path, help_behavior_hint="")] = None
     """Folder that keeps the trainings: the same command again goes on from there."""
     workers: Count = None

@@ -23,13 +23,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from minimodels.errors import InputError, by_name, check_choice, check_number, check_whole, shown, unknown
+from minimodels.clamp import Windows, windows
+from minimodels.errors import by_name, check_choice, check_number, check_whole, unknown
+from minimodels.streams import Stream, generator
 from minimodels.tasks.item_label import ItemLabelTask
 
 LOGITS = ("beta_1", "alpha", "beta_2")
 INPUTS = ("output", "sum", "concat")
-_INITIAL = 9  # stream of a seed, after those of the task
-Clamp = float | tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class InductionHead:
     beta_2      "fixed" (two-parameter head) or "free" (three)
     init        initial beta_1, alpha, beta_2; 0 where not given
     rates       learning rates of beta_1, alpha, beta_2 relative to that of the classifier; 1 where not given
-    clamp       logits that are held, at a value or (value, first step, step of release)
+    clamp       logits that are held: a value, (value, first step, step of release), or several windows
     ==========  ======================================================================================================
 
     Raises
@@ -65,7 +65,7 @@ class InductionHead:
     beta_2: Literal["fixed", "free"] = "fixed"
     init: Mapping[str, float] = field(default_factory=dict)
     rates: Mapping[str, float] = field(default_factory=dict)
-    clamp: Mapping[str, Clamp] = field(default_factory=dict)
+    clamp: Mapping[str, Windows] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, allowed in (
@@ -79,17 +79,12 @@ class InductionHead:
         for name in ("layers", "width"):
             object.__setattr__(self, name, check_whole(getattr(self, name), f"`{name}`", 1, 2**20))
         check_number(self.gain, "`gain`")
-        for what in ("init", "rates", "clamp"):
+        for what in ("init", "rates"):
             for key, value in by_name(getattr(self, what), f"`{what}`", "{'alpha': 0.1}").items():
                 if key not in LOGITS:
                     raise unknown(f"logit in {what}", key, LOGITS)
-                window = list(value) if isinstance(value, tuple | list) else []
-                check_number(window[0] if what == "clamp" and window else value, f"{what}[{key!r}]")
-                steps = [check_number(step, f"a step of {what}[{key!r}]") for step in window[1:]]
-                if window and not (len(window) == 3 and steps[0] < steps[1]):
-                    raise InputError(
-                        f"{what}[{key!r}] is one value or (value, first step, last + 1); got {shown(value)}."
-                    )
+                check_number(value, f"{what}[{key!r}]")
+        windows(self.clamp, LOGITS, "clamp", "logit", example="{'alpha': 0.1}")
 
     @property
     def depth(self) -> int:
@@ -110,7 +105,7 @@ class InductionHead:
         inputs, w = self.inputs(task), self.width
         if not self.depth:
             return np.zeros(task.L * inputs, np.float32)
-        rng = np.random.Generator(np.random.Philox(key=np.array([seed, _INITIAL], np.uint64)))
+        rng = generator(seed, Stream.HEAD)
 
         def gaussian(variance: float, count: int) -> NDArray[np.float64]:
             return rng.standard_normal(count) * math.sqrt(variance)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from minimodels.clamp import Window, active, windows
 from minimodels.engine.stepper.status import Status
 from minimodels.induction_head import kernels
 from minimodels.induction_head.head import LOGITS, InductionHead
@@ -35,6 +36,7 @@ class HeadRun:
         self.reading = (head.mode, float(head.gain), head.keys == "labels")
         self.sets = {name: self.task.test_set(name, seed, held_out) for name in ("train", *tests)}
         self.labels = stages[0][1].embeddings(seed).labels
+        self.held: dict[str, tuple[Window, ...]] = windows(head.clamp, LOGITS, "clamp", "logit")
         self.steps: list[int] = []
         self.records: list[dict[str, float]] = []
         self.gains: list[NDArray[np.float32]] = []  # of every label, if the read-out is linear
@@ -80,10 +82,8 @@ class HeadRun:
 
     def hold(self, step: int) -> None:
         """Set the logits that are clamped at this step."""
-        for key, given in self.head.clamp.items():
-            value, start, end = given if isinstance(given, tuple | list) else (given, 0, math.inf)
-            if start <= step < end:
-                self.logits[LOGITS.index(key)] = value
+        for key, value in active(self.held, step).items():
+            self.logits[LOGITS.index(key)] = value
 
     def record(self, step: int) -> None:
         """Measure on the test sets."""

@@ -7,21 +7,18 @@ can be drawn again, in any order. Novel class means are shared by blocks of 128 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from minimodels.errors import InputError, check_choice, check_memory, check_whole, shown, unknown
+from minimodels.streams import Stream, generator
 from minimodels.tasks.item_label_draws import choose, contents, word
 
 FloatArray: TypeAlias = NDArray[np.float32]
 IntArray: TypeAlias = NDArray[np.int64]
 
-# The independent streams of one seed. A new use takes a new number and leaves the old draws as they are: 4 and 5 are
-# those of a network's initial parameters and of its effective rates.
-EMBEDDINGS, TRAINING, HELD_OUT, IN_CONTEXT = range(4)
-SWAPPED, IN_WEIGHTS, ABSENT = 6, 7, 8
 TESTS = ("train", "IC", "IC2", "IW", "IW_absent")
 
 
@@ -122,6 +119,8 @@ class ItemLabelTask:
     unique_labels: bool = True
     label_vectors: Literal["gaussian", "orthonormal"] = "gaussian"
 
+    usual_tests: ClassVar[tuple[str, ...]] = ("IC",)  # of `tests`, those a training records unless told otherwise
+
     def __post_init__(self) -> None:
         for name, low in (("N", 2), ("L", 2), ("K", 1), ("B", 0), ("D", 1), ("N_max", 1), ("K_c", 1)):
             if name != "K_c" or self.K_c is not None:
@@ -212,8 +211,7 @@ class ItemLabelTask:
 
     def embeddings(self, seed: int) -> Embeddings:
         """Label vectors and class means of the run with this seed."""
-        key = np.array([_checked(seed), EMBEDDINGS], np.uint64)
-        rng = np.random.Generator(np.random.Philox(key=key))
+        rng = generator(_checked(seed), Stream.EMBEDDINGS)
         scale = np.float32(1 / np.sqrt(self.D))
         labels, means = (rng.standard_normal((number, self.D), np.float32) for number in (self.L, self.K))
         if self.label_vectors == "orthonormal":
@@ -222,26 +220,49 @@ class ItemLabelTask:
             scale_of_labels = float(scale)
         return Embeddings(np.ascontiguousarray(labels * scale_of_labels, np.float32), means * scale)
 
-    def sample(self, seed: int, start: int, count: int, *, stream: int = TRAINING) -> Sequences:
-        """Sequences `start`, ..., `start + count - 1` of a stream of this seed."""
+    def sample(self, seed: int, start: int, count: int, *, stream: int = Stream.TRAINING, draw: int = 0) -> Sequences:
+        """Sequences `start`, ..., `start + count - 1` of a stream of this seed; draws by number are independent."""
         start, count = check_whole(start, "`start`", 0), check_whole(count, "`count`", 1)
         check_memory(4.0 * self.D * (count * self.length + self.K + self.L), f"a sample of {count:.3g} sequences")
-        emb, key, N = _embeddings(self, seed), word(np.uint64(seed), stream), self.N
+        emb, key, N = _embeddings(self, seed), word(np.uint64(seed), stream + (draw << 32)), self.N
         shift, classes = np.empty(count, np.int64), np.empty((count, N + 1), np.int64)
         content = np.empty((count, self.length, self.D), np.float32)
         pool = self.K_c or 0
-        absent = _cumulative(self, absent=True) if stream == ABSENT else np.empty(0)
+        absent = _cumulative(self, absent=True) if stream == Stream.ABSENT else np.empty(0)
         choose(
             key, start, self.p_C, self.p_B if self.B else 0.0, self.N_c, self.L, self.K, pool, 2 * (self.N_max - N) + 1,
             self.unique_labels, _cumulative(self), absent, shift, classes,
         )  # fmt: skip
-        labels = (classes + (stream == SWAPPED)) % self.L
+        labels = (classes + (stream == Stream.SWAPPED)) % self.L
         contents(key, start, pool, emb.means, classes, emb.labels, labels, np.float32(self.eps), content)
         matches, novel = classes[:, :N] == classes[:, N:], classes[:, 0] >= self.K
         return Sequences(content, shift, labels[:, :N], labels[:, N], matches, novel)
 
-    def test_set(self, name: str, seed: int, count: int) -> Sequences:
-        """Sequences of a fixed test of this seed.
+    @property
+    def tests(self) -> dict[str, str]:
+        """The tests of `test_set`, each with the one it is drawn as: at p_C = 1 training is IC already."""
+        return {name: "train" if name == "IC" and self.p_C == 1 else name for name in TESTS}
+
+    def check_stage(self, last: "ItemLabelTask") -> None:
+        """Refuse to come before `last` in one training: token width, label vectors and class means of a seed stay.
+
+        Embeddings are drawn labels first, then class after class. L may be smaller at first than at the end where all
+        classes are novel (p_C = 1), since the label of an old class is k mod L.
+        """
+        for name in ("D", "N_max"):
+            if getattr(self, name) != getattr(last, name):
+                raise InputError(
+                    f"`{name}` must be the same in all stages, the width of the network follows from it; got "
+                    f"{getattr(self, name)} and, at last, {getattr(last, name)}."
+                )
+        if self.L > last.L or (self.L < last.L and self.p_C < 1):
+            raise InputError(
+                f"`L` may only be smaller than in the last stage, and only with p_C=1 (labels of old classes would "
+                f"change); got L={self.L}, p_C={self.p_C} and, at last, L={last.L}."
+            )
+
+    def test_set(self, name: str, seed: int, count: int, *, draw: int = 0) -> Sequences:
+        """Sequences of a fixed test of this seed; draws by number are independent.
 
         =========  ==================================================================================================
         train      as in training
@@ -262,15 +283,15 @@ class ItemLabelTask:
         unused = 0.0 if self.unique_labels and self.B else self.zipf
         loose = replace(self, p_B=0.0, p_C=0.0)
         task, stream = {
-            "train": (self, HELD_OUT),
-            "IC": (replace(self, p_C=1.0, zipf=0.0), IN_CONTEXT),  # p_B and P(k) are not used
-            "IC2": (replace(self, p_B=bursty, p_C=0.0, zipf=unused), SWAPPED),
-            "IW": (loose, IN_WEIGHTS),
-            "IW_absent": (loose, ABSENT),
+            "train": (self, Stream.HELD_OUT),
+            "IC": (replace(self, p_C=1.0, zipf=0.0), Stream.IN_CONTEXT),  # p_B and P(k) are not used
+            "IC2": (replace(self, p_B=bursty, p_C=0.0, zipf=unused), Stream.SWAPPED),
+            "IW": (loose, Stream.IN_WEIGHTS),
+            "IW_absent": (loose, Stream.ABSENT),
         }[name]
-        return task.sample(seed, 0, count, stream=stream)
+        return task.sample(seed, 0, count, stream=stream, draw=draw)
 
-    def batches(self, seed: int, size: int, *, first: int = 0, stream: int = TRAINING) -> Iterator[Sequences]:
+    def batches(self, seed: int, size: int, *, first: int = 0, stream: int = Stream.TRAINING) -> Iterator[Sequences]:
         """Minibatches without end, beginning with number `first`; batch b holds sequences b*size, ..."""
         index = first
         while True:

@@ -8,7 +8,8 @@ import pytest
 from scipy import stats
 
 from minimodels.errors import InputError
-from minimodels.tasks.item_label import HELD_OUT, TESTS, ItemLabelTask, Sequences
+from minimodels.streams import Stream
+from minimodels.tasks.item_label import TESTS, ItemLabelTask, Sequences
 from minimodels.tasks.item_label_draws import BLOCK
 
 COUNT = 100 * BLOCK
@@ -58,7 +59,7 @@ def test_a_sequence_is_a_function_of_seed_and_index_alone() -> None:
 
 def test_seeds_streams_and_indices_differ() -> None:
     one = SMALL.sample(0, 0, 64).content
-    for other in (SMALL.sample(1, 0, 64), SMALL.sample(0, 0, 64, stream=HELD_OUT), SMALL.sample(0, 64, 64)):
+    for other in (SMALL.sample(1, 0, 64), SMALL.sample(0, 0, 64, stream=Stream.HELD_OUT), SMALL.sample(0, 64, 64)):
         assert not np.isclose(one[:, 0], other.content[:, 0]).any(axis=1).any()
     assert not np.allclose(SMALL.embeddings(0).means, SMALL.embeddings(1).means)
 

@@ -5,14 +5,18 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from minimodels.errors import InputError, shown, unknown
+from minimodels.clamp import active
+from minimodels.errors import InputError, by_name, shown, unknown
 from minimodels.tasks.item_label import ItemLabelTask, Sequences
-from validation.arguments import check_trained, words
-from validation.attention import active, batch_for, fixed_patterns, windows
-from validation.measures import measures
-from validation.network import AttentionOnly, Parameters
+from validation.protocols import Parameters
+from validation.reddy.arguments import check_trained
+from validation.reddy.attention import batch_for
+from validation.reddy.network import AttentionOnly
+from validation.reddy.patterns import fixed_patterns
+from validation.training import clamps
 
 PLACES = ("p1", "p2", "head1", "head2")
+EXAMPLE = "{'p1': load_parameters('runs/first', 500)}"
 
 
 @torch.no_grad()
@@ -25,7 +29,7 @@ def evaluate(
     clamp: Mapping[str, str] | None = None,
     patch: Mapping[str, Parameters] | None = None,
 ) -> dict[str, np.ndarray]:
-    """Every measure of `validation.measures` on these sequences, with interventions on the two heads.
+    """Every measure of `validation.reddy.measures` on these sequences, with interventions on the two heads.
 
     Parameters
     ----------
@@ -34,7 +38,7 @@ def evaluate(
     sequences : Sequences, or one for each seed
         For example ``task.test_set("IC", seed, 1000)``; embeddings belong to a seed.
     clamp : mapping, optional
-        Patterns of `validation.attention` to set, such as ``{"p1": "uniform"}`` for a knock-out.
+        Patterns of `validation.reddy.patterns` to set, such as ``{"p1": "uniform"}`` for a knock-out.
     patch : mapping, optional
         Parameters of another network, such as a later snapshot, for "p1" or "p2" (the attention pattern of this head)
         or "head1" or "head2" (all that the head writes, pattern and values). They are those of a full run of the
@@ -53,13 +57,13 @@ def evaluate(
         An unknown pattern or place, a head that is both clamped and patched, batches that do not fit the seeds.
     """
     parameters = check_trained(network, parameters, task)
-    for head, pattern in words(clamp, "`clamp`", "{'p1': 'uniform'}").items():
+    for head, pattern in by_name({} if clamp is None else clamp, "`clamp`", "{'p1': 'uniform'}").items():
         if not isinstance(pattern, str):
             raise InputError(f"clamp[{head!r}] must be a pattern here, there are no steps; got {shown(pattern)}.")
     batch = batch_for(parameters, task, sequences)
-    fixed = fixed_patterns(active(windows(clamp), 0), batch)
+    fixed = fixed_patterns(active(clamps(network, clamp), 0), batch)
     used = {place: place for place in fixed}
-    for place, other in words(patch, "`patch`", "{'p1': load_parameters('runs/first', 500)}").items():
+    for place, other in by_name({} if patch is None else patch, "`patch`", EXAMPLE).items():
         if place not in PLACES:
             raise unknown("place to patch", place, PLACES)
         head = "p" + place[-1]
@@ -75,7 +79,7 @@ def evaluate(
             parameters = parameters | {"V1": other["V1"]}
         elif place == "head2":
             fixed["written"] = run.written
-    return {name: values.cpu().numpy() for name, values in measures(network, parameters, batch, fixed).items()}
+    return {name: values.cpu().numpy() for name, values in network.measured(parameters, batch, fixed).items()}
 
 
 def label_gains(

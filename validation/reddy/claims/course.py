@@ -8,14 +8,14 @@ from scipy.stats import spearmanr
 
 from validation.comparison import escape_steps
 from validation.curves import crossing, half_rise, jump, plateau
-from validation.ledger import Check, Claim, Context, Finding, between, near, ordered
+from validation.ledger import Check, Context, Finding, between, claim, near, ordered
 from validation.reddy import settings
-from validation.reddy.settings import REFERENCE_WORDS, SHIFTS_WORDS
+from validation.reddy.figures import network as figures
 
 
 def _reference(context: Context) -> tuple[xr.Dataset, int]:
-    job = settings.reference(context.full)[0]
-    return context.runs[job.name], job.task.N_c
+    (training,) = settings.reference(context.full)
+    return context.of(training), training.last_task.N_c
 
 
 def _each_seed(run: xr.Dataset) -> list[xr.Dataset]:
@@ -31,6 +31,14 @@ def _slow_phase(run: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
     return np.array(found).T[0], np.array(found).T[1]
 
 
+@claim(
+    "R1a",
+    "A slow phase is followed by an abrupt jump to low loss",
+    level="network",
+    headline=True,
+    trainings=settings.reference,
+    figure=figures.course,
+)
 def abrupt(context: Context) -> Finding:
     """R1, the jump."""
     run, N_c = _reference(context)
@@ -47,16 +55,34 @@ def abrupt(context: Context) -> Finding:
     )
 
 
+@claim(
+    "R1b",
+    "Before the jump the loss has a plateau near log N_c",
+    level="network",
+    headline=True,
+    trainings=settings.reference,
+    figure=figures.course,
+)
 def plateau_level(context: Context) -> Finding:
     """R1, the plateau."""
     run, N_c = _reference(context)
     return Finding([near("loss where it falls most slowly", _slow_phase(run)[1], math.log(N_c), rel=0.15)], run)
 
 
+@claim(
+    "R1c",
+    "Unlearning the random logits switches most of the classifier's last layer off; the slow phase begins "
+    "when it is back",
+    level="network",
+    trainings=settings.reference,
+    figure=figures.activity,
+)
 def switched_off(context: Context) -> Finding:
     """R1, why the slow phase is late and how late: the classifier is switched off first, as in `head_rates`."""
+    from validation.reddy.analyses import activity
+
     run, _ = _reference(context)
-    last = context.runs[f"{settings.reference(context.full)[0].name}/activity"]["active"].isel(layer=-1)
+    last = context.of(settings.reference(context.full)[0], activity)["active"].isel(layer=-1)
     last = last.where(last.step <= run.step[-1], drop=True)
     share = last / last.sel(step=0)
     CLA = run["CLA"].sel(step=share.step)
@@ -75,11 +101,17 @@ def switched_off(context: Context) -> Finding:
     )  # fmt: skip
 
 
+@claim(
+    "R1d",
+    "The seeds of a configuration transition as much later as their slow phases begin later (a tenth of CLA learned)",
+    level="network",
+    trainings=settings.shifts,
+)
 def onsets(context: Context) -> Finding:
     """R1, what the seeds of a configuration differ in: when their slow phase begins."""
     onset, step = np.empty(0), np.empty(0)
-    for job in settings.shifts(context.full):
-        run, start = context.runs[job.name], job.task.N_c / job.task.L
+    for training in settings.shifts(context.full):
+        run, start = context.of(training), training.last_task.N_c / training.last_task.L
         begun = np.array([crossing(s.step, (s["CLA"] - start) / (1 - start), 0.1) for s in _each_seed(run)])
         both = np.array([begun, escape_steps(run)])
         both = both[:, np.isfinite(both).all(axis=0)]
@@ -96,6 +128,14 @@ def onsets(context: Context) -> Finding:
     )  # fmt: skip
 
 
+@claim(
+    "R10",
+    "CLA and TLA2 rise first; ILA1, TILA2 and IC accuracy jump together",
+    level="network",
+    headline=True,
+    trainings=settings.reference,
+    figure=figures.course,
+)
 def order(context: Context) -> Finding:
     """R10."""
     run, _ = _reference(context)
@@ -118,10 +158,17 @@ def order(context: Context) -> Finding:
     )
 
 
+@claim(
+    "R11a",
+    "In the slow phase the network picks a random label of the context",
+    level="network",
+    trainings=settings.reference,
+    figure=figures.course,
+)
 def random_choice(context: Context) -> Finding:
     """R11, the slow phase: a random label of the context."""
     run, N_c = _reference(context)
-    L = settings.reference(context.full)[0].task.L
+    L = settings.reference(context.full)[0].last_task.L
     ratios = []
     for seed in _each_seed(run):
         middle = (N_c / L + 1) / 2  # halfway from its value at the start to 1
@@ -131,6 +178,13 @@ def random_choice(context: Context) -> Finding:
     return Finding([near("N_c x correct / CLA at the half-rise of CLA", ratios, 1.0, rel=0.15)], run)
 
 
+@claim(
+    "R11b",
+    "At the end of the slow phase CLA is near 1 and the IC probability near 1/N_c",
+    level="network",
+    trainings=settings.reference,
+    figure=figures.course,
+)
 def slow_phase_completes(context: Context) -> Finding:
     """R11, how far the slow phase goes before the jump."""
     run, N_c = _reference(context)
@@ -143,21 +197,3 @@ def slow_phase_completes(context: Context) -> Finding:
         ],
         run,
     )
-
-
-CLAIMS = (
-    Claim("R1a", "A slow phase is followed by an abrupt jump to low loss", "network", REFERENCE_WORDS, abrupt,
-          settings.reference, "course"),
-    Claim("R1b", "Before the jump the loss has a plateau near log N_c", "network", REFERENCE_WORDS, plateau_level,
-          settings.reference, "course"),
-    Claim("R1c", "Unlearning the random logits switches most of the classifier's last layer off; the slow phase begins "
-          "when it is back", "network", REFERENCE_WORDS, switched_off, settings.reference, "activity"),
-    Claim("R1d", "The seeds of a configuration transition as much later as their slow phases begin later (a tenth of "
-          "CLA learned)", "network", SHIFTS_WORDS, onsets, settings.shifts),
-    Claim("R10", "CLA and TLA2 rise first; ILA1, TILA2 and IC accuracy jump together", "network", REFERENCE_WORDS,
-          order, settings.reference, "course"),
-    Claim("R11a", "In the slow phase the network picks a random label of the context", "network", REFERENCE_WORDS,
-          random_choice, settings.reference, "course"),
-    Claim("R11b", "At the end of the slow phase CLA is near 1 and the IC probability near 1/N_c", "network",
-          REFERENCE_WORDS, slow_phase_completes, settings.reference, "course"),
-)  # fmt: skip

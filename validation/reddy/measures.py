@@ -14,15 +14,10 @@ loss                mean of -log(correct)
 ==================  =======================================================================================
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
-
 import torch
 from torch import Tensor
 
-from minimodels.tasks.item_label import ItemLabelTask, Sequences
-from validation.network import AttentionOnly, Parameters
+from validation.reddy.batch import Batch
 
 NAMES = (
     *("loss", "ILA1", "TILA2", "TLA2", "CLA", "CLA_argmax"),
@@ -30,37 +25,11 @@ NAMES = (
 )
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Sequences of every seed: `tokens` (S, n, T, d), `target` (S, n), `labels` and `matches` (S, n, N)."""
+def measures(logits: Tensor, p1: Tensor, p2: Tensor, batch: Batch) -> dict[str, Tensor]:
+    """Every measure of the table above, one value for each seed (S,).
 
-    tokens: Tensor
-    target: Tensor
-    labels: Tensor
-    matches: Tensor
-
-    @classmethod
-    def of(cls, task: ItemLabelTask, sequences: Sequence[Sequences], device: str | torch.device = "cpu") -> "Batch":
-        """One batch for every seed, side by side."""
-
-        def together(arrays: list[Any]) -> Tensor:
-            tensors = [torch.from_numpy(array) for array in arrays]
-            return (tensors[0][None] if len(tensors) == 1 else torch.stack(tensors)).to(device)
-
-        return cls(
-            together([s.tokens(task.positions) for s in sequences]),
-            together([s.target for s in sequences]),
-            together([s.labels for s in sequences]),
-            together([s.matches for s in sequences]),
-        )
-
-
-@torch.no_grad()
-def measures(
-    network: AttentionOnly, parameters: Parameters, batch: Batch, fixed: Mapping[str, Tensor] | None = None
-) -> dict[str, Tensor]:
-    """Every measure of the table above, one value for each seed (S,); `fixed` as in `AttentionOnly.attend`."""
-    logits, p1, p2 = network.forward(parameters, batch.tokens, fixed)
+    Logits are (S, n, L), attention p1 (S, n, T, T) and the last row of p2 (S, n, T), of any network that shows them.
+    """
     correct_slots = batch.labels == batch.target[..., None]
     log_p = torch.log_softmax(logits, dim=-1)
     in_context = torch.zeros_like(log_p).scatter_(-1, batch.labels, 1.0)

@@ -1,26 +1,20 @@
 """What the public functions say about an argument that cannot be: one sentence, with what was given."""
 
-import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from minimodels.errors import InputError, by_name, shown
+from minimodels.errors import InputError, shown
 from minimodels.tasks.item_label import ItemLabelTask, Sequences, check_task
-from validation.network import AttentionOnly, Parameters
-
-
-def check_kind(value: Any, kind: type | tuple[type, ...], what: str, example: str) -> None:
-    """Refuse a value of another kind, with an example of the right one."""
-    if not isinstance(value, kind):
-        raise InputError(f"{what} is {example}; got {shown(value)}.")
+from validation.protocols import Parameters
+from validation.reddy.network import AttentionOnly
 
 
 def check_trained(network: Any, parameters: Any, task: Any, what: str = "parameters") -> Parameters:
     """Return the parameters of a network for a task, or say what does not fit."""
-    check_kind(network, AttentionOnly, "`network`", "an AttentionOnly, as AttentionOnly(layers=3)")
+    if not isinstance(network, AttentionOnly):
+        raise InputError(f"`network` is an AttentionOnly, as AttentionOnly(layers=3); got {shown(network)}.")
     check_task(task)
     source = "a dictionary of tensors by name, as load_parameters returns"
     if not isinstance(parameters, Mapping) or not all(torch.is_tensor(t) for t in parameters.values()):
@@ -62,15 +56,3 @@ def check_sequences(sequences: Any, task: ItemLabelTask, seeds: int) -> list[Seq
                 f"{task.length} of {task.D}: they are of another task."
             )
     return list(each)
-
-
-def check_folder(value: Any, what: str) -> Path:
-    """Return a folder's path, or say what it should be."""
-    if not isinstance(value, str | os.PathLike) or not str(value) or "\0" in str(value):
-        raise InputError(f"{what} is the path of a folder, as 'runs/first'; got {shown(value)}.")
-    return Path(value)
-
-
-def words(given: Any, what: str, example: str) -> dict[str, Any]:
-    """Return a mapping by name; None is none."""
-    return by_name({} if given is None else given, what, example)

@@ -11,7 +11,8 @@ from minimodels.primitives import elementary
 from theory.reddy.error_map import RATES
 from theory.reddy.exact_positions import exact_transition_time
 from validation.curves import crossing, half_rise
-from validation.ledger import Check, Claim, Context, Finding, between, near, ordered
+from validation.ledger import Check, Context, Finding, between, claim, near, ordered
+from validation.reddy.figures import network as figures
 from validation.reddy.flow import EFFECTIVE, bound, escape_time, flow
 
 ORIGIN = {"beta_1": 0.0, "alpha": 0.0, "xi": 0.0}
@@ -29,10 +30,6 @@ TRANSITIONS = {
 }
 
 
-def _setting(words: str) -> dict[str, str]:
-    return {"quick": words, "full": words}
-
-
 def _gradient(N: int, L: int, B: int, attend: str) -> float:
     """D loss / d xi at the origin, from the model's own loss."""
     model = bound(N, L, B, attend)
@@ -41,6 +38,13 @@ def _gradient(N: int, L: int, B: int, attend: str) -> float:
     return -float(elementary(model.drift["xi"]).subs(at))
 
 
+@claim(
+    "R14",
+    "The origin is critical exactly at L = N/B: there learning needs a start off it, and is slow",
+    level="model",
+    headline=True,
+    setting="N = 8, L = 8 and 32",
+)
 def origin(context: Context) -> Finding:
     """R14, where the origin is critical, and what that does to learning."""
     checks = [
@@ -59,6 +63,13 @@ def origin(context: Context) -> Finding:
     return Finding(checks)
 
 
+@claim(
+    "T6.2",
+    "From the saddle at L = N the escape takes ln(1/x0)/lambda",
+    level="theory",
+    headline=True,
+    setting="N = L = 4, 8, x0 = .01, both forms",
+)
 def saddle(context: Context) -> Finding:
     """6.2: (1/lambda) ln(1/x0) against the flow."""
     checks = []
@@ -72,6 +83,13 @@ def saddle(context: Context) -> Finding:
     return Finding(checks)
 
 
+@claim(
+    "T6.3",
+    "The slow phase follows the closed form while the attention is frozen",
+    level="theory",
+    setting="labels only, N = 8, L = 32, beta_1 = alpha = 0",
+    figure=figures.slow_phase,
+)
 def slow_phase(context: Context) -> Finding:
     """6.3: the closed form against the flow with frozen attention."""
     frozen = flow(8, 32, 1, "labels", clamp=(("alpha", 0.0), ("beta_1", 0.0)), t_end=300.0, points=601)
@@ -96,6 +114,7 @@ def slow_phase(context: Context) -> Finding:
     return Finding(checks, data)
 
 
+@claim("T6.4", "T* takes the tabulated values", level="model", setting="six (N, L, B), both forms, from 0")
 def table(context: Context) -> Finding:
     """6.4: the transition times."""
     checks = [
@@ -106,6 +125,14 @@ def table(context: Context) -> Finding:
     return Finding(checks)
 
 
+@claim(
+    "T6.4p",
+    "The predictors of T* hold: leading order within 10% at N = 8, quadratures within 0.1%",
+    level="theory",
+    headline=True,
+    setting="six (N, L, B) and a map of N, L, B and rates, both forms, from 0",
+    figure=figures.predictor,
+)
 def predictor(context: Context) -> Finding:
     """6.4: the predictors against the flow, at the tabulated points and over the phase diagram."""
     checks: list[Check] = []
@@ -125,6 +152,12 @@ def predictor(context: Context) -> Finding:
     return Finding(checks, errors)
 
 
+@claim(
+    "T6.1",
+    "alpha^2/(2 eta_alpha) - (beta_1 + e^beta_1/M)/eta_beta_1 is conserved",
+    level="theory",
+    setting="three (N, L, B) with different rates",
+)
 def invariant(context: Context) -> Finding:
     """alpha^2/(2 eta_alpha) - (beta_1 + e^beta_1/M)/eta_beta_1 along the flow."""
     checks = []
@@ -138,6 +171,12 @@ def invariant(context: Context) -> Finding:
     return Finding(checks)
 
 
+@claim(
+    "R1m",
+    "In the model the jump gets sharper with N",
+    level="model",
+    setting="labels only, from 0, unit rates; N, L = 4, 16 and 8, 32",
+)
 def widths(context: Context) -> Finding:
     """R1 in the model: r from .2 to .9."""
     checks, relative = [], []
@@ -150,6 +189,12 @@ def widths(context: Context) -> Finding:
     return Finding(checks)
 
 
+@claim(
+    "T6.4r",
+    "Slower attention gives a longer slow phase",
+    level="model",
+    setting="N = 8, L = 32, eta_alpha = eta_beta_1 = 1, .3",
+)
 def slow_rates(context: Context) -> Finding:
     """6.4: slower beta_1 and alpha make a plateau."""
     checks = []
@@ -163,6 +208,12 @@ def slow_rates(context: Context) -> Finding:
     return Finding(checks)
 
 
+@claim(
+    "T6.2b",
+    "At L = N a second branch, anti-induction, also escapes",
+    level="model",
+    setting="N = 8, start alpha = xi = -.01",
+)
 def anti_induction(context: Context) -> Finding:
     """6.2: the second route at L = N."""
     checks = []
@@ -186,6 +237,12 @@ def anti_induction(context: Context) -> Finding:
     return Finding(checks)
 
 
+@claim(
+    "R10m",
+    "In the model CLA and TLA2 rise before ILA1, TILA2 and the correct probability",
+    level="model",
+    setting="all tokens, beta_2 free, N = 8, L = 32",
+)
 def order(context: Context) -> Finding:
     """R10 in the model with beta_2 free: half-rise times."""
     run = flow(8, 32, 1, "all", t_end=150.0, options=(("beta_2", "free"),))
@@ -195,6 +252,7 @@ def order(context: Context) -> Finding:
     return Finding([ordered("lead of CLA and TLA2 over the jump", rest - first, "before the jump"), *each])
 
 
+@claim("R3m", "In the model T* falls with B", level="model", setting="all tokens, N = 8, L = 32, B = 1, 2, 4")
 def with_burstiness(context: Context) -> Finding:
     """R3 in the model."""
     times = [escape_time(flow(8, 32, B)) for B in (1, 2, 4)]
@@ -206,6 +264,13 @@ def with_burstiness(context: Context) -> Finding:
     )
 
 
+@claim(
+    "R27m",
+    "T* falls with L at unit rates and grows with the rate 1/(L-1) of xi",
+    level="model",
+    headline=True,
+    setting="all tokens, N = 4, L = 8..64",
+)
 def with_labels(context: Context) -> Finding:
     """R27 in the model: the sign of the dependence on L."""
     checks = []
@@ -219,6 +284,12 @@ def with_labels(context: Context) -> Finding:
     return Finding(checks)
 
 
+@claim(
+    "R28m",
+    "With exact positions and the rate 1/(L-1), T* takes the values found for the head",
+    level="model",
+    setting="N = 4, L = 16 and N = 8, L = 32, eps = .1",
+)
 def exact_positions(context: Context) -> Finding:
     """R28 for the model: exact positions, eps = .1, rate 1/(L-1)."""
     checks = [
@@ -228,6 +299,12 @@ def exact_positions(context: Context) -> Finding:
     return Finding(checks)
 
 
+@claim(
+    "R25",
+    "A high CLA from the start (L = N) allows in-context learning, but does not speed it up",
+    level="model",
+    setting="all tokens, N = 8, start .01, L = 8 and 16",
+)
 def without_slow_phase(context: Context) -> Finding:
     """R25: CLA = 1 from the start is possible, but slower."""
     at, above = (flow(8, L, 1, "all", SMALL) for L in (8, 16))
@@ -239,34 +316,3 @@ def without_slow_phase(context: Context) -> Finding:
             ordered("T*(L = N) - T*(L = 2N)", escape_time(at) - escape_time(above), "slower"),
         ]
     )
-
-
-CLAIMS = (
-    Claim("R1m", "In the model the jump gets sharper with N", "model",
-          _setting("labels only, from 0, unit rates; N, L = 4, 16 and 8, 32"), widths),
-    Claim("R3m", "In the model T* falls with B", "model", _setting("all tokens, N = 8, L = 32, B = 1, 2, 4"),
-          with_burstiness),
-    Claim("R10m", "In the model CLA and TLA2 rise before ILA1, TILA2 and the correct probability", "model",
-          _setting("all tokens, beta_2 free, N = 8, L = 32"), order),
-    Claim("R14", "The origin is critical exactly at L = N/B: there learning needs a start off it, and is slow", "model",
-          _setting("N = 8, L = 8 and 32"), origin),
-    Claim("R25", "A high CLA from the start (L = N) allows in-context learning, but does not speed it up", "model",
-          _setting("all tokens, N = 8, start .01, L = 8 and 16"), without_slow_phase),
-    Claim("R27m", "T* falls with L at unit rates and grows with the rate 1/(L-1) of xi", "model",
-          _setting("all tokens, N = 4, L = 8..64"), with_labels),
-    Claim("R28m", "With exact positions and the rate 1/(L-1), T* takes the values found for the head", "model",
-          _setting("N = 4, L = 16 and N = 8, L = 32, eps = .1"), exact_positions),
-    Claim("S6.2", "From the saddle at L = N the escape takes ln(1/x0)/lambda", "theory",
-          _setting("N = L = 4, 8, x0 = .01, both forms"), saddle),
-    Claim("S6.2b", "At L = N a second branch, anti-induction, also escapes", "model",
-          _setting("N = 8, start alpha = xi = -.01"), anti_induction),
-    Claim("S6.3", "The slow phase follows the closed form while the attention is frozen", "theory",
-          _setting("labels only, N = 8, L = 32, beta_1 = alpha = 0"), slow_phase, figure="slow_phase"),
-    Claim("S6.4", "T* takes the tabulated values", "model", _setting("six (N, L, B), both forms, from 0"), table),
-    Claim("S6.4p", "The predictors of T* hold: leading order within 10% at N = 8, quadratures within 0.1%", "theory",
-          _setting("six (N, L, B) and a map of N, L, B and rates, both forms, from 0"), predictor, figure="predictor"),
-    Claim("S6.4r", "Slower attention gives a longer slow phase", "model",
-          _setting("N = 8, L = 32, eta_alpha = eta_beta_1 = 1, .3"), slow_rates),
-    Claim("S6.1", "alpha^2/(2 eta_alpha) - (beta_1 + e^beta_1/M)/eta_beta_1 is conserved", "theory",
-          _setting("three (N, L, B) with different rates"), invariant),
-)  # fmt: skip

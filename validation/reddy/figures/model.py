@@ -1,15 +1,21 @@
 """Figures of the report about minimal models: data in, figure and a caption that states the finding out."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import xarray as xr
-from matplotlib import pyplot as plt
-from matplotlib.colors import LogNorm
-from matplotlib.figure import Figure
+
+from validation.drawing import subplots
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
-def phase_diagram(data: xr.Dataset) -> tuple[Figure, str]:
+def phase_diagram(data: xr.Dataset) -> tuple["Figure", str]:
     """Transition time over context size and labels, with the line L = N."""
-    figure, axes = plt.subplots(figsize=(5.2, 3.8), layout="constrained")
+    from matplotlib.colors import LogNorm
+
+    figure, axes = subplots(figsize=(5.2, 3.8))
     time = data["escape_time"].transpose("L", "N")
     mesh = axes.pcolormesh(time.N, time.L, time, norm=LogNorm(10, 3000), shading="nearest", rasterized=True)
     levels = axes.contour(time.N, time.L, time, levels=[20, 50, 100, 200, 400], colors="w", linewidths=0.8)
@@ -25,9 +31,9 @@ def phase_diagram(data: xr.Dataset) -> tuple[Figure, str]:
     )
 
 
-def survival(data: xr.Dataset) -> tuple[Figure, str]:
+def survival(data: xr.Dataset) -> tuple["Figure", str]:
     """Share of random starts at L = N that have not escaped yet."""
-    figure, axes = plt.subplots(figsize=(4.8, 3.2), layout="constrained")
+    figure, axes = subplots(figsize=(4.8, 3.2))
     for scale in data.scale.values:
         axes.plot(data.time, data["survival"].sel(scale=scale), label=f"start scale {scale:g}")
     axes.set(
@@ -47,9 +53,9 @@ def survival(data: xr.Dataset) -> tuple[Figure, str]:
     )
 
 
-def curriculum(data: xr.Dataset) -> tuple[Figure, str]:
+def curriculum(data: xr.Dataset) -> tuple["Figure", str]:
     """Total time with a first stage over the time without."""
-    figure, axes = plt.subplots(figsize=(5.6, 3.2), layout="constrained")
+    figure, axes = subplots(figsize=(5.6, 3.2))
     stages = list(dict.fromkeys(data.stage.values))
     for i, rates in enumerate(dict.fromkeys(data.rates.values)):
         words = str(rates).replace("eta_xi", r"$\eta_\xi$")
@@ -66,10 +72,10 @@ def curriculum(data: xr.Dataset) -> tuple[Figure, str]:
     )
 
 
-def landscape(data: xr.Dataset) -> tuple[Figure, str]:
+def landscape(data: xr.Dataset) -> tuple["Figure", str]:
     """Loss over alpha and xi at two beta_1, for L > N and L = N, with the path of the flow."""
-    figure, panels = plt.subplots(2, 2, figsize=(7.4, 5.6), layout="constrained", sharex=True, sharey=True)
-    for row, L in zip(panels, data.L.values, strict=True):
+    figure, grid = subplots(2, 2, figsize=(7.4, 5.6), sharex=True, sharey=True)
+    for row, L in zip(grid, data.L.values, strict=True):
         for axes, beta in zip(row, data.beta_1_0.values, strict=True):
             loss = data["loss"].sel(L=L, beta_1_0=beta).transpose("xi_0", "alpha_0")
             mesh = axes.contourf(loss.alpha_0, loss.xi_0, loss, levels=np.linspace(0, 6, 25), extend="max")
@@ -78,11 +84,11 @@ def landscape(data: xr.Dataset) -> tuple[Figure, str]:
             axes.set_title(rf"$L={L}$, $\beta_1={beta:g}$")
             if L > 8:
                 axes.plot(data["path_alpha"], data["path_xi"], color="C1")
-    for axes in panels[-1]:
+    for axes in grid[-1]:
         axes.set_xlabel(r"$\alpha$")
-    for axes in panels[:, 0]:
+    for axes in grid[:, 0]:
         axes.set_ylabel(r"$\xi$")
-    figure.colorbar(mesh, ax=panels, label="loss (nats)")
+    figure.colorbar(mesh, ax=grid, label="loss (nats)")
     return figure, (
         "At L > N the origin (dot) lies on a slope along xi, which the flow from it (line, all three states moving) "
         "follows first; at L = N it is a saddle, and two valleys leave it: induction and anti-induction. White: log L."

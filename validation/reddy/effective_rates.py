@@ -31,11 +31,11 @@ import torch
 from torch import Tensor
 
 from minimodels.errors import InputError
+from minimodels.streams import Stream
 from minimodels.tasks.item_label import ItemLabelTask
-from validation.measures import Batch
-from validation.network import AttentionOnly, Parameters
-
-_RATES = 5  # stream of a seed, after those of the data and of the initial parameters
+from validation.protocols import Parameters
+from validation.reddy.batch import Batch
+from validation.reddy.network import AttentionOnly
 
 
 def previous_token_logit(parameters: Parameters, task: ItemLabelTask) -> Tensor:
@@ -97,7 +97,7 @@ def effective_rates(
         raise InputError(f"beta_1 is read off fixed positions: N_max must be N; got N_max={task.N_max}, N={task.N}.")
     device = parameters["S"].device
     halves = [
-        Batch.of(task, [task.sample(seed, half * sequences, sequences, stream=_RATES)], device) for half in (0, 1)
+        Batch.of(task, [task.sample(seed, half * sequences, sequences, stream=Stream.RATES)], device) for half in (0, 1)
     ]
     functions: dict[str, list[Callable[[Parameters], Tensor]]] = {
         "beta_1": [lambda p: previous_token_logit(p, task)] * 2,

@@ -7,11 +7,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from validation.measures import Batch, measures  # noqa: E402
+from validation.network import AttentionOnly  # noqa: E402
+
 from minimodels.errors import InputError  # noqa: E402
 from minimodels.tasks.item_label import ItemLabelTask  # noqa: E402
 from tests.validation import plain  # noqa: E402
-from validation.measures import Batch, measures  # noqa: E402
-from validation.network import AttentionOnly  # noqa: E402
 
 PAPER = ItemLabelTask()
 SMALL = ItemLabelTask(N=4, L=8, K=8, D=31, N_max=4)

@@ -9,14 +9,15 @@ import xarray as xr
 
 torch = pytest.importorskip("torch")
 
-from minimodels.errors import InputError  # noqa: E402
-from minimodels.tasks.item_label import ItemLabelTask, Sequences  # noqa: E402
-from tests.validation import plain  # noqa: E402
-from validation import SGD, Adam, AttentionOnly, attention_maps, evaluate, load_parameters, train  # noqa: E402
 from validation.analyses import activity, gains  # noqa: E402
 from validation.attention import PATTERNS, active, fixed_patterns, windows  # noqa: E402
 from validation.evaluation import label_gains  # noqa: E402
 from validation.measures import Batch, measures  # noqa: E402
+
+from minimodels.errors import InputError  # noqa: E402
+from minimodels.tasks.item_label import ItemLabelTask, Sequences  # noqa: E402
+from tests.validation import plain  # noqa: E402
+from validation import SGD, Adam, AttentionOnly, attention_maps, evaluate, load_parameters, train  # noqa: E402
 from validation.training import _Run  # noqa: E402
 
 MIXED = ItemLabelTask(N=4, L=8, K=16, B=2, D=15, N_max=5, p_B=0.5, unique_labels=False)  # targets present and absent

@@ -10,7 +10,8 @@ from minimodels.fixed_points import FixedPoint, fixed_points
 from minimodels.primitives import elementary
 from minimodels.simulate import simulate
 from minimodels.sweep import sweep
-from validation.ledger import Claim, Context, Finding, between, near, ordered
+from validation.ledger import Context, Finding, between, claim, near, ordered
+from validation.reddy.figures import model as figures
 from validation.reddy.flow import EFFECTIVE, bound, escape_time
 
 STATES = ("beta_1", "alpha", "xi")
@@ -36,6 +37,13 @@ def _escape(
     return time, {k: float(there[k][-1]) for k in STATES}
 
 
+@claim(
+    "R20m",
+    "A curriculum that begins with fewer pairs shortens the way to the transition",
+    level="model",
+    setting="all tokens, N = 8, L = 32 after N = 2, 4, 8 and L = 16, 32, 64",
+    figure=figures.curriculum,
+)
 def curriculum(context: Context) -> Finding:
     """R20: train at (N0, L0) until the transition there, then at N = 8, L = 32."""
     checks, rows = [], []
@@ -56,6 +64,12 @@ def curriculum(context: Context) -> Finding:
     return Finding(checks, data)
 
 
+@claim(
+    "R21m",
+    "Each logit is needed; the attention logits of after restore the answer only together",
+    level="model",
+    setting="all tokens, N = 8, L = 32, from 0",
+)
 def causes(context: Context) -> Finding:
     """R21: each state held at 0, or at its final value from the start; and states of after patched into before.
 
@@ -91,6 +105,13 @@ def causes(context: Context) -> Finding:
     return Finding(checks)
 
 
+@claim(
+    "R24",
+    "At the origin only xi has a slope; at L = N it vanishes and leaves a saddle in (alpha, xi)",
+    level="model",
+    setting="all tokens, N = 8, L = 8 and 32",
+    figure=figures.landscape,
+)
 def landscape(context: Context) -> Finding:
     """R24: loss over alpha and xi, where only xi moves at first, and the saddle that replaces the slope at L = N."""
     values = np.linspace(-4, 10, 71), np.linspace(-4, 14, 73)
@@ -137,6 +158,14 @@ def _origin(points: list[FixedPoint]) -> FixedPoint:
     return min(points, key=lambda point: max(abs(v) for v in point.state.values()))
 
 
+@claim(
+    "R14p",
+    "T* is finite wherever L > N and grows without bound towards L = N",
+    level="model",
+    headline=True,
+    setting="all tokens, from 0, N = 2..16, L = 2..128",
+    figure=figures.phase_diagram,
+)
 def phase_diagram(context: Context) -> Finding:
     """T* over (N, L): finite above the line L = N, without bound towards it."""
     side = 120 if context.full else 60
@@ -155,6 +184,13 @@ def phase_diagram(context: Context) -> Finding:
     return Finding(checks, grid)
 
 
+@claim(
+    "R15m",
+    "At L = N the escape time depends on the start as ln(1/x0)/lambda",
+    level="model",
+    setting="all tokens, N = L = 8, 200 random starts of scale .01 and .1",
+    figure=figures.survival,
+)
 def survival(context: Context) -> Finding:
     """R15 in the model: escape times over random starts at L = N, censored at the end of the run."""
     starts, horizon = (400, 20_000.0) if context.full else (200, 20_000.0)
@@ -189,21 +225,3 @@ def _escape_from(start: dict[str, float], horizon: float) -> tuple[float, bool]:
     """Escape time, and whether it is by attending to the correct label (alpha > 0)."""
     run = simulate(bound(8, 8), t_end=horizon, init=start, save=[horizon])
     return escape_time(run), float(run["alpha"][-1]) > 0
-
-
-def _setting(words: str) -> dict[str, str]:
-    return {"quick": words, "full": words}
-
-
-CLAIMS = (
-    Claim("R14p", "T* is finite wherever L > N and grows without bound towards L = N", "model",
-          _setting("all tokens, from 0, N = 2..16, L = 2..128"), phase_diagram, figure="phase_diagram"),
-    Claim("R15m", "At L = N the escape time depends on the start as ln(1/x0)/lambda", "model",
-          _setting("all tokens, N = L = 8, 200 random starts of scale .01 and .1"), survival, figure="survival"),
-    Claim("R20m", "A curriculum that begins with fewer pairs shortens the way to the transition", "model",
-          _setting("all tokens, N = 8, L = 32 after N = 2, 4, 8 and L = 16, 32, 64"), curriculum, figure="curriculum"),
-    Claim("R21m", "Each logit is needed; the attention logits of after restore the answer only together", "model",
-          _setting("all tokens, N = 8, L = 32, from 0"), causes),
-    Claim("R24", "At the origin only xi has a slope; at L = N it vanishes and leaves a saddle in (alpha, xi)", "model",
-          _setting("all tokens, N = 8, L = 8 and 32"), landscape, figure="landscape"),
-)  # fmt: skip

@@ -8,28 +8,35 @@ import xarray as xr
 
 from minimodels.tasks.item_label import ItemLabelTask
 from validation.comparison import escape_steps
-from validation.jobs import Job
-from validation.ledger import Claim, Context, Finding, between, ordered
+from validation.ledger import Context, Finding, between, claim, ordered
 from validation.reddy import settings
-from validation.reddy.settings import REFERENCE_WORDS, in_words
+from validation.reddy.figures import network as figures
+from validation.trainings import NetworkTraining
 
 
-def _reference(context: Context) -> Job:
-    return settings.reference(context.full)[0]
+def _interventions(context: Context) -> tuple[xr.Dataset, NetworkTraining]:
+    from validation.reddy.analyses import interventions
+
+    (training,) = settings.reference(context.full)
+    return context.of(training, interventions), training
 
 
-def _interventions(context: Context) -> tuple[xr.Dataset, Job]:
-    job = _reference(context)
-    return context.runs[f"{job.name}/interventions"], job
-
-
+@claim(
+    "R9",
+    "The jump coincides with an induction head",
+    level="network",
+    headline=True,
+    trainings=settings.reference,
+    figure=figures.maps,
+)
 def induction_head(context: Context) -> Finding:
     """R9: attention before and after the jump."""
-    job = _reference(context)
-    maps = context.runs[f"{job.name}/maps"]
-    found, _ = _interventions(context)
+    from validation.reddy.analyses import maps as of_maps
+
+    found, training = _interventions(context)
+    maps = context.of(training, of_maps)
     before, after = found.sel(case="before"), found.sel(case="after")
-    N = job.task.N
+    N = training.last_task.N
     uniform = 1 / (2 * N + 1)
     after_maps = maps.sel(when="after").isel(seed_number=0)
     first, last = (float(after_maps["p1"].sel(query=f"l{k}", key=f"x{k}")) for k in (1, N))
@@ -47,10 +54,11 @@ def induction_head(context: Context) -> Finding:
     )  # fmt: skip
 
 
+@claim("R18", "Knocking out either head abolishes in-context learning", level="network", trainings=settings.reference)
 def knock_outs(context: Context) -> Finding:
     """R18."""
-    found, job = _interventions(context)
-    chance = job.task.B / job.task.N
+    found, training = _interventions(context)
+    chance = training.last_task.B / training.last_task.N
     intact = found["accuracy"].sel(case="after").values
     checks = [between("IC accuracy, intact", intact, 0.9, math.inf, "learned")]
     for case in ("p1 zero", "p1 uniform", "p2 zero", "p2 uniform"):
@@ -59,6 +67,13 @@ def knock_outs(context: Context) -> Finding:
     return Finding(checks, found)
 
 
+@claim(
+    "R21",
+    "Attention patterns of after patched into before restore in-context learning only together",
+    level="network",
+    headline=True,
+    trainings=settings.reference,
+)
 def patches(context: Context) -> Finding:
     """R21."""
     found, _ = _interventions(context)
@@ -74,41 +89,52 @@ def patches(context: Context) -> Finding:
     return Finding(checks, found)
 
 
-def _curricula(full: bool) -> list[Job]:
+def _curricula(full: bool) -> list[NetworkTraining]:
     plain = settings.small((4, 16, 1), full)
-    easy = replace(plain.task, N=2)
-    staged = replace(plain, name=f"{plain.name}-after-N2", task=easy, stages=((400, plain.task),))
-    return [plain, staged]
+    easy = replace(plain.last_task, N=2)
+    staged = replace(plain, name=f"{plain.name}-after-N2", task=easy, later=((400, plain.task),))
+    return [settings.clock(full), staged]
 
 
+@claim("R20", "A curriculum in N shortens the way to the transition", level="network", trainings=_curricula)
 def curriculum(context: Context) -> Finding:
     """R20."""
-    plain, staged = (escape_steps(context.runs[job.name]) for job in _curricula(context.full))
+    plain, staged = (escape_steps(context.of(training)) for training in _curricula(context.full))
     ratio = staged.mean() / plain.mean()
     return Finding(
         [between("transition step with 400 steps at N = 2 first / without", float(ratio), 0.0, 1.0, "below 1")]
     )
 
 
-def _rescues(full: bool) -> dict[str, Job]:
+def _rescues(full: bool) -> dict[str, NetworkTraining]:
+    from validation.optimisers import Adam
+    from validation.reddy.network import AttentionOnly
+
     plain = settings.saturated(full)[0][1]
     if full:
         plain = replace(plain, seeds=tuple(range(6)), name=f"{plain.name}-6")
     return {
         "SGD": plain,
-        "Adam 1e-3": replace(plain, name=f"{plain.name}-adam", optimiser="adam", lr=1e-3),
-        "SGD, Q, K, V twice as large": replace(plain, name=f"{plain.name}-scale2", model={"scale": 2.0}),
+        "Adam 1e-3": replace(plain, name=f"{plain.name}-adam", optimiser=Adam(lr=1e-3)),
+        "SGD, Q, K, V twice as large": replace(plain, name=f"{plain.name}-scale2", network=AttentionOnly(scale=2.0)),
     }
 
 
+@claim(
+    "R19",
+    "Adam or larger initial Q, K, V rescue L = N",
+    level="network",
+    trainings=lambda full: list(_rescues(full).values()),
+)
 def rescue(context: Context) -> Finding:
     """R19."""
-    jobs = _rescues(context.full)
+    trainings = _rescues(context.full)
     shares = {
-        name: (context.runs[job.name]["IC_accuracy"].isel(step=-1).values > 0.9).mean() for name, job in jobs.items()
+        name: (context.of(training)["IC_accuracy"].isel(step=-1).values > 0.9).mean()
+        for name, training in trainings.items()
     }
     plain = float(shares.pop("SGD"))
-    task = next(iter(jobs.values())).task
+    task = trainings["SGD"].last_task
     where = f"L = N = {task.N}"
     best = max(shares, key=lambda name: shares[name])
     return Finding(
@@ -119,18 +145,19 @@ def rescue(context: Context) -> Finding:
     )
 
 
-def _long(full: bool) -> list[Job]:
-    job = settings.small((3, 12, 1), full)
+def _long(full: bool) -> list[NetworkTraining]:
+    plain = settings.small((3, 12, 1), full)
     steps = 12_000 if full else 4500
-    return [replace(job, name=f"{job.name}-long", steps=steps, stop_above=None, record_every=50)]
+    return [replace(plain, name=f"{plain.name}-long", steps=steps, stop_above=None, record_every=50)]
 
 
+@claim("R16", "In-context learning is not transient", level="network", trainings=_long)
 def lasting(context: Context) -> Finding:
     """R16."""
-    (job,) = _long(context.full)
-    run = context.runs[job.name]
+    (training,) = _long(context.full)
+    run = context.of(training)
     jumps = escape_steps(run)
-    share = float((jumps * 4 <= job.steps).mean())
+    share = float((jumps * 4 <= training.steps).mean())
     worst = [
         float(run["IC_accuracy"].isel(seed=i).where(run.step >= 2 * jump).min()) if math.isfinite(jump) else 0.0
         for i, jump in enumerate(jumps)
@@ -143,18 +170,29 @@ def lasting(context: Context) -> Finding:
     )
 
 
-def _depths(full: bool) -> list[Job]:
+def _depths(full: bool) -> list[NetworkTraining]:
+    from validation.reddy.network import AttentionOnly
+
     task = ItemLabelTask(N=4, L=16, K=2048, B=0, D=31, N_max=4, K_c=None)
     return [
-        Job(f"depth-{layers}", task, 1e-3, 36_000, (0, 1, 2), 3000, 512, None, "cpu", "adam", {"layers": layers},
-            options={"tests": ["IW"]})
+        settings.train_network(
+            f"depth-{layers}", task, "adam", 1e-3, network=AttentionOnly(layers=layers), steps=36_000, seeds=(0, 1, 2),
+            record_every=3000, tests=("IW",),
+        )
         for layers in (1, 2, 3)
     ]  # fmt: skip
 
 
+@claim(
+    "R26",
+    "Fewer than three classifier layers break in-weights learning at large K",
+    level="network",
+    trainings=_depths,
+    full_only="takes minutes: use the full settings",
+)
 def depth(context: Context) -> Finding:
     """R26."""
-    final = [context.runs[job.name]["IW_accuracy"].isel(step=-1).values for job in _depths(True)]
+    final = [context.of(training)["IW_accuracy"].isel(step=-1).values for training in _depths(True)]
     return Finding(
         [
             between("IW accuracy with three layers", final[2], 0.97, math.inf, "perfect"),
@@ -162,24 +200,3 @@ def depth(context: Context) -> Finding:
             ordered("IW accuracy with two layers minus one", np.asarray(final[1] - final[0]), "better"),
         ]
     )
-
-
-_DEPTH = "N = 4, L = 16, K = 2048, B = 0, D = 31, Adam 1e-3, 36 000 steps, 3 seeds"
-
-CLAIMS = (
-    Claim("R9", "The jump coincides with an induction head", "network", REFERENCE_WORDS, induction_head,
-          settings.reference, "maps"),
-    Claim("R16", "In-context learning is not transient", "network",
-          in_words("N = 3, L = 12, 4 500 steps", "N = 3, L = 12, 12 000 steps"), lasting, _long),
-    Claim("R18", "Knocking out either head abolishes in-context learning", "network", REFERENCE_WORDS, knock_outs,
-          settings.reference),
-    Claim("R19", "Adam or larger initial Q, K, V rescue L = N", "network",
-          in_words("L = N = 3, 2 700 steps", "L = N = 3, 10 800 steps, 6 seeds"), rescue,
-          lambda full: list(_rescues(full).values())),
-    Claim("R20", "A curriculum in N shortens the way to the transition", "network",
-          in_words("N = 4, L = 16 after N = 2"), curriculum, _curricula),
-    Claim("R21", "Attention patterns of after patched into before restore in-context learning only together", "network",
-          REFERENCE_WORDS, patches, settings.reference),
-    Claim("R26", "Fewer than three classifier layers break in-weights learning at large K", "network",
-          {"quick": _DEPTH, "full": _DEPTH}, depth, _depths, full_only="takes minutes: use the full settings"),
-)  # fmt: skip

@@ -1,6 +1,5 @@
 """What is read off a trained network, in the process of its training: one dataset each, by seed."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,14 +7,15 @@ import torch
 import xarray as xr
 
 from minimodels.results import load
-from minimodels.tasks.item_label import ItemLabelTask
-from validation.attention import attention_maps
 from validation.checkpoint import load_parameters, snapshot_steps
 from validation.comparison import escape_steps
-from validation.effective_rates import effective_rates
-from validation.evaluation import evaluate, label_gains
-from validation.measures import Batch
-from validation.network import AttentionOnly, Parameters
+from validation.loop import stacked
+from validation.protocols import Parameters
+from validation.reddy.attention import attention_maps
+from validation.reddy.effective_rates import effective_rates as rates_of
+from validation.reddy.evaluation import evaluate, label_gains
+from validation.reddy.network import AttentionOnly
+from validation.trainings import NetworkTraining
 
 BEFORE = 0.9  # of the transition step: R9 looks at 28 000 steps, its jump is at about 31 000
 KNOCKED_OUT = {
@@ -23,6 +23,11 @@ KNOCKED_OUT = {
     "p2 zero": {"p2": "zero"},
 }  # fmt: skip
 PATCHED = {"p1": ("p1",), "p2": ("p2",), "p1 and p2": ("p1", "p2")}
+
+
+def _network(training: NetworkTraining) -> AttentionOnly:
+    assert isinstance(training.network, AttentionOnly)
+    return training.network
 
 
 def _seed(parameters: Parameters, number: int) -> Parameters:
@@ -38,8 +43,9 @@ def _before_and_after(folder: Path, number: int) -> tuple[Parameters, Parameters
     return _seed(load_parameters(folder, max(steps)), number), _seed(load_parameters(folder), number)
 
 
-def interventions(folder: Path, task: ItemLabelTask, network: AttentionOnly, seeds: tuple[int, ...]) -> xr.Dataset:
+def interventions(training: NetworkTraining, folder: Path) -> xr.Dataset:
     """IC accuracy and correct probability: after with a head knocked out, before with patterns of after."""
+    task, network, seeds = training.last_task, _network(training), training.seeds
     rows: dict[str, list[dict[str, float]]] = {}
     for number, seed in enumerate(seeds):
         before, after = _before_and_after(folder, number)
@@ -65,15 +71,17 @@ def interventions(folder: Path, task: ItemLabelTask, network: AttentionOnly, see
     )
 
 
-def maps(folder: Path, task: ItemLabelTask, network: AttentionOnly, seeds: tuple[int, ...]) -> xr.Dataset:
+def maps(training: NetworkTraining, folder: Path) -> xr.Dataset:
     """Mean attention of the first seed before and after."""
-    sequences = task.test_set("IC", seeds[0], 512)
-    each = [attention_maps(network, p, task, sequences) for p in _before_and_after(folder, 0)]
+    task = training.last_task
+    sequences = task.test_set("IC", training.seeds[0], 512)
+    each = [attention_maps(_network(training), p, task, sequences) for p in _before_and_after(folder, 0)]
     return xr.concat(each, xr.DataArray(["before", "after"], dims="when", name="when"))
 
 
-def gains(folder: Path, task: ItemLabelTask, network: AttentionOnly, seeds: tuple[int, ...]) -> xr.Dataset:
+def gains(training: NetworkTraining, folder: Path) -> xr.Dataset:
     """Gain of every label at the end."""
+    task, network, seeds = training.last_task, _network(training), training.seeds
     sequences = [task.test_set("train", seed, 512) for seed in seeds]
     labels = np.stack([task.embeddings(seed).labels for seed in seeds])
     values = label_gains(network, load_parameters(folder), task, sequences, labels)
@@ -81,13 +89,14 @@ def gains(folder: Path, task: ItemLabelTask, network: AttentionOnly, seeds: tupl
 
 
 @torch.no_grad()
-def activity(folder: Path, task: ItemLabelTask, network: AttentionOnly, seeds: tuple[int, ...]) -> xr.Dataset:
+def activity(training: NetworkTraining, folder: Path) -> xr.Dataset:
     """Share of units of every classifier layer that are active, at the start and at every snapshot."""
-    batch = Batch.of(task, [task.test_set("train", seed, 256) for seed in seeds])
+    task, network, seeds = training.last_task, _network(training), training.seeds
+    batch = network.batch(task, [task.test_set("train", seed, 256) for seed in seeds])
     steps = [0, *snapshot_steps(folder)]
     shares = []
     for step in steps:
-        parameters = load_parameters(folder, step) if step else network.stacked(task, seeds)
+        parameters = load_parameters(folder, step) if step else stacked(network, task, seeds)
         heads = network.attend(parameters, batch.tokens)
         layers = network.hidden(parameters, heads.stream + heads.written)[1:]
         shares.append([(h > 0).double().mean((1, 2)).numpy() for h in layers])
@@ -97,22 +106,18 @@ def activity(folder: Path, task: ItemLabelTask, network: AttentionOnly, seeds: t
     )
 
 
-def rates(folder: Path, task: ItemLabelTask, network: AttentionOnly, seeds: tuple[int, ...]) -> xr.Dataset:
+def rates(training: NetworkTraining, folder: Path) -> xr.Dataset:
     """Values and effective rates of beta_1, alpha and xi at the start and at every snapshot."""
+    task, network, seeds = training.last_task, _network(training), training.seeds
     steps = [0, *snapshot_steps(folder)]
     values = np.full((2, 3, len(seeds), len(steps)), np.nan)
     for j, step in enumerate(steps):
-        together = load_parameters(folder, step) if step else network.stacked(task, seeds)
+        together = load_parameters(folder, step) if step else stacked(network, task, seeds)
         for i, seed in enumerate(seeds):
-            found = effective_rates(task, network, _seed(together, i), seed=seed)
+            found = rates_of(task, network, _seed(together, i), seed=seed)
             values[:, :, i, j] = np.array(list(found.values())).T
     dims = ("parameter", "seed", "step")
     return xr.Dataset(
         {"value": (dims, values[0]), "rate": (dims, values[1])},
         coords={"parameter": list(found), "seed": list(seeds), "step": steps},
     )
-
-
-ANALYSES: dict[str, Callable[[Path, ItemLabelTask, AttentionOnly, tuple[int, ...]], xr.Dataset]] = {
-    f.__name__: f for f in (interventions, maps, gains, activity, rates)
-}

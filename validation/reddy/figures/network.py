@@ -1,23 +1,22 @@
-"""The figures of a report, one function each: data in, figure and a caption that states the finding out."""
+"""Figures of the report about networks beside the model: data in, figure and a caption that states the finding out."""
 
+import json
 import math
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
-from matplotlib import pyplot as plt
-from matplotlib.colors import LogNorm
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from validation.comparison import escape_steps
-from validation.head_figures import HEAD_FIGURES, plain_ticks
-from validation.model_figures import curriculum, landscape, phase_diagram, survival
+from validation.drawing import plain_ticks, subplots
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
-def course(run: xr.Dataset) -> tuple[Figure, str]:
+def course(run: xr.Dataset) -> tuple["Figure", str]:
     """Loss of every seed, and the progress measures of the first."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
+    figure, (left, right) = subplots(1, 2, figsize=(9, 3.2))
     seeds = run.sizes["seed"]
     first, N_c = run.isel(seed=0), _context_labels(run)
     L = _task(run)["L"]
@@ -37,9 +36,9 @@ def course(run: xr.Dataset) -> tuple[Figure, str]:
     return figure, f"{learned.sum()} of {seeds} seeds pass correct probability 1/2 ({middle})."
 
 
-def activity(data: xr.Dataset) -> tuple[Figure, str]:
+def activity(data: xr.Dataset) -> tuple["Figure", str]:
     """Active share of the classifier's last layer, and CLA, of every seed."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.2), layout="constrained", sharex=True)
+    figure, (left, right) = subplots(1, 2, figsize=(8.4, 3.2), sharex=True)
     for i, seed in enumerate(data.seed.values):
         one = data.sel(seed=seed)
         left.plot(one.step, one["active"], color=f"C{i}", label=f"seed {seed}")
@@ -62,9 +61,9 @@ def activity(data: xr.Dataset) -> tuple[Figure, str]:
     )
 
 
-def shifts(data: xr.Dataset) -> tuple[Figure, str]:
+def shifts(data: xr.Dataset) -> tuple["Figure", str]:
     """Transition steps of the networks against the two predictions, one panel each."""
-    figure, panels = plt.subplots(1, 2, figsize=(8.5, 3.8), layout="constrained", sharex=True, sharey=True)
+    figure, panels = subplots(1, 2, figsize=(8.5, 3.8), sharex=True, sharey=True)
     network = data["network"].where(np.isfinite(data["network"]))
     mean, spread = network.mean("seed"), network.std("seed")
     titles = {"no_clock": r"nothing fitted, $\eta_\xi=1/(L-1)$", "fitted_clock": "unit rates, one clock fitted"}
@@ -88,9 +87,9 @@ def shifts(data: xr.Dataset) -> tuple[Figure, str]:
     )
 
 
-def matrices(data: xr.Dataset) -> tuple[Figure, str]:
+def matrices(data: xr.Dataset) -> tuple["Figure", str]:
     """Transition steps of the networks against the prediction from their initial matrices."""
-    figure, axes = plt.subplots(figsize=(5.6, 3.8), layout="constrained")
+    figure, axes = subplots(figsize=(5.6, 3.8))
     network = data["network"].where(np.isfinite(data["network"]))
     both = [
         0.8 * float(min(data["matrices"].min(), network.min())),
@@ -115,12 +114,16 @@ def matrices(data: xr.Dataset) -> tuple[Figure, str]:
 def _colour_and_name(data: xr.Dataset, i: int) -> tuple[tuple[float, ...], str]:
     """Of one configuration, however many there are."""
     words = f"{int(data.N[i])}, {int(data.L[i])}, {int(data.B[i])}"
-    return plt.cm.viridis(i / data.sizes["configuration"]), words
+    from matplotlib import colormaps
+
+    return colormaps["viridis"](i / data.sizes["configuration"]), words
 
 
-def maps(data: xr.Dataset) -> tuple[Figure, str]:
+def maps(data: xr.Dataset) -> tuple["Figure", str]:
     """Attention of both layers before and after the jump."""
-    figure, panels = plt.subplots(1, 4, figsize=(11, 3), layout="constrained")
+    from matplotlib.ticker import MaxNLocator
+
+    figure, panels = subplots(1, 4, figsize=(11, 3))
     for k, when in enumerate(data.when.values):
         one = data.sel(when=when).isel(seed_number=0)
         image = panels[k].imshow(one["p1"], vmin=0, vmax=1, cmap="viridis")
@@ -141,9 +144,9 @@ def maps(data: xr.Dataset) -> tuple[Figure, str]:
     )
 
 
-def course_of_rates(data: xr.Dataset) -> tuple[Figure, str]:
+def course_of_rates(data: xr.Dataset) -> tuple["Figure", str]:
     """Order parameters of the network and their effective rates along a run."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.2), layout="constrained", sharex=True)
+    figure, (left, right) = subplots(1, 2, figsize=(8.4, 3.2), sharex=True)
     names = {"beta_1": r"$\beta_1$", "alpha": r"$\alpha$", "xi": r"$\xi/10$"}
     for i, (name, words) in enumerate(names.items()):
         value = data["value"].sel(parameter=name) / (10 if name == "xi" else 1)
@@ -162,9 +165,9 @@ def course_of_rates(data: xr.Dataset) -> tuple[Figure, str]:
     )
 
 
-def saturation(data: xr.Dataset) -> tuple[Figure, str]:
+def saturation(data: xr.Dataset) -> tuple["Figure", str]:
     """Loss with and without free labels."""
-    figure, axes = plt.subplots(figsize=(4.5, 3.2), layout="constrained")
+    figure, axes = subplots(figsize=(4.5, 3.2))
     words = []
     for i, name in enumerate(data["configuration"].values):
         one = data.isel(configuration=i).dropna("step", how="all")
@@ -176,9 +179,9 @@ def saturation(data: xr.Dataset) -> tuple[Figure, str]:
     return figure, "Seeds that learn in context: " + "; ".join(words) + "."
 
 
-def overlay(data: xr.Dataset) -> tuple[Figure, str]:
+def overlay(data: xr.Dataset) -> tuple["Figure", str]:
     """The network's course beside the model's, both in steps."""
-    figure, panels = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained", sharex=True)
+    figure, panels = subplots(1, 2, figsize=(8, 3.2), sharex=True)
     styles = (("no_clock", r"model, $\eta_\xi=1/(L-1)$, no clock"), ("fitted_clock", "model, unit rates, fitted clock"))
     for axes, name, label in zip(panels, ("loss", "correct"), ("loss (nats)", "correct probability"), strict=True):
         for i in range(data.sizes["seed"]):
@@ -200,9 +203,9 @@ def overlay(data: xr.Dataset) -> tuple[Figure, str]:
     )
 
 
-def slow_phase(data: xr.Dataset) -> tuple[Figure, str]:
+def slow_phase(data: xr.Dataset) -> tuple["Figure", str]:
     """The closed form of the slow phase against the flow."""
-    figure, panels = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained", sharex=True)
+    figure, panels = subplots(1, 2, figsize=(8, 3.2), sharex=True)
     styles = {"attention frozen": "-", "closed form": ":", "all free": "-"}
     for axes, name, label in zip(panels, ("loss", "CLA"), ("loss (nats)", "CLA"), strict=True):
         for case, style in styles.items():
@@ -213,9 +216,11 @@ def slow_phase(data: xr.Dataset) -> tuple[Figure, str]:
     return figure, f"With frozen attention the closed form is exact (largest difference of the loss {error:.1e})."
 
 
-def predictor(data: xr.Dataset) -> tuple[Figure, str]:
+def predictor(data: xr.Dataset) -> tuple["Figure", str]:
     """Largest error of two predicted transition times over (N, L), whatever the other parameters."""
-    figure, panels = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained", sharey=True)
+    from matplotlib.colors import LogNorm
+
+    figure, panels = subplots(1, 2, figsize=(8, 3.4), sharey=True)
     worst = abs(data["error"]).max(["attend", "B", "rates"])
     names = {"leading": "leading order", "order_2": "nested quadratures"}
     for axes, (name, title) in zip(panels, names.items(), strict=True):
@@ -239,20 +244,9 @@ def predictor(data: xr.Dataset) -> tuple[Figure, str]:
 
 
 def _task(run: xr.Dataset) -> dict[str, int]:
-    import json
-
     return dict(json.loads(run.attrs["task"]))
 
 
 def _context_labels(run: xr.Dataset) -> int:
     task = _task(run)
     return int(task["N"] // task["B"])
-
-
-FIGURES: dict[str, Callable[[xr.Dataset], tuple[Figure, str]]] = {
-    f.__name__: f
-    for f in (
-        *(course, activity, shifts, saturation, overlay, slow_phase, predictor, matrices, maps, course_of_rates),
-        *(phase_diagram, survival, curriculum, landscape),
-    )
-} | HEAD_FIGURES

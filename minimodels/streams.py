@@ -1,0 +1,31 @@
+"""The independent random streams of one seed, all in one table.
+
+A new use takes a new number and leaves the old draws as they are. Those of a single paper begin at `FREE`.
+"""
+
+from enum import IntEnum
+
+import numpy as np
+
+
+class Stream(IntEnum):
+    """What a stream of a seed is for."""
+
+    EMBEDDINGS = 0
+    TRAINING = 1
+    HELD_OUT = 2
+    IN_CONTEXT = 3
+    NETWORK = 4  # initial parameters
+    RATES = 5  # samples that effective rates are averaged over
+    SWAPPED = 6
+    IN_WEIGHTS = 7
+    ABSENT = 8
+    HEAD = 9  # the induction head's initial classifier
+
+
+FREE = 16
+
+
+def generator(seed: int, stream: int) -> np.random.Generator:
+    """Return the generator of a stream: counter-based, keyed by (seed, stream)."""
+    return np.random.Generator(np.random.Philox(key=np.array([seed, stream], np.uint64)))

@@ -1,0 +1,318 @@
+"""Claims on what the data decide, in-context or in-weights learning: for the two-parameter head and for the network."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import pairwise
+from typing import Any, Literal
+
+import numpy as np
+import xarray as xr
+from scipy.stats import spearmanr
+
+from minimodels.tasks.item_label import ItemLabelTask
+from validation.curves import crossing
+from validation.ledger import Check, Claim, Context, Figure, Finding, Level, between, claim, ordered
+from validation.protocols import Training
+from validation.reddy import settings
+from validation.reddy.figures.data import data_grid, frequencies, noise, of_head, probabilities
+from validation.reddy.trainings import HeadTraining
+from validation.trainings import NetworkTraining
+
+TESTS = ("IC", "IC2", "IW")
+PAIRS = (0.25, 0.5, 0.75)
+NOISE = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4)
+ZIPF = (0.0, 0.5, 1.0, 1.5)
+LONG = "takes several minutes: use the full settings"
+Sizes = dict[bool, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Study:
+    """One level of description: who is trained on what, and for how long (quick, full)."""
+
+    who: Literal["two-parameter head", "network"]
+    level: Level
+    base: ItemLabelTask
+    classes: Sizes
+    copies: Sizes
+    steps: dict[bool, int]
+    seeds: Sizes
+    mixed_K: int
+    mixed_steps: dict[bool, int]
+    single_K: int
+    single_steps: int
+
+    @property
+    def is_head(self) -> bool:
+        """Whether it is the head that is trained, not the network."""
+        return self.who == "two-parameter head"
+
+    def training(self, seeds: tuple[int, ...], steps: int, **options: float) -> NetworkTraining | HeadTraining:
+        """One training with these options of the task.
+
+        With plain SGD the deep classifier stalls at gain 1 and the small network takes ten times as long; hence Adam.
+        """
+        words = "-".join(f"{k}{v:g}" for k, v in options.items())
+        task = replace(self.base, **options)  # type: ignore[arg-type]
+        given: dict[str, Any] = {"steps": steps, "seeds": seeds, "record_every": steps // 10, "tests": TESTS}
+        if self.is_head:
+            return HeadTraining(name=f"head-{words}-{steps}", task=task, optimiser="adam", lr=1e-3, **given)
+        from validation.reddy.analyses import gains as of_gains
+
+        analyses = (of_gains,) if task.zipf else ()
+        return settings.train_network(f"net-{words}-{steps}", task, "adam", 1e-3, analyses=analyses, **given)
+
+    def grid(self, full: bool) -> list[NetworkTraining | HeadTraining]:
+        """The trainings over K and B."""
+        return [
+            self.training(self.seeds[full], self.steps[full], K=K, B=B)
+            for K in self.classes[full]
+            for B in self.copies[full]
+        ]
+
+    def mixtures(self, full: bool) -> list[NetworkTraining | HeadTraining]:
+        """A training with p_B = .5 and one with p_C = .8."""
+        given = self.seeds[full], self.mixed_steps[full]
+        return [self.training(*given, K=self.mixed_K, p_B=0.5), self.training(*given, K=self.mixed_K, p_C=0.8)]
+
+    def pairs(self, full: bool) -> list[NetworkTraining | HeadTraining]:
+        """The trainings over p_B and p_C."""
+        return [
+            self.training(self.seeds[True], self.mixed_steps[True], K=self.mixed_K, p_B=b, p_C=c)
+            for b in PAIRS
+            for c in PAIRS
+        ]
+
+    def noisy(self, full: bool) -> list[NetworkTraining | HeadTraining]:
+        """The trainings over eps."""
+        return [self.training(self.seeds[True], self.single_steps, K=self.single_K, B=1, eps=eps) for eps in NOISE]
+
+    def skewed(self, full: bool) -> list[NetworkTraining | HeadTraining]:
+        """The trainings over zipf."""
+        options = {"K": self.single_K, "B": 1}
+        return [
+            self.training(self.seeds[True], self.single_steps, **options, zipf=z, unique_labels=False) for z in ZIPF
+        ]
+
+
+HEAD = Study(
+    "two-parameter head", "model", ItemLabelTask(K=1024), {False: (128, 2048), True: (128, 256, 512, 2048)},
+    {False: (0, 1, 4), True: (0, 1, 2, 4)}, {False: 2500, True: 5000}, {False: (0, 1), True: (0, 1, 2)}, 256,
+    {False: 3000, True: 8000}, 1024, 6000,
+)  # fmt: skip
+NETWORK = Study(
+    "network", "network", ItemLabelTask(N=4, L=16, D=31, N_max=4, K_c=None),
+    {False: (32, 1024), True: (32, 128, 512, 2048)}, {False: (0, 1), True: (0, 1, 2)}, {False: 3000, True: 20_000},
+    {False: (0, 1), True: (0, 1, 2)}, 64, {False: 2500, True: 20_000}, 512, 16_000,
+)  # fmt: skip
+
+
+def _final(context: Context, trainings: Sequence[Training]) -> dict[str, np.ndarray]:
+    """Accuracy at the end, (trainings, seeds), by test."""
+    return {
+        test: np.array([context.of(training)[f"{test}_accuracy"].isel(step=-1).values for training in trainings])
+        for test in TESTS
+    }
+
+
+def _over_grid(study: Study, context: Context) -> xr.Dataset:
+    Ks, Bs = study.classes[context.full], study.copies[context.full]
+    found = _final(context, study.grid(context.full))
+    data = {t: (("K", "B", "seed"), v.reshape(len(Ks), len(Bs), -1)) for t, v in found.items()}
+    return xr.Dataset(data, coords={"K": list(Ks), "B": list(Bs)})
+
+
+def with_classes(study: Study, context: Context) -> Finding:
+    """R2, R13."""
+    data = _over_grid(study, context)
+    low, high = (int(data.K[i]) for i in (0, -1))
+    checks = []
+    for B in [int(b) for b in data.B.values if b > 0]:
+        one = data.sel(B=B)
+        for test in ("IC", "IC2"):
+            change = (one[test].isel(K=-1) - one[test].isel(K=0)).values
+            checks.append(ordered(f"{test}(K = {high}) - {test}(K = {low}), B = {B}", change, "grows with K"))
+        fall = (one["IW"].isel(K=0) - one["IW"].isel(K=-1)).values
+        checks.append(ordered(f"IW(K = {low}) - IW(K = {high}), B = {B}", fall, "falls with K"))
+    return Finding(checks, data)
+
+
+def with_copies(study: Study, context: Context) -> Finding:
+    """R3."""
+    data = _over_grid(study, context)
+    large = data["IC"].isel(K=-1)
+    K = int(data.K[-1])
+    checks: list[Check] = []
+    for a, b in pairwise(int(b) for b in data.B.values):
+        change = (large.sel(B=b) - large.sel(B=a)).values
+        what = f"IC(B = {b}) - IC(B = {a}), K = {K}"
+        checks.append(between(what, change, -0.02, math.inf, "grows with B, up to .02"))
+    checks += [
+        between(f"IW at B = 0, K = {K}", data["IW"].sel(B=0, K=K).values, 0.9, math.inf, "near 1")
+        for K in data.K.values
+    ]
+    return Finding(checks, data)
+
+
+def loose_sequences(study: Study, context: Context) -> Finding:
+    """R6."""
+    found = _final(context, study.mixtures(context.full)[:1])
+    return Finding([between("IW accuracy", found["IW"][0], 0.9, math.inf, "near 1")])
+
+
+def novel_sequences(study: Study, context: Context) -> Finding:
+    """R7."""
+    found = _final(context, study.mixtures(context.full)[1:])
+    return Finding([between(f"{test} accuracy", found[test][0], 0.9, math.inf, "near 1") for test in ("IC", "IC2")])
+
+
+def both_kinds(study: Study, context: Context) -> Finding:
+    """R8."""
+    found = _final(context, study.pairs(True))
+    data = xr.Dataset(
+        {t: (("p_B", "p_C", "seed"), v.reshape(3, 3, -1)) for t, v in found.items()},
+        coords={"p_B": list(PAIRS), "p_C": list(PAIRS)},
+    )
+    checks = [
+        between(f"{t} accuracy, p_B = {b}, p_C = {c}", data[t].sel(p_B=b, p_C=c).values, 0.9, math.inf, "near 1")
+        for b in PAIRS
+        for c in PAIRS
+        for t in TESTS
+    ]
+    return Finding(checks, data)
+
+
+def with_noise(study: Study, context: Context) -> Finding:
+    """R4."""
+    found = _final(context, study.noisy(True))
+    data = xr.Dataset({t: (("eps", "seed"), v) for t, v in found.items()}, {"eps": list(NOISE)})
+    last = data.sel(eps=6.4)
+    return Finding(
+        [
+            ordered("IC(eps = .8) - IC(eps = 0)", (data["IC"].sel(eps=0.8) - data["IC"].sel(eps=0.0)).values, "rises"),
+            between("IC at eps = 6.4", last["IC"].values, 0.0, 0.5, "fails"),
+            between("IW at eps = 6.4", last["IW"].values, 0.0, 0.5, "fails"),
+        ],
+        data,
+    )
+
+
+def with_frequencies(study: Study, context: Context) -> Finding:
+    """R5; from zipf = 1 on, IW is raised by targets that are in the context."""
+    found = _final(context, study.skewed(True))
+    data = xr.Dataset({t: (("zipf", "seed"), v) for t, v in found.items()}, {"zipf": list(ZIPF)})
+    lesser = data[["IC", "IW"]].to_dataarray().min("variable").mean("seed")
+    gain = float(lesser.sel(zipf=1.0) - lesser.sel(zipf=0.0))
+    return Finding(
+        [
+            between("IC at zipf = 1", data["IC"].sel(zipf=1.0).values, 0.8, math.inf, "high"),
+            between("IW at zipf = 1", data["IW"].sel(zipf=1.0).values, 0.8, math.inf, "high"),
+            ordered("lesser of IC and IW at zipf = 1 minus at 0", gain, "both"),
+        ],
+        data,
+    )
+
+
+@claim(
+    "R23n",
+    "network: the gain of a label rises with its frequency",
+    level="network",
+    trainings=lambda full: NETWORK.skewed(True)[1:],
+    full_only=LONG,
+)
+def gains(context: Context) -> Finding:
+    """R23 for the network: the gain of every label at the end."""
+    from validation.reddy.analyses import gains as of_gains
+
+    checks = []
+    for training in NETWORK.skewed(True)[1:]:
+        task, found = training.last_task, context.of(training, of_gains)["gain"].values
+        rank = [float(spearmanr(each, task.label_frequencies).statistic) for each in found]
+        checks.append(ordered(f"rank correlation of gain and frequency, zipf = {task.zipf:g}", rank, "rises"))
+    return Finding(checks)
+
+
+def race(study: Study, context: Context) -> Finding:
+    """R17: which of the two is acquired first, each learned alone, decides which one is there in the end."""
+    full = context.full
+    Ks = study.classes[full]
+    alone = context.of(_alone(study, full)[0])
+    in_context = float(np.mean([crossing(alone.step, alone["IC_accuracy"].isel(seed=i), 0.5) for i in _seeds(alone)]))
+    checks = []
+    for K, training in zip(Ks, _alone(study, full)[1:], strict=True):
+        run = context.of(training)
+        in_weights = float(np.mean([crossing(run.step, run["IW_accuracy"].isel(seed=i), 0.5) for i in _seeds(run)]))
+        both = context.of(study.training(study.seeds[full], study.steps[full], K=K, B=1)).isel(step=-1)
+        lead = math.log(in_weights / in_context)
+        outcome = float((both["IC_accuracy"] - both["IW_accuracy"]).mean())
+        checks.append(
+            ordered(
+                f"log(time IW alone / time IC alone) x (IC - IW at the end), K = {K}", lead * outcome, "the faster wins"
+            )
+        )
+    return Finding(checks)
+
+
+def _alone(study: Study, full: bool) -> list[NetworkTraining | HeadTraining]:
+    """In-context learning alone (every class novel), and in-weights learning alone (no bursts) for every K."""
+    given = study.seeds[full], study.steps[full]
+    return [
+        study.training(*given, K=study.classes[full][0], B=1, p_C=1.0),
+        *(study.training(*given, K=K, B=0) for K in study.classes[full]),
+    ]
+
+
+def _seeds(run: xr.Dataset) -> range:
+    return range(run.sizes["seed"])
+
+
+def _claims(s: Study) -> tuple[Claim, ...]:
+    x, name = "h" * s.is_head, f"{s.who}: "
+
+    def every(full: bool) -> list[NetworkTraining | HeadTraining]:
+        return list({training.name: training for training in (*s.grid(full), *_alone(s, full))}.values())
+
+    def drawn(figure: Figure) -> Figure:
+        return of_head(figure) if s.is_head else figure
+
+    lines = [
+        (with_classes, claim(
+            f"R2{x}", name + "small K favours in-weights, large K in-context learning", level=s.level,
+            headline=s.is_head, trainings=s.grid, figure=drawn(data_grid))),
+        (with_copies, claim(
+            f"R3{x}", name + "burstiness favours in-context learning; B = 0 gives in-weights learning only",
+            level=s.level, trainings=s.grid, figure=drawn(data_grid))),
+        (with_noise, claim(
+            f"R4{x}", name + "within-class variation favours in-context learning, up to a point", level=s.level,
+            trainings=s.noisy, figure=drawn(noise), full_only=LONG)),
+        (with_frequencies, claim(
+            f"R5{x}", name + "skewed frequencies allow both kinds of learning near zipf = 1", level=s.level,
+            trainings=s.skewed, figure=drawn(frequencies), full_only=LONG)),
+        (loose_sequences, claim(
+            f"R6{x}", name + "p_B = .5 with p_C = 0 yields an in-weights solution", level=s.level,
+            trainings=lambda full: s.mixtures(full)[:1])),
+        (novel_sequences, claim(
+            f"R7{x}", name + "p_C = .8 with p_B = 1 gives in-context learning", level=s.level,
+            trainings=lambda full: s.mixtures(full)[1:])),
+        (both_kinds, claim(
+            f"R8{x}", name + "0 < p_B, p_C < 1 gives both kinds of learning", level=s.level, trainings=s.pairs,
+            figure=drawn(probabilities), full_only=LONG)),
+        (race, claim(
+            f"R17{x}", name + "the kind that is faster when learned alone is learned in the end", level=s.level,
+            trainings=every)),
+    ]  # fmt: skip
+    return tuple(made(partial(measure, s)) for measure, made in lines)
+
+
+OF_HEAD = _claims(HEAD)
+OF_NETWORK = _claims(NETWORK)
+WITH_CLASSES = claim(
+    "R13", "The two-parameter head, without attention to labels as such, shows the dependence on K", level="model",
+    trainings=HEAD.grid, figure=of_head(data_grid),
+)(partial(with_classes, HEAD))  # fmt: skip
+WITH_COPIES = claim(
+    "R22", "The two-parameter head explains the dependence on B, in IC and IW", level="model", trainings=HEAD.grid,
+    figure=of_head(data_grid),
+)(partial(with_copies, HEAD))  # fmt: skip

@@ -1,0 +1,301 @@
+"""Claims about the transition steps of trained networks, and how far the reduced model predicts them."""
+
+import math
+
+import numpy as np
+import xarray as xr
+from scipy.stats import spearmanr
+
+from theory.reddy.exact_positions import exact_transition_time
+from validation.comparison import compare, escape_steps, fit_clock
+from validation.ledger import Check, Context, Finding, between, claim, ordered
+from validation.reddy import settings
+from validation.reddy.figures import network as figures
+from validation.reddy.flow import EFFECTIVE, flow
+from validation.reddy.settings import GRID_B, GRID_L, GRID_N
+from validation.trainings import NetworkTraining
+
+
+@claim(
+    "R15",
+    "L = N, B = 1: few seeds learn within the budget; L > N: all do",
+    level="network",
+    trainings=lambda full: [training for pair in settings.saturated(full) for training in pair],
+    figure=figures.saturation,
+)
+def saturation(context: Context) -> Finding:
+    """R15."""
+    checks, data = [], []
+    for above, equal in settings.saturated(context.full):
+        N = above.last_task.N
+        shares = []
+        for training in (above, equal):
+            run = context.of(training)
+            learned = run["IC_accuracy"].isel(step=-1).values > 0.9
+            shares.append(float(learned.mean()))
+            data.append(
+                run[["loss", "IC_accuracy"]].expand_dims(configuration=[f"N = {N}, L = {training.last_task.L}"])
+            )
+        checks.append(between(f"share of seeds that learn, N = {N}, L = {4 * N}", shares[0], 1.0, 1.0, "all"))
+        few = 0.0 if N == 8 else 0.5
+        checks.append(
+            between(f"share of seeds that learn, L = N = {N}", shares[1], 0.0, few, "none" if N == 8 else "few")
+        )
+    return Finding(checks, xr.concat(data, "configuration", join="outer"))
+
+
+def _escapes(context: Context, trainings: list[NetworkTraining]) -> np.ndarray:
+    return np.array([escape_steps(context.of(training)) for training in trainings])
+
+
+def _along(what: str, values: tuple[int, ...], steps: np.ndarray, *, falls: bool = False) -> list[Check]:
+    """T* for each value of a parameter, and the difference of the last and the first."""
+    checks = [
+        between(f"T* at {what} = {value}", each, 0.0, 1e12, "a transition")
+        for value, each in zip(values, steps, strict=True)
+    ]
+    first, last = (steps[-1], steps[0]) if falls else (steps[0], steps[-1])
+    both = np.isfinite(first).all() and np.isfinite(last).all()
+    difference = float(last.mean() - first.mean()) if both else math.nan
+    error = math.hypot(*(x.std(ddof=1) / math.sqrt(x.size) for x in (first, last))) if both else 0.0
+    names = (
+        f"T*({what} = {values[0]}) - T*({what} = {values[-1]})",
+        f"T*({what} = {values[-1]}) - T*({what} = {values[0]})",
+    )
+    return [Check(names[0] if falls else names[1], difference, error, 0.0, math.inf, "positive"), *checks]
+
+
+@claim(
+    "R3t",
+    "More bursty contexts shift the transition to earlier steps",
+    level="network",
+    trainings=settings.shifts,
+    figure=figures.shifts,
+)
+def with_burstiness(context: Context) -> Finding:
+    """R3, by times."""
+    steps = _escapes(context, settings.along_B(context.full))
+    return Finding(_along("B", GRID_B, steps, falls=True), transitions(context))
+
+
+@claim(
+    "R27p",
+    "At L = 4N the transition comes later with more pairs",
+    level="network",
+    trainings=settings.shifts,
+    figure=figures.shifts,
+)
+def with_pairs(context: Context) -> Finding:
+    """6.4, by times."""
+    steps = _escapes(context, settings.along_N(context.full))
+    return Finding(_along("N", GRID_N[context.full], steps), transitions(context))
+
+
+@claim(
+    "R27n",
+    "At fixed N the transition comes later with more labels",
+    level="network",
+    trainings=settings.shifts,
+    figure=figures.shifts,
+)
+def with_labels(context: Context) -> Finding:
+    """R27."""
+    steps = _escapes(context, settings.along_L(context.full))
+    return Finding(_along("L", GRID_L[context.full], steps), transitions(context))
+
+
+def _model_run(training: NetworkTraining, *, effective: bool) -> xr.Dataset:
+    """The mean-field model with all tokens attended, from exactly 0."""
+    task = training.last_task
+    rates = EFFECTIVE if effective else ()
+    return flow(task.N, task.L, task.B, rates=rates, t_end=200.0 * task.N * (4 if effective else 1))
+
+
+def transitions(context: Context) -> xr.Dataset:
+    """T* of every network beside the two predictions; the clock of the unit-rate model is fitted on the reference."""
+    from validation.reddy.analyses import rates as of_rates
+
+    fixed = settings.clock(context.full)
+    clock = fit_clock(_model_run(fixed, effective=False), context.of(fixed))
+    rows = []
+    for training in settings.shifts(context.full):
+        curve = context.of(training)
+        rates = context.of(training, of_rates)["rate"].isel(step=0)
+        free = compare(_model_run(training, effective=True), curve, clock="learning rate")
+        fitted = compare(_model_run(training, effective=False), curve, clock=clock)
+        rows.append(
+            xr.Dataset(
+                {
+                    "network": free["escape_step"].fillna(np.inf),
+                    "no_clock": free["escape_step_model"].fillna(np.inf),
+                    "fitted_clock": fitted["escape_step_model"].fillna(np.inf),
+                    "matrices": _from_matrices(training, rates.mean("seed")),
+                    "rate": rates,
+                },
+                coords={name: getattr(training.last_task, name) for name in ("N", "L", "B")},
+            )
+        )
+    return xr.concat(rows, "configuration").assign_attrs(clock=clock)
+
+
+def _from_matrices(training: NetworkTraining, rates: xr.DataArray) -> float:
+    """Transition step predicted with exact positions, overlaps at dimension D and the rates of the initial matrices.
+
+    The rates are means over seeds: that of xi is estimated from two halves of a sample, and may be negative for one.
+    """
+    task = training.last_task
+    eta = {str(name): float(rates.sel(parameter=name)) for name in rates.parameter.values}
+    if min(eta.values()) <= 0:
+        return math.nan
+    return exact_transition_time(task.N, task.L, task.B, eps=task.eps, D=task.D, rates=eta) / training.optimiser.lr
+
+
+def _ratios(context: Context, prediction: str) -> Finding:
+    data = transitions(context)
+    names = [f"N = {n}, L = {labels}, B = {b}" for n, labels, b in zip(*(data[k].values for k in "NLB"), strict=True)]
+    ratios = (data["network"] / data[prediction]).values
+    fixed = settings.clock(context.full).last_task
+    reference = f"N = {fixed.N}, L = {fixed.L}, B = {fixed.B}"
+    checks = [
+        between(f"network / prediction, {name}", ratio, 0.5, 2.0, 1.0)
+        for name, ratio in zip(names, ratios, strict=True)
+        if prediction == "no_clock" or name != reference
+    ]
+    return Finding(checks, data)
+
+
+@claim(
+    "R28n",
+    "With the rate 1/(L-1) of xi the transition step is predicted within a factor 2, nothing fitted",
+    level="network",
+    trainings=settings.shifts,
+    figure=figures.shifts,
+)
+def no_clock(context: Context) -> Finding:
+    """R28."""
+    return _ratios(context, "no_clock")
+
+
+@claim(
+    "R28e",
+    "Effective rates of the initial matrices, exact positions and overlaps predict the transition step",
+    level="network",
+    trainings=settings.shifts,
+    figure=figures.matrices,
+)
+def matrices(context: Context) -> Finding:
+    """R28 for the network: effective rates from its initial matrices, exact positions, nothing fitted."""
+    data = transitions(context)
+    measured = data["network"].median("seed").values  # inf where most seeds have no transition
+    predicted = data["matrices"].values
+    ratio = np.log(measured / predicted)
+    rank = spearmanr(measured, predicted).statistic
+    # a clock fitted on every other configuration, tested on the rest, and the other way round
+    rest = [np.abs(np.exp(ratio[1 - i :: 2] - np.median(ratio[i::2])) - 1) for i in (0, 1)]
+    return Finding(
+        [
+            between("rank correlation of transition steps and predictions", float(rank), 0.7, math.inf, "high"),
+            between("median relative error, nothing fitted", float(np.median(np.abs(np.exp(ratio) - 1))), 0.0, 0.5,
+                    "within a factor 2"),
+            between("median relative error, clock fitted on the other half", float(np.median(np.concatenate(rest))),
+                    0.0, 0.25, "smaller"),
+        ],
+        data,
+    )  # fmt: skip
+
+
+@claim(
+    "R28i",
+    "At initialisation the rates are 3 (d/D)^2/D (alpha) and 2d/(ND) (1 + <1/(2k - 1)>) (beta_1)",
+    level="network",
+    trainings=settings.shifts,
+)
+def initial_rates(context: Context) -> Finding:
+    """6.5: the rates of alpha and beta_1 at initialisation, from sizes alone."""
+    from validation.reddy.analyses import rates as of_rates
+
+    checks = []
+    for training in settings.shifts(context.full):
+        task, sigma2 = training.last_task, 1 / training.last_task.D
+        width = task.width * sigma2
+        expected = {
+            "alpha": 3 * width**2 / task.D,
+            "beta_1": 2 * width / task.N * (1 + np.mean(1 / (2 * np.arange(1, task.N + 1) - 1))),
+        }
+        rates = context.of(training, of_rates)["rate"].isel(step=0)
+        for name, value in expected.items():
+            what = f"rate of {name} / its mean over draws, N = {task.N}, L = {task.L}, B = {task.B}"
+            checks.append(between(what, rates.sel(parameter=name).values / value, 0.75, 1.25, 1.0))
+    return Finding(checks)
+
+
+@claim(
+    "R28r",
+    "The rates grow along the run, that of xi by orders of magnitude, and beta_1 falls before it rises",
+    level="network",
+    trainings=lambda full: settings.reference(False),
+    figure=figures.course_of_rates,
+)
+def account(context: Context) -> Finding:
+    """6.5: d alpha/dt and d xi/dt along a run against rate x slope of the reduced loss, and the drift of beta_1."""
+    from validation.reddy.analyses import rates as of_rates
+
+    course = context.of(settings.reference(False)[0], of_rates)
+    value = course["value"]
+    start, grown = {}, {}
+    for name in ("alpha", "xi"):
+        rate = course["rate"].sel(parameter=name)
+        start[name], grown[name] = rate.isel(step=0).values, rate.max("step").values
+    return Finding(
+        [
+            ordered("lowest beta_1 along the run minus its start, times -1",
+                    -(value.sel(parameter="beta_1").min("step") - value.sel(parameter="beta_1").isel(step=0)).values,
+                    "falls first: a term the reduced model lacks"),
+            ordered("log10 of largest / first rate of xi", np.log10(grown["xi"] / start["xi"]), "grows"),
+            ordered("log10 of largest / first rate of alpha", np.log10(grown["alpha"] / start["alpha"]), "grows"),
+            ordered("log10 growth of the rate of xi minus that of alpha",
+                    np.log10(grown["xi"] / start["xi"]) - np.log10(grown["alpha"] / start["alpha"]), "xi far more"),
+        ],
+        course,
+    )  # fmt: skip
+
+
+@claim(
+    "R28o",
+    "On the reference the correct probability follows the model's course within .1",
+    level="network",
+    trainings=lambda full: [settings.clock(full)],
+    figure=figures.overlay,
+)
+def overlay(context: Context) -> Finding:
+    """The reference beside the model: effective rates without a clock, unit rates with a fitted one."""
+    training = settings.clock(context.full)
+    curve = context.of(training)
+    cases = {"no_clock": (True, "learning rate"), "fitted_clock": (False, "fit")}
+    data = xr.concat(
+        [
+            compare(_model_run(training, effective=effective), curve, clock=clock).expand_dims(case=[case])
+            for case, (effective, clock) in cases.items()
+        ],
+        "case",
+        join="outer",
+        combine_attrs="drop_conflicts",
+    )
+    rms = (data["correct_residual"] ** 2).mean("step") ** 0.5
+    checks = [
+        between(f"rms residual of the correct probability, {case}", rms.sel(case=case).values, 0.0, 0.1, 0.0)
+        for case in cases
+    ]
+    return Finding(checks, data)
+
+
+@claim(
+    "R28c",
+    "With unit rates and a clock fitted on the reference, the others are predicted within a factor 2",
+    level="network",
+    trainings=settings.shifts,
+    figure=figures.shifts,
+)
+def fitted_clock(context: Context) -> Finding:
+    """One clock for all."""
+    return _ratios(context, "fitted_clock")
