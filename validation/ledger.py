@@ -7,7 +7,7 @@ error; the interval [m - 2s, m + 2s] lies inside the allowed one (*agrees*), out
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pkgutil import iter_modules
@@ -100,11 +100,13 @@ def undecided(checks: Sequence[Check]) -> str:
     if not math.isfinite(check.value) or not math.isfinite(check.error):
         return f"{check.what}: no number, since what it compares is not there in every seed."
     bound = min((check.low, check.high), key=lambda b: abs(check.value - b))
-    times = (2 * check.error / max(abs(check.value - bound), 1e-300)) ** 2
-    more = f"about {times:.2g} times as many seeds" if times < 100 else "more than a hundred times as many seeds"
+    away = abs(check.value - bound) / check.error  # below 2, or it would have decided
+    more = (
+        f"about {(2 / away) ** 2:.2g} times as many seeds" if away > 0.2 else "more than a hundred times as many seeds"
+    )
     return (
-        f"{check.what}: {check.value:.4g} lies {abs(check.value - bound) / check.error:.2g} standard errors from the "
-        f"bound {bound:.4g}; with the same scatter {more} would decide."
+        f"{check.what}: {check.value:.4g} lies {away:.2g} standard errors from the bound {bound:.4g}; with the same "
+        f"scatter {more} would decide."
     )
 
 
@@ -200,19 +202,21 @@ class Ledger:
 
 
 def collect(package: ModuleType) -> tuple[Claim, ...]:
-    """Return the claims in the files of a folder, in the order of their ids: R2 before R2b before R10."""
+    """Return the claims in the files of a folder, in the order of their ids."""
     modules = [import_module(f"{package.__name__}.{entry.name}") for entry in iter_modules(package.__path__)]
-    found = [value for module in modules for value in vars(module).values()]
-    each = [c for value in found for c in (value if isinstance(value, tuple) else (value,)) if isinstance(c, Claim)]
-    return tuple(sorted({c.id: c for c in each}.values(), key=_order))
+    return collected({f"{module.__name__}.{name}": v for module in modules for name, v in vars(module).items()})
 
 
-def _order(made: Claim) -> list[tuple[bool, float, str]]:
-    return [(part.isalpha(), 0.0 if part.isalpha() else float(part), part) for part in _parts(made.id)]
+def collected(names: Mapping[str, Any]) -> tuple[Claim, ...]:
+    """Return the claims among the names of a file, alone or in tuples: R2 before R2b before R10."""
+    groups = [value if isinstance(value, tuple) else (value,) for value in names.values()]
+    found = {one.id: one for group in groups for one in group if isinstance(one, Claim)}
+    return tuple(sorted(found.values(), key=_order))
 
 
-def _parts(id: str) -> list[str]:
-    return re.findall(r"[a-zA-Z]+|[0-9.]+", id)
+def _order(made: Claim) -> list[tuple[bool, int, str]]:
+    parts = re.findall(r"[a-zA-Z]+|[0-9]+", made.id)
+    return [(part.isalpha(), 0 if part.isalpha() else int(part), part) for part in parts]
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,13 @@ from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pkgutil import iter_modules
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import validation
 from minimodels.errors import InputError, shown, unknown
-from validation.ledger import Claim, Ledger
+
+if TYPE_CHECKING:
+    from validation.ledger import Claim, Ledger
 
 
 @cache
@@ -29,7 +31,7 @@ def public() -> dict[str, str]:
     return {name: f"validation.{paper}.{file}" for paper, names in made.items() for name, file in names.items()}
 
 
-def ledgers() -> dict[str, Ledger]:
+def ledgers() -> "dict[str, Ledger]":
     """Return the ledgers by paper.
 
     Raises
@@ -47,7 +49,7 @@ def ledgers() -> dict[str, Ledger]:
     return found
 
 
-def ledger(paper: Any) -> Ledger:
+def ledger(paper: Any) -> "Ledger":
     """Return the ledger of a paper.
 
     Raises
@@ -63,7 +65,7 @@ def ledger(paper: Any) -> Ledger:
     return known[paper]
 
 
-def claims_of(paper: str) -> dict[str, Claim]:
+def claims_of(paper: str) -> "dict[str, Claim]":
     """Return the claims of a paper by id."""
     return {claim.id: claim for claim in ledger(paper).claims}
 

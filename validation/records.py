@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, is_dataclass
 from datetime import date
 from functools import partial
-from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from textwrap import dedent
@@ -26,7 +25,7 @@ from minimodels.files import write_file
 from validation.ledger import Check, Claim, Outcome, Verdict, verdict_of
 from validation.spelled import spell
 
-PLAIN = (bool, int, float, str, tuple, list, dict, type(None))
+PLAIN = bool | int | float | str | tuple | list | dict | None
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def read(paper: str, claim: Claim) -> tuple[Record | None, str]:
     if not path.exists():
         return None, ""
     values = json.loads(path.read_text(encoding="utf-8"))
-    if values["hash"] != fingerprint(claim):
+    if values.get("hash") != fingerprint(claim):
         return None, f"the record of {values['date']} is stale: {command(paper, claim.id)} makes it anew"
     checks = tuple(
         Check(c["what"], float(c["value"]), float(c["error"]), float(c["low"]), float(c["high"]), c["expected"])
@@ -94,18 +93,19 @@ def write(paper: str, claims: Sequence[Claim], outcomes: Sequence[Outcome]) -> l
 
 def fingerprint(claim: Claim) -> str:
     """Return the hash of a claim's full trainings and of what measures it."""
-    code = _code(claim.measure)
-    said = json.dumps([[spell(t) for t in claim.trainings(True)], [code[name] for name in sorted(code)]])
+    trainings = claim.trainings(True)
+    code = _code(claim.measure, *(analysis for t in trainings for analysis in getattr(t, "analyses", ())))
+    said = json.dumps([[spell(t) for t in trainings], [code[name] for name in sorted(code)]])
     return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
-def _code(function: Any) -> dict[str, str]:
-    """Return the text of a function and of all of `validation` that it uses, with the constants, by name.
+def _code(*functions: Any) -> dict[str, str]:
+    """Return the text of functions and of all of `validation` that they use, with the constants, by name.
 
     Layout, comments and docstrings do not count; neither do `theory` and `minimodels`, which their own tests check.
     """
     found: dict[str, str] = {}
-    waiting = [function]
+    waiting = list(functions)
     while waiting:
         one = waiting.pop()
         if isinstance(one, partial):
@@ -135,7 +135,7 @@ def _text(function: FunctionType) -> str:
             and isinstance(body[0].value, ast.Constant)
         ):
             body[0] = ast.Expr(ast.Constant(""))
-    return ast.dump(tree)
+    return ast.unparse(tree)
 
 
 def _used(function: FunctionType) -> list[tuple[str, Any]]:
@@ -148,7 +148,7 @@ def _used(function: FunctionType) -> list[tuple[str, Any]]:
         codes += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
     known = inspect.unwrap(function).__globals__
     values = [(name, known[name]) for name in names if name in known]
-    modules = [value for _, value in values if isinstance(value, ModuleType)]
+    modules = [v for _, v in values if isinstance(v, ModuleType) and v.__name__.startswith("validation.")]
     values += [(name, getattr(module, name)) for module in modules for name in names if hasattr(module, name)]
     return [(name, value) for name, value in values if _ours(value)]
 
@@ -156,12 +156,12 @@ def _used(function: FunctionType) -> list[tuple[str, Any]]:
 def _ours(value: Any) -> bool:
     if isinstance(value, FunctionType):
         return value.__module__.startswith("validation.")
-    return isinstance(value, partial | PLAIN) or (is_dataclass(value) and not isinstance(value, type))
+    options = is_dataclass(value) and not isinstance(value, type | Claim)
+    return options or isinstance(value, partial | PLAIN)
 
 
 def _path(paper: str, id: str) -> Path:
-    folder = import_module(f"validation.{paper}").__path__[0]
-    return Path(folder) / "records" / f"{id}.json"
+    return Path(__file__).parent / paper / "records" / f"{id}.json"
 
 
 def _plain(value: Any) -> Any:

@@ -194,7 +194,7 @@ def _seeds(given: Any, what: str) -> tuple[int, ...]:
         raise InputError(f"{what} is a whole number or a list of them; got {shown(given)}.")
     found = tuple(check_whole(s, what, 0) for s in ([given] if isinstance(given, int | np.integer) else given))
     if not found:
-        raise InputError(f"{what} is empty; give one seed or more.")
+        raise InputError(f"{what} is empty: give one seed or more.")
     return found
 
 

@@ -11,11 +11,9 @@ from platformdirs import user_data_path
 from tqdm import tqdm
 
 from minimodels.errors import InputError, check_flag, check_names, check_whole, shown, unknown
-from validation import records
+from validation import papers, records
 from validation.jobs import Trainings
 from validation.ledger import Claim, Context, Finding, Outcome, undecided, verdict_of
-from validation.papers import ledger as ledger_of
-from validation.papers import ledgers
 from validation.protocols import Training
 
 Line = tuple[str, Claim]  # of a ledger: the paper, and the claim
@@ -131,7 +129,7 @@ def chosen(ledger: Any = None, *, headlines: Any = None, only: Any = None) -> li
     InputError
         For an unknown ledger or claim.
     """
-    found = ledgers() if ledger is None else {ledger: ledger_of(ledger)}
+    found = papers.ledgers() if ledger is None else {ledger: papers.ledger(ledger)}
     every = [(paper, claim) for paper, one in found.items() for claim in one.claims]
     if headlines is not None:
         check_flag(headlines, "`headlines`")

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,33 +15,32 @@ import pytest
 
 pytest.importorskip("torch")
 
-import validation.reddy
-from minimodels.tasks.item_label import ItemLabelTask
 from tests.minimodels.test_cli import main
-from validation import verdicts
-from validation.jobs import Job, Trainings
+from tests.validation import toy
+from validation import papers, verdicts
+from validation.jobs import Place, Trained, Trainings
 from validation.ledger import Claim, Context, Finding, between
+from validation.protocols import Training
 
-REDDY = validation.reddy.CLAIMS
-TRAINING = Job(
-    "tiny", ItemLabelTask(N=2, L=8, K=8, D=15, N_max=2, p_C=1.0, K_c=None), lr=0.1, steps=8, seeds=(0,), record_every=4,
-    held_out=32, options={"batch": 8, "checkpoint_every": 4},
-)  # fmt: skip
+TRAINING = replace(toy.SMALL, name="tiny", steps=8, record_every=4, checkpoint_every=4, analyses=())
 
 
-def claim(id: str, value: float, *jobs: Job) -> Claim:
+def claim(id: str, value: float, *trainings: Training) -> Claim:
     def measure(context: Context) -> Finding:
-        number = float(context.runs["tiny"].step[-1]) if jobs else value
+        number = float(context.of(TRAINING).step[-1]) if trainings else value
         return Finding([between("a number", number, 0.0, 10.0, "below 10")])
 
-    setting = {"quick": "none", "full": "none"}
-    return Claim(id, "A number is below 10.", "model", setting, measure, trainings=lambda full: jobs)
+    return Claim(id, "A number is below 10.", "model", measure, lambda full: trainings, "none")
+
+
+def ledger(*every: Claim) -> None:
+    papers.ledgers = lambda: {"toy": replace(toy.LEDGER, claims=every)}
 
 
 @pytest.fixture(autouse=True)
 def three_claims(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    every = (claim("T1", 5.0), claim("T2", 20.0), claim("T3", 0.0, TRAINING))
-    monkeypatch.setattr(validation.reddy, "CLAIMS", every)
+    monkeypatch.setattr(papers, "ledgers", papers.ledgers)
+    ledger(claim("T1", 5.0), replace(claim("T2", 20.0), headline=True), claim("T3", 0.0, TRAINING))
     monkeypatch.chdir(tmp_path)
 
 
@@ -56,47 +55,58 @@ def verdicts_in(folder: Path) -> dict[str, str]:
 def test_the_status_tells_whether_a_claim_disagrees(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, errors = main(capsys, "validate", "--only", "T1", "--out", "one")
     assert (code, errors) == (0, "")
-    assert "1 claims: 1 agrees." in out
+    assert "toy: 1 claim: 1 agrees. See one/toy/report.md." in out
+    assert "T1  agrees  A number is below 10." in out
     assert verdicts_in(tmp_path / "one") == {"T1": "agrees"}
     code, out, _ = main(capsys, "validate", "--only", "T2", "T1")
     assert code == 1
     assert verdicts_in(tmp_path / "report") == {"T1": "agrees", "T2": "disagrees"}
-    assert "report/report.md" in out
+    assert "a number: 20, expected below 10 (0 to 10)" in out
+    assert (tmp_path / "report" / "toy" / "report.md").exists()
+
+
+def test_headlines_one_paper_or_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words, ids in (((), ["T2"]), (("toy",), ["T1", "T2", "T3"]), (("--all",), ["T1", "T2", "T3"])):
+        main(capsys, "validate", *words)
+        assert list(verdicts_in(tmp_path / "report")) == ids
+        assert list(verdicts_in(tmp_path / "report" / "toy")) == ids
+    index = (tmp_path / "report" / "report.md").read_text()
+    assert "| [toy](toy/report.md) | 2 | 1 | 0 | 0 |" in index
 
 
 def test_the_claims_are_listed_without_being_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, errors = main(capsys, "validate", "--list")
+    code, out, errors = main(capsys, "validate", "--list", "--all")
     assert (code, errors) == (0, "")
-    assert [line.split()[:2] for line in out.splitlines()] == [[f"T{i}", "model"] for i in (1, 2, 3)]
+    assert [line.split()[:3] for line in out.splitlines()] == [[f"T{i}", "toy", "model"] for i in (1, 2, 3)]
     assert out.count("A number is below 10.") == 3
+    assert main(capsys, "validate", "--list")[1].split()[0] == "T2"
     assert not files(tmp_path)
-    assert main(capsys, "validate", "--help")[1].count("R1m") == 1
-    assert "R1m" in [claim.id for claim in REDDY]
 
 
 def test_options_reach_the_ledger(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
     seen: dict[str, Any] = {}
 
     class NoTrainings(Trainings):
-        def __init__(self, jobs: Iterable[Job], **options: Any) -> None:
-            seen.update(options, jobs=[job.name for job in jobs])
+        def __init__(self, places: Iterable[Place], **options: Any) -> None:
+            seen.update(options, places=[(paper, training.name) for paper, training in places])
             super().__init__([], out=None, workers=1)
 
-        def results(self, each: object = None) -> tuple[dict[str, Any], dict[str, str], dict[str, float]]:
-            return {}, {"tiny": "it was not run"}, {}
+        def finished(self) -> Iterator[Trained]:
+            yield from (Trained("toy", TRAINING, 0.0, failure="it was not run") for _ in seen["places"])
 
     monkeypatch.setattr(verdicts, "Trainings", NoTrainings)
-    code, out, _ = main(capsys, "validate", "reddy", "--full", "--workers", "3", "--trainings", "kept")
-    assert (seen["jobs"], seen["workers"], seen["out"]) == (["tiny"], 3, Path("kept"))
+    code, out, _ = main(capsys, "validate", "toy", "--full", "--workers", "3", "--trainings", "kept")
+    assert (seen["places"], seen["workers"], seen["out"]) == ([("toy", "tiny")], 3, Path("kept"))
     assert code == 1
     assert "the training tiny failed: it was not run" in out
     assert main(capsys, "validate", "--only", "T3", "--out", "failed")[0] == 1
     main(capsys, "validate", "--only", "T1", "--workers", "2")
-    assert (seen["jobs"], seen["workers"], seen["out"]) == ([], 2, None)
+    assert (seen["places"], seen["workers"], seen["out"]) == ([], 2, None)
 
 
 REFUSED = [
-    (("readdy",), "unknown ledger 'readdy'; did you mean 'reddy'?"),
+    (("tyo",), "unknown ledger 'tyo'; did you mean 'toy'?"),
+    (("toy", "--all"), "--all is for every claim of every paper"),
     (("--only", "T1", "t33"), "unknown claim 't33'; did you mean 'T3'?"),
     (("--only",), "--only lacks a value"),
     (("--only", "T1", "--only", "T2"), "--only is given twice; leave one out."),
@@ -132,46 +142,23 @@ def test_a_damaged_checkpoint_is_refused_and_left_as_it_is(tmp_path: Path, capsy
     code, out, errors = main(capsys, *words)
     assert code == 0, out + errors
     assert verdicts_in(tmp_path / "report") == {"T3": "agrees"}
-    state = next((tmp_path / "kept" / "tiny").glob("state-*"))
+    state = next((tmp_path / "kept" / "toy" / "tiny").glob("state-*"))
     state.write_bytes(state.read_bytes()[:-20])
     before = files(tmp_path)
     code, out, errors = main(capsys, *words, "--out", "another")
     assert code == 2
-    assert "the checkpoint in 'kept/tiny' is damaged or not one of a training run: move it away" in errors
+    assert "the checkpoint in 'kept/toy/tiny' is damaged or not one of a training run: move it away" in errors
     assert errors.count("\n") == 1
     assert out == ""
     assert files(tmp_path) == before
 
 
-def test_claims_that_need_no_network_are_checked_and_reported_without_torch(tmp_path: Path) -> None:
-    script = (
-        "import sys\n"
-        "class Missing:\n"
-        "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name.split('.')[0] in ('torch', 'safetensors'):\n"
-        "            raise ModuleNotFoundError('No module named ' + name, name=name)\n"
-        "sys.meta_path.insert(0, Missing())\n"
-        f"from minimodels.cli import main; main(['validate', '--only', 'R1m', '--out', {str(tmp_path / 'report')!r}])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, check=False,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent.parent)},
-    )  # fmt: skip
-    assert done.returncode in (0, 1), done.stderr
-    assert "No module" not in done.stderr
-    claims = json.loads((tmp_path / "report" / "claims.json").read_text())
-    assert [c["id"] for c in claims] == ["R1m"]
-    assert claims[0]["verdict"] != "not run"
-
-
 SWALLOWS = """
 import sys, time
 from pathlib import Path
-import validation.reddy
 from dataclasses import replace
 from minimodels.cli import main
-from tests.validation.test_cli_validate import TRAINING, claim
-from validation.ledger import Finding
+from tests.validation.test_cli_validate import TRAINING, claim, ledger
 
 def stubborn(context):
     while True:
@@ -182,7 +169,7 @@ def stubborn(context):
             pass
 
 endless = replace(TRAINING, steps=10**9, record_every=10**6)
-validation.reddy.CLAIMS = (claim("T1", 5.0), replace(claim("T2", 5.0), measure=stubborn), claim("T3", 0.0, endless))
+ledger(claim("T1", 5.0), replace(claim("T2", 5.0), measure=stubborn), claim("T3", 0.0, endless))
 main(["validate", *sys.argv[1:]])
 """
 
@@ -210,7 +197,7 @@ def test_ctrl_c_ends_it_within_seconds_and_keeps_what_was_finished(tmp_path: Pat
     )  # fmt: skip
     try:
         for _ in range(600):
-            training = any(temporary.glob("*/tiny/state-*"))
+            training = any(temporary.glob("*/toy/tiny/state-*"))
             if training and ("T2" not in ids or (tmp_path / "measuring").exists()):
                 break
             time.sleep(0.1)
@@ -238,7 +225,7 @@ def test_a_worker_does_not_outlive_the_process_that_started_it(tmp_path: Path) -
         stderr=subprocess.DEVNULL, env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent.parent)},
     )  # fmt: skip
     for _ in range(600):
-        if any((tmp_path / "kept" / "tiny").glob("state-*")):
+        if any((tmp_path / "kept" / "toy" / "tiny").glob("state-*")):
             break
         time.sleep(0.1)
     assert len(processes(tmp_path)) == 2
@@ -251,15 +238,13 @@ def test_a_worker_does_not_outlive_the_process_that_started_it(tmp_path: Path) -
     assert not processes(tmp_path)
 
 
-def test_a_claim_that_raises_is_lost_alone(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
-) -> None:
+def test_a_claim_that_raises_is_lost_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def measure(context: Context) -> Finding:
         raise ZeroDivisionError("a tenth of nothing")
 
     broken = replace(claim("T2", 5.0), measure=measure)
-    monkeypatch.setattr(validation.reddy, "CLAIMS", (claim("T1", 5.0), broken, claim("T4", 5.0)))
-    code, out, _ = main(capsys, "validate")
+    ledger(claim("T1", 5.0), broken, claim("T4", 5.0))
+    code, out, _ = main(capsys, "validate", "toy")
     assert code == 1
     assert verdicts_in(tmp_path / "report") == {"T1": "agrees", "T2": "not run", "T4": "agrees"}
     assert "measuring it failed: ZeroDivisionError: a tenth of nothing" in out

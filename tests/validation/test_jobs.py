@@ -10,67 +10,80 @@ import xarray as xr
 pytest.importorskip("torch")
 
 from minimodels.errors import InputError
-from minimodels.tasks.item_label import ItemLabelTask
-from validation.jobs import HeadJob, Trainings, Worker
-from validation.reddy import settings
+from minimodels.results import load
+from tests.validation.toy import SMALL, SMALLER
+from validation import SGD
+from validation.jobs import Trained, Trainings, Worker
+from validation.protocols import Training
+
+
+def ended(trainings: Trainings) -> dict[str, Trained]:
+    return {one.training.name: one for one in trainings.finished()}
 
 
 def test_trainings_run_in_processes_of_their_own_and_resume(tmp_path: Path) -> None:
-    small = replace(settings.small((2, 4, 1), False), steps=40, held_out=32, seeds=(0,), record_every=10)
-    bad = replace(small, name="bad", lr=1e9, steps=200)
-    with Trainings([small, bad], out=tmp_path, workers=2) as trainings:
-        runs, failures, seconds = trainings.results()
-    assert runs[small.name].step.values.tolist() == [0, 10, 20, 30, 40]
-    assert "the loss of every seed is not finite" in failures["bad"]
-    assert min(seconds[small.name], seconds["bad"]) > 0.5
-    before = (tmp_path / small.name / "checkpoint.json").stat().st_mtime_ns
-    with Trainings([small], out=tmp_path, workers=1) as trainings:
-        again, _, _ = trainings.results()
-    xr.testing.assert_identical(again[small.name], runs[small.name])
-    assert (tmp_path / small.name / "checkpoint.json").stat().st_mtime_ns == before
+    bad = replace(SMALLER, name="bad", optimiser=SGD(lr=1e9), analyses=())
+    with Trainings([("toy", SMALL), ("toy", bad)], out=tmp_path, workers=2) as trainings:
+        first = ended(trainings)
+    assert first["size-0.1"].results["run"].step.values[[0, -1]].tolist() == [0, 150]
+    assert set(first["size-0.1"].results) == {"run", "weights"}
+    assert first["size-0.1"].paper == "toy"
+    assert "the loss of every seed is not finite" in first["bad"].failure
+    assert min(one.seconds for one in first.values()) > 0.1
+    kept = tmp_path / "toy" / "size-0.1"
+    before = (kept / "checkpoint.json").stat().st_mtime_ns
+    with Trainings([("toy", SMALL)], out=tmp_path, workers=1) as trainings:
+        again = ended(trainings)
+    xr.testing.assert_identical(again["size-0.1"].results["run"], first["size-0.1"].results["run"])
+    assert (kept / "checkpoint.json").stat().st_mtime_ns == before
 
 
-def head_job(name: str = "head", lr: float = 1.0, steps: int = 40) -> HeadJob:
-    task = ItemLabelTask(N=2, L=8, K=8, D=15, N_max=2, p_C=1.0, K_c=None)
-    return HeadJob(name, task, lr, steps, (0, 1), 20, 32, None, model={"classifier": "linear"}, options={"tests": []})
+def test_analyses_are_those_of_the_last_step(tmp_path: Path) -> None:
+    replace(SMALL, steps=10).run(tmp_path)
+    early = load(tmp_path / "weights.nc")
+    SMALL.run(tmp_path)
+    late, written = load(tmp_path / "weights.nc"), (tmp_path / "weights.nc").stat().st_mtime_ns
+    assert (early.attrs["trained_to"], late.attrs["trained_to"]) == (10, 150)
+    assert (late["u"] > early["u"]).all()
+    SMALL.run(tmp_path)
+    assert (tmp_path / "weights.nc").stat().st_mtime_ns == written
 
 
-def test_a_training_of_the_head_is_not_run_twice_and_not_written_over(tmp_path: Path) -> None:
-    for _ in range(2):
-        with Trainings([head_job()], out=tmp_path, workers=1) as trainings:
-            runs, failures, _ = trainings.results()
-        assert (runs["head"].sizes["seed"], failures) == (2, {})
-    kept = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in (tmp_path / "head").iterdir()}
+def test_a_folder_with_another_training_is_refused(tmp_path: Path) -> None:
+    short = replace(SMALL, steps=5)
+    with Trainings([("toy", short)], out=tmp_path, workers=1) as trainings:
+        ended(trainings)
+    other = replace(short, network=replace(SMALL.network, size=0.3))
     with (
-        Trainings([head_job(lr=0.5)], out=tmp_path, workers=1) as trainings,
-        pytest.raises(InputError, match="holds a training with other options: choose another folder"),
+        Trainings([("toy", other)], out=tmp_path, workers=1) as trainings,
+        pytest.raises(InputError, match=r"holds a run with size=0\.1, not 0\.3: choose another folder"),
     ):
-        trainings.results()
-    assert kept == {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in (tmp_path / "head").iterdir()}
+        ended(trainings)
 
 
 def test_a_worker_that_dies_costs_one_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     start = Worker.run
 
-    def killed(self: Worker, job: HeadJob, folder: Path) -> list[str] | None:
-        if job.name == "a":
+    def killed(self: Worker, training: Training, folder: Path) -> list[str] | None:
+        if training.name == SMALL.name:
             self.process.kill()
-        return start(self, job, folder)
+        return start(self, training, folder)
 
     monkeypatch.setattr(Worker, "run", killed)
-    with Trainings([head_job("a", steps=60), head_job("b")], out=tmp_path, workers=1) as trainings:
-        runs, failures, _ = trainings.results()
-    assert list(runs) == ["b"]
-    assert failures == {"a": "the process ended: exit status -9"}
+    longer = replace(SMALL, steps=200)
+    with Trainings([("toy", longer), ("toy", SMALLER)], out=tmp_path, workers=1) as trainings:
+        found = ended(trainings)
+    assert found[SMALL.name].failure == "the process ended: exit status -9"
+    assert not found[SMALLER.name].failure
 
 
 def test_leaving_early_interrupts_what_runs(tmp_path: Path) -> None:
     start = time.perf_counter()
-    endless = [head_job(name, steps=10**9) for name in "abc"]
+    endless = [("toy", replace(SMALL, name=name, steps=10**9, record_every=10**6)) for name in "abc"]
     with Trainings(endless, out=tmp_path, workers=2) as trainings:
-        while not all((tmp_path / name).exists() for name in "ab"):
+        while not all((tmp_path / "toy" / name).exists() for name in "ab"):
             time.sleep(0.1)
         time.sleep(3)
     assert time.perf_counter() - start < 30
     assert all(future.done() for future in trainings._futures)
-    assert not list(tmp_path.glob("*/run.nc"))
+    assert not list(tmp_path.glob("*/*/run.nc"))

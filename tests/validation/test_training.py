@@ -1,4 +1,4 @@
-"""A run that transitions, resume, optimisers, and what is refused."""
+"""Resume, stop conditions, clamps, optimisers, and what is refused: the loop, with a toy network."""
 
 import json
 import subprocess
@@ -14,55 +14,21 @@ torch = pytest.importorskip("torch")
 
 import validation  # noqa: E402
 from minimodels.errors import InputError, RunFailed  # noqa: E402
-from tests.validation import plain  # noqa: E402
-from validation import SGD, Adam, AttentionOnly, ItemLabelTask, train  # noqa: E402
+from tests.validation.toy import Product, Slope  # noqa: E402
+from validation import SGD, Adam, train  # noqa: E402
+from validation.loop import Loop  # noqa: E402
 
-TASK = ItemLabelTask(N=2, L=8, K=8, D=15, N_max=2, p_C=1.0, K_c=None)
+TOY = Slope(), Product()
+ROOT = Path(__file__).parents[2]
 QUICK = {"steps": 24, "record_every": 4, "held_out": 64, "batch": 16, "progress": False, "checkpoint_every": 8}
-
-
-def test_a_small_network_learns_in_context_by_an_abrupt_transition() -> None:
-    run = train(TASK, optimiser=SGD(lr=0.2), steps=3000, record_every=50, held_out=256, stop_above=0.9, progress=False)
-    assert run.attrs["status"] == "STOPPED"
-    assert run.step[-1] < 3000
-    assert run.IC_accuracy[0] < 0.35
-    assert run.IC_accuracy[-1] > 0.9
-    assert run.TILA2[-1] > 2 * run.TILA2[0]
-    assert run.ILA1[-1] > run.ILA1[0]
-    assert np.isclose(run.loss[0], np.log(8), atol=0.5)
-    assert run.train_loss[-1] < 0.6
-    assert np.isnan(run.train_loss[0])
-
-
-@pytest.mark.parametrize("optimiser", [SGD(lr=0.1, decay=1e-3), Adam(lr=1e-3, decay=1e-3)])
-def test_steps_are_those_of_the_plain_network_with_decay_per_step(optimiser: SGD | Adam) -> None:
-    """Three steps: SGD by hand; Adam by torch.optim.AdamW, whose decoupled decay is lr * weight_decay a step."""
-    from validation.training import _Run
-
-    run = _Run([(0, TASK)], AttentionOnly(), optimiser, (5,), 16, 32)
-    theirs = {name: t[0].clone().requires_grad_() for name, t in run.parameters.items()}
-    adam = torch.optim.AdamW(theirs.values(), lr=1e-3, eps=1e-8, weight_decay=1e-3 / 1e-3)
-    ours = [t.requires_grad_() for t in run.parameters.values()]
-    for step in range(3):
-        batch = TASK.sample(5, 16 * step, 16)
-        u, target = torch.from_numpy(batch.tokens(TASK.positions)), torch.from_numpy(batch.target)
-        if isinstance(optimiser, SGD):
-            plain.step(theirs, u, target, optimiser.lr, optimiser.decay)
-        else:
-            adam.zero_grad()
-            plain.loss(theirs, u, target).backward()
-            adam.step()
-        run.update(ours)
-    for name, tensor in theirs.items():
-        torch.testing.assert_close(run.parameters[name][0], tensor, rtol=1e-4, atol=2e-5, msg=name)
 
 
 @pytest.mark.parametrize("optimiser", [SGD(lr=0.1), Adam()])
 def test_a_resumed_run_is_bitwise_equal_to_an_uninterrupted_one(tmp_path: Path, optimiser: SGD | Adam) -> None:
     options = {**QUICK, "optimiser": optimiser, "seed": [1, 2]}
-    whole = train(TASK, **options, out=tmp_path / "whole")
-    train(TASK, **{**options, "steps": 12}, out=tmp_path / "parts")
-    parts = train(TASK, **options, out=tmp_path / "parts")
+    whole = train(*TOY, **options, out=tmp_path / "whole")
+    train(*TOY, **{**options, "steps": 12}, out=tmp_path / "parts")
+    parts = train(*TOY, **options, out=tmp_path / "parts")
     xr.testing.assert_identical(whole, parts)
     states = [next((tmp_path / name).glob("state-*")).read_bytes() for name in ("whole", "parts")]
     assert states[0] == states[1]
@@ -73,33 +39,31 @@ def test_a_resumed_run_is_bitwise_equal_to_an_uninterrupted_one(tmp_path: Path, 
 
 
 def test_a_run_killed_after_a_checkpoint_goes_on_from_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from validation.training import _Run
+    whole = train(*TOY, **QUICK, seed=3)
+    update, done = Loop.update, []
 
-    whole = train(TASK, **QUICK, seed=3)
-    update, done = _Run.update, []
-
-    def killed(self: _Run, parameters: list) -> None:
+    def killed(self: Loop, parameters: list) -> None:
         if len(done) == 18:
             raise KeyboardInterrupt
         done.append(self.step)
         update(self, parameters)
 
-    monkeypatch.setattr(_Run, "update", killed)
-    kept = train(TASK, **QUICK, seed=3, out=tmp_path)
+    monkeypatch.setattr(Loop, "update", killed)
+    kept = train(*TOY, **QUICK, seed=3, out=tmp_path)
     assert kept.attrs["status"] == "INTERRUPTED"
     assert kept.step.values.tolist() == [0, 4, 8, 12, 16]
-    monkeypatch.setattr(_Run, "update", update)
-    again = train(TASK, **QUICK, seed=3, out=tmp_path)
+    monkeypatch.setattr(Loop, "update", update)
+    again = train(*TOY, **QUICK, seed=3, out=tmp_path)
     xr.testing.assert_identical(again, whole)
 
 
 def test_a_process_killed_without_warning_leaves_a_checkpoint_to_resume_from(tmp_path: Path) -> None:
     code = (
-        "import sys; from validation import train, ItemLabelTask; "
-        f"t = {TASK!r}; train(t, steps=100000, record_every=5, held_out=64, batch=16, checkpoint_every=5, "
+        "import sys; from validation import train; from tests.validation.toy import Product, Slope; "
+        "train(Slope(), Product(), steps=100000, record_every=5, held_out=64, batch=16, checkpoint_every=5, "
         "seed=3, out=sys.argv[1], progress=False)"
     )
-    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)])
+    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT)
     head, deadline = tmp_path / "checkpoint.json", time.monotonic() + 100
     while not (head.exists() and json.loads(head.read_text())["step"] >= 20) and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -108,20 +72,18 @@ def test_a_process_killed_without_warning_leaves_a_checkpoint_to_resume_from(tmp
     step = json.loads(head.read_text())["step"]
     assert step >= 20
     options = {"record_every": 5, "held_out": 64, "batch": 16, "seed": 3, "progress": False, "steps": step + 10}
-    xr.testing.assert_identical(train(TASK, **options, out=tmp_path), train(TASK, **options))
+    xr.testing.assert_identical(train(*TOY, **options, out=tmp_path), train(*TOY, **options))
 
 
 def test_a_finished_run_is_returned_without_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from validation.training import _Run
-
-    first = train(TASK, **QUICK, out=tmp_path)
-    monkeypatch.setattr(_Run, "update", None)
-    xr.testing.assert_identical(train(TASK, **QUICK, out=tmp_path), first)
+    first = train(*TOY, **QUICK, out=tmp_path)
+    monkeypatch.setattr(Loop, "update", None)
+    xr.testing.assert_identical(train(*TOY, **QUICK, out=tmp_path), first)
 
 
 def test_seeds_side_by_side_are_those_trained_alone() -> None:
-    both = train(TASK, **QUICK, seed=[0, 7])
-    alone = train(TASK, **QUICK, seed=7)
+    both = train(*TOY, **QUICK, seed=[0, 7])
+    alone = train(*TOY, **QUICK, seed=7)
     assert both.loss.dims == ("seed", "step")
     assert alone.loss.dims == ("step",)
     xr.testing.assert_allclose(both.sel(seed=7, drop=True), alone.drop_vars("seed"), atol=1e-4)
@@ -143,27 +105,27 @@ def damaged(folder: Path, how: str) -> None:
 
 @pytest.mark.parametrize("how", ["json", "foreign", "truncated", "missing"])
 def test_a_damaged_or_foreign_checkpoint_is_refused_and_left_as_it_is(tmp_path: Path, how: str) -> None:
-    train(TASK, **QUICK, out=tmp_path)
+    train(*TOY, **QUICK, out=tmp_path)
     damaged(tmp_path, how)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     with pytest.raises(InputError, match="is damaged or not one of a training run: move it away") as caught:
-        train(TASK, **{**QUICK, "steps": 30}, out=tmp_path)
+        train(*TOY, **{**QUICK, "steps": 30}, out=tmp_path)
     assert "\n" not in str(caught.value)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_a_folder_with_another_run_or_other_files_is_refused(tmp_path: Path) -> None:
-    train(TASK, **QUICK, out=tmp_path / "run")
+    train(*TOY, **QUICK, out=tmp_path / "run")
     with pytest.raises(InputError, match=r"holds a run with lr=0\.01, not 0\.5: choose another folder"):
-        train(TASK, **QUICK, optimiser=SGD(lr=0.5), out=tmp_path / "run")
+        train(*TOY, **QUICK, optimiser=SGD(lr=0.5), out=tmp_path / "run")
     with pytest.raises(InputError, match="already has 24 steps; got steps=8: ask for 24 or more"):
-        train(TASK, **{**QUICK, "steps": 8}, out=tmp_path / "run")
+        train(*TOY, **{**QUICK, "steps": 8}, out=tmp_path / "run")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("work")
     with pytest.raises(InputError, match=r"holds 'thesis.tex' but no checkpoint: choose an empty or new folder"):
-        train(TASK, **QUICK, out=tmp_path / "mine")
+        train(*TOY, **QUICK, out=tmp_path / "mine")
     with pytest.raises(InputError, match="cannot write to"):
-        train(TASK, **QUICK, out=tmp_path / "mine" / "thesis.tex")
+        train(*TOY, **QUICK, out=tmp_path / "mine" / "thesis.tex")
 
 
 @pytest.mark.parametrize(
@@ -178,7 +140,7 @@ def test_a_folder_with_another_run_or_other_files_is_refused(tmp_path: Path) -> 
 )
 def test_options_that_cannot_be_are_refused(options: dict, sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
-        train(TASK, **{**QUICK, **options})
+        train(*TOY, **{**QUICK, **options})
 
 
 @pytest.mark.parametrize(
@@ -196,10 +158,10 @@ def test_optimiser_options(build, sentence: str) -> None:
 
 def test_divergence_of_every_seed_is_a_failed_run() -> None:
     with pytest.raises(RunFailed, match="the loss of every seed is not finite at step"):
-        train(TASK, **{**QUICK, "steps": 200}, optimiser=SGD(lr=1e6))
+        train(*TOY, **{**QUICK, "steps": 200}, optimiser=SGD(lr=1e6))
 
 
 def test_importing_the_package_loads_no_torch() -> None:
     code = "import sys, validation; dir(validation); assert 'torch' not in sys.modules and 'xarray' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
-    assert {"train", "AttentionOnly", "SGD", "Adam", "ItemLabelTask"} <= set(validation.__all__)
+    assert {"train", "SGD", "Adam", "claims", "compare"} <= set(validation.__all__) <= set(dir(validation))

@@ -9,16 +9,18 @@ import xarray as xr
 
 torch = pytest.importorskip("torch")
 
-from validation.analyses import activity, gains  # noqa: E402
-from validation.attention import PATTERNS, active, fixed_patterns, windows  # noqa: E402
-from validation.evaluation import label_gains  # noqa: E402
-from validation.measures import Batch, measures  # noqa: E402
-
+from minimodels.clamp import active  # noqa: E402
 from minimodels.errors import InputError  # noqa: E402
 from minimodels.tasks.item_label import ItemLabelTask, Sequences  # noqa: E402
-from tests.validation import plain  # noqa: E402
+from tests.validation.reddy import plain  # noqa: E402
 from validation import SGD, Adam, AttentionOnly, attention_maps, evaluate, load_parameters, train  # noqa: E402
-from validation.training import _Run  # noqa: E402
+from validation.loop import Loop, Plan  # noqa: E402
+from validation.reddy.analyses import activity, gains  # noqa: E402
+from validation.reddy.batch import Batch  # noqa: E402
+from validation.reddy.evaluation import label_gains  # noqa: E402
+from validation.reddy.patterns import PATTERNS, fixed_patterns  # noqa: E402
+from validation.training import clamps  # noqa: E402
+from validation.trainings import NetworkTraining  # noqa: E402
 
 MIXED = ItemLabelTask(N=4, L=8, K=16, B=2, D=15, N_max=5, p_B=0.5, unique_labels=False)  # targets present and absent
 TASK = ItemLabelTask(N=2, L=8, K=8, D=15, N_max=4, p_C=1.0, K_c=None)
@@ -63,7 +65,7 @@ def test_a_clamped_pattern_gives_the_loss_and_gradients_of_the_plain_network_wit
     u, parameters = batch.tokens.double(), {k: t.requires_grad_() for k, t in network(3).items()}
     expected = {k: t.detach()[0].clone().requires_grad_() for k, t in parameters.items()}
     fixed = fixed_patterns(names, replace(batch, tokens=u))
-    loss = AttentionOnly().losses(parameters, u, batch.target, fixed)[0]
+    loss = AttentionOnly().losses(parameters, replace(batch, tokens=u), names)["loss"][0]
     logits, used = plain.intervened(expected, u[0], **{k: pattern(n, drawn) for k, n in names.items()})
     theirs = torch.nn.functional.cross_entropy(logits, batch.target[0])
     assert abs(loss.item() - theirs.item()) < 1e-10
@@ -117,8 +119,8 @@ def test_a_patch_from_itself_changes_nothing_and_seeds_stay_apart() -> None:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"clamp": {"p3": "uniform"}}, "unknown attention pattern to clamp 'p3'; did you mean 'p"),
-        ({"clamp": {"p1": "match"}}, r"unknown pattern for clamp\['p1'\] 'match'; known: uniform, zero, previous"),
+        ({"clamp": {"p3": "uniform"}}, "unknown site 'p3' in clamp; did you mean 'p"),
+        ({"clamp": {"p1": "match"}}, r"unknown word for clamp\['p1'\] 'match'; known: uniform, zero, previous"),
         ({"clamp": {"p1": ("uniform", 0, 5)}}, r"clamp\['p1'\] must be a pattern here, there are no steps"),
         ({"patch": {"head3": {}}}, "unknown place to patch 'head3'"),
         ({"clamp": {"p1": "zero"}, "patch": {"head1": {}}}, "'head1' and 'p1' set the same head: give one of them"),
@@ -131,14 +133,13 @@ def test_interventions_that_cannot_be_are_refused(options: dict, sentence: str) 
         evaluate(AttentionOnly(), AttentionOnly().stacked(MIXED, (0,)), MIXED, sequences, **options)
 
 
-@pytest.mark.parametrize("window", [("uniform", 5, 5), ("uniform", 3), 1.0, ("uniform", "a", "b")])
+@pytest.mark.parametrize("window", [("uniform", 5, 5), ("uniform", 3), ("uniform", "a", "b")])
 def test_windows_of_clamps(window: object) -> None:
-    with pytest.raises(
-        InputError, match=r"clamp\['p1'\] must be a pattern or \(pattern, start, end\) with start < end"
-    ):
-        windows({"p1": window})  # type: ignore[dict-item]
-    held = windows({"p1": ("zero", 2, 5), "p2": "labels"})
-    assert [sorted(active(held, step)) for step in (0, 2, 4, 5)] == [["p2"], ["p1", "p2"], ["p1", "p2"], ["p2"]]
+    with pytest.raises(InputError, match=r"clamp\['p1'\] must be a value or \(value, start, end\) with start < end"):
+        clamps(AttentionOnly(), {"p1": window})
+    held = clamps(AttentionOnly(), {"p1": [("zero", 2, 5), ("uniform", 7, 8)], "p2": "labels"})
+    assert [active(held, step).get("p1") for step in (0, 2, 4, 5, 7)] == [None, "zero", "zero", None, "uniform"]
+    assert active(held, 10**6) == {"p2": "labels"}
 
 
 def test_measures_of_an_ideal_head() -> None:
@@ -147,26 +148,28 @@ def test_measures_of_an_ideal_head() -> None:
     batch = Batch.of(task, [task.sample(0, 0, 64)])
     parameters = AttentionOnly().stacked(task, (0,))
     fixed = fixed_patterns({"p1": "previous", "p2": "match"}, batch)
-    found = {name: t.item() for name, t in measures(AttentionOnly(), parameters, batch, fixed).items()}
+    found = {name: t.item() for name, t in AttentionOnly().measured(parameters, batch, fixed).items()}
     assert found["ILA1"] == found["TILA2"] == found["TLA2"] == pytest.approx(1)
     assert found["induction_strength"] == pytest.approx(1 / 2)
     assert found["match_attention"] == pytest.approx(0)
     fixed = fixed_patterns({"p2": "uniform"}, batch)
-    found = {name: t.item() for name, t in measures(AttentionOnly(), parameters, batch, fixed).items()}
+    found = {name: t.item() for name, t in AttentionOnly().measured(parameters, batch, fixed).items()}
     assert found["match_attention"] == pytest.approx(2 / 9)
     assert found["induction_strength"] == pytest.approx(0, abs=1e-6)
     logits = AttentionOnly().forward(parameters, batch.tokens, fixed)[0][0].argmax(-1)
     shown = [int(guess) in row for guess, row in zip(logits, batch.labels[0].tolist(), strict=True)]
     assert found["CLA_argmax"] == pytest.approx(np.mean(shown))
     batch = Batch.of(MIXED, [MIXED.sample(0, 0, 64)])  # labels of other classes may be the target's
-    found = measures(AttentionOnly(), parameters, batch, fixed_patterns({"p2": "uniform"}, batch))
+    found = AttentionOnly().measured(parameters, batch, fixed_patterns({"p2": "uniform"}, batch))
     assert found["match_attention"].item() == pytest.approx(batch.matches.sum().item() / 64 / 9)
 
 
 def test_stages_and_windows_begin_and_end_at_their_steps() -> None:
     """Four steps by hand: tasks change at step 2, p1 is held in steps 1 and 2."""
     early, late = replace(TASK, N=3), replace(TASK, N=4, B=2)
-    run = _Run([(0, early), (2, late)], AttentionOnly(), SGD(lr=0.1), (5,), 16, 32, (), windows({"p1": ("zero", 1, 3)}))
+    held = clamps(AttentionOnly(), {"p1": ("zero", 1, 3)})
+    run = Loop(Plan(stages=[(0, early), (2, late)], network=AttentionOnly(), optimiser=SGD(lr=0.1), seeds=(5,),
+                    data_seeds=(5,), batch=16, held_out=32, held=held))  # fmt: skip
     theirs = {name: t[0].clone() for name, t in run.parameters.items()}
     ours = [t.requires_grad_() for t in run.parameters.values()]
     for step, (task, clamped) in enumerate([(early, False), (early, True), (late, True), (late, False)]):
@@ -200,10 +203,10 @@ def test_embeddings_stay_through_a_curriculum() -> None:
         ([(0, TASK), (0, TASK)], "begin at step 0 and at rising steps"),
         (
             [(0, replace(TASK, D=7)), (5, TASK)],
-            "`D` must be the same in all stages.*got 7 at step 0 and 15 in the last",
+            "`D` must be the same in all stages.*got 7 and, at last, 15 .the stage from step 0",
         ),
-        ([(0, replace(TASK, L=16, K=16)), (5, TASK)], "`L` may only be smaller .* got L=16, p_C=1.0 at step 0"),
-        ([(0, replace(TASK, L=4, p_C=0.5)), (5, TASK)], "only with p_C=1 .* got L=4, p_C=0.5 at step 0 and L=8"),
+        ([(0, replace(TASK, L=16, K=16)), (5, TASK)], "`L` may only be smaller .* got L=16, p_C=1.0 and, at last, L=8"),
+        ([(0, replace(TASK, L=4, p_C=0.5)), (5, TASK)], "only with p_C=1 .* got L=4, p_C=0.5 and, at last, L=8"),
     ],
 )
 def test_stages_that_cannot_be_are_refused(stages: list, sentence: str) -> None:
@@ -304,6 +307,12 @@ def test_every_test_set_is_recorded_and_can_be_chosen() -> None:
         train(task, **QUICK, tests=("IW2",))
 
 
+def of(task: ItemLabelTask, network: AttentionOnly, seeds: tuple[int, ...]) -> NetworkTraining:
+    return NetworkTraining(
+        name="any", task=task, network=network, optimiser=SGD(), steps=1, seeds=seeds, record_every=1
+    )
+
+
 def test_gains_of_labels_are_those_of_the_matrices_for_a_linear_read_out(tmp_path: Path) -> None:
     linear = AttentionOnly(layers=0)
     parameters = {name: 2 * t for name, t in linear.stacked(MIXED, (3, 4)).items()}
@@ -316,7 +325,7 @@ def test_gains_of_labels_are_those_of_the_matrices_for_a_linear_read_out(tmp_pat
         np.testing.assert_allclose(found[i], overlap.diagonal() - other, rtol=1e-4, atol=1e-5)
 
     train(MIXED, linear, out=tmp_path, seed=(3, 4), **QUICK)
-    trained = gains(tmp_path, MIXED, linear, (3, 4))["gain"]
+    trained = gains(of(MIXED, linear, (3, 4)), tmp_path)["gain"]
     assert trained.shape == (2, MIXED.L)
     assert abs(trained - found / 4).max() > 0.01  # not the initial ones
 
@@ -344,7 +353,7 @@ def test_gains_of_labels_are_slopes_of_the_logits_through_the_layers() -> None:
 
 def test_activity_is_the_share_of_units_above_zero_at_every_snapshot(tmp_path: Path) -> None:
     train(TASK, **QUICK, snapshots=[3, 9], seed=(1, 2), out=tmp_path)
-    found = activity(tmp_path, TASK, AttentionOnly(), (1, 2))["active"]
+    found = activity(of(TASK, AttentionOnly(), (1, 2)), tmp_path)["active"]
     assert found.dims == ("step", "layer", "seed")
     assert found.step.values.tolist() == [0, 3, 9]
     for i, seed in enumerate((1, 2)):

@@ -7,12 +7,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from validation.measures import Batch, measures  # noqa: E402
-from validation.network import AttentionOnly  # noqa: E402
-
 from minimodels.errors import InputError  # noqa: E402
 from minimodels.tasks.item_label import ItemLabelTask  # noqa: E402
-from tests.validation import plain  # noqa: E402
+from tests.validation.reddy import plain  # noqa: E402
+from validation.reddy.batch import Batch  # noqa: E402
+from validation.reddy.network import AttentionOnly  # noqa: E402
 
 PAPER = ItemLabelTask()
 SMALL = ItemLabelTask(N=4, L=8, K=8, D=31, N_max=4)
@@ -28,7 +27,7 @@ def test_losses_and_every_gradient_equal_the_plain_forward_everywhere_network(ta
     target = torch.stack([torch.from_numpy(b.target) for b in batches])
     for tensor in parameters.values():
         tensor.requires_grad_()
-    losses = network.losses(parameters, u, target)
+    losses = network.losses(parameters, Batch.of(task, batches))["loss"]
     losses.sum().backward()
     for s in range(2):
         alone = {name: t.detach()[s].clone().requires_grad_() for name, t in parameters.items()}
@@ -75,7 +74,7 @@ def test_measures_take_their_exact_values_at_uniform_attention_and_flat_read_out
         parameters[name].zero_()
     found = {
         name: values[0].item()
-        for name, values in measures(AttentionOnly(), parameters, Batch.of(task, [task.sample(0, 0, 64)])).items()
+        for name, values in AttentionOnly().measures(parameters, Batch.of(task, [task.sample(0, 0, 64)])).items()
     }
     expected = {
         "ILA1": sum(1 / k for k in range(1, 9)) / 16,
