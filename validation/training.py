@@ -202,7 +202,7 @@ def _levels(given: Levels, what: str, usual: str) -> dict[str, float]:
     """Return the levels to stop at by measure."""
     if given is None:
         return {}
-    if isinstance(given, Mapping):
+    if isinstance(given, Mapping) and given:
         return {str(name): check_number(level, f"{what}[{name!r}]") for name, level in given.items()}
     level = check_number(given, f"`{what}`")
     if what == "stop_above" and not 0 <= level < 1:

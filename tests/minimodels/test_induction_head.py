@@ -331,8 +331,8 @@ def test_seeds_do_not_depend_on_each_other_nor_on_threads(tmp_path: Any) -> None
         ({"gain": np.nan}, "`gain` must be finite"),
         ({"init": {"alpa": 1.0}}, "alpa"),
         ({"rates": {"beta_1": np.inf}}, r"rates\['beta_1'\] must be finite; got inf"),
-        ({"clamp": {"alpha": (1.0, 2)}}, r"clamp\['alpha'\] is one value or"),
-        ({"clamp": {"alpha": (1.0, 5, 2)}}, r"clamp\['alpha'\] is one value or"),
+        ({"clamp": {"alpha": (1.0, 2)}}, r"clamp\['alpha'\] must be a value or"),
+        ({"clamp": {"alpha": (1.0, 5, 2)}}, r"clamp\['alpha'\] must be a value or"),
         ({"init": {"alpha": (1.0, 2, 3)}}, r"init\['alpha'\] must be a number"),
     ],
 )
