@@ -27,7 +27,7 @@ from minimodels.errors import (
     shown,
     unknown,
 )
-from minimodels.model import Event, GradientFlow, Map, Model, Statement, check_model
+from minimodels.model import Event, Map, Model, Statement, check_model
 from minimodels.primitives import ON_ARRAYS
 
 FLOW_METHODS = tuple(method for method in METHODS if method != "map")
@@ -52,7 +52,7 @@ class Problem:
     @property
     def observables(self) -> list[str]:
         """Names of what can be evaluated besides the states."""
-        return [*(["loss"] if isinstance(self.model, GradientFlow) else []), *self.model.observables]
+        return [*([] if self.model.loss is None else ["loss"]), *self.model.observables]
 
     def stated_values(self) -> dict[str, float | str]:
         """Return the parameters, those that follow others as the expression they follow."""

@@ -235,9 +235,8 @@ def sweep(
         schedule=json.dumps(stated.schedule),
         settings=settings,
     ).assign_coords({k: ("point", v) for k, v in rows.items()})
-    if target is not None and complete:
+    if target is not None and shards is not None and complete:
         save_dataset(ds, target, overwrite=True)  # it was not there, or may be replaced, when the sweep began
-        assert shards is not None
         shards.remove()
     return ds
 

@@ -248,7 +248,7 @@ def is_built_in(model: Model) -> bool:
 
 
 def _stated(model: Model) -> tuple[object, ...]:
-    dynamics = next(getattr(model, k) for k in ("loss", "update", "drift") if hasattr(model, k))
+    dynamics = model.drift if model.loss is None else model.loss
     return model.kind, dict(model.options), model.state, tuple(model.parameters), dynamics
 
 

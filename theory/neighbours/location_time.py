@@ -8,7 +8,7 @@ import sympy as sp
 from scipy.integrate import quad
 from scipy.special import wrightomega
 
-from minimodels.model import GradientFlow, Model
+from minimodels.model import Model
 from minimodels.primitives import elementary
 from theory.checks import converges, identity
 from theory.derivation import Init, Regime, Result, Step, expand, number
@@ -39,7 +39,7 @@ from theory.neighbours.location_setting import (
 from theory.vocabulary import equal, first, label, measured_escape, needs_rates
 
 
-def exact(m: GradientFlow) -> Result:
+def exact(m: Model) -> Result:
     """Escape time without the other tokens: one quadrature for any T, and the first two orders in closed form."""
     where = compact(m)
     level, competing = sp.Symbol("I", positive=True), n * sp.exp(-1 / n)

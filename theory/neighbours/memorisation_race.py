@@ -4,13 +4,14 @@ import math
 from collections.abc import Mapping
 from functools import lru_cache
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 import sympy as sp
 from scipy.integrate import quad
 from scipy.special import expit
 
-from minimodels.model import Flow, GradientFlow, Model
+from minimodels.model import Model
 from minimodels.models import memorisation_race as statement
 from minimodels.primitives import elementary, sigmoid
 from theory.checks import converges, identity, vanishes
@@ -28,17 +29,14 @@ SIZES = (1e2, 1e4, 1e6)
 
 def derive(form: str = "loss", nodes: int = 16) -> Derivation:
     """Derive the theory of ``memorisation_race`` with the model's own options."""
-    options = {"form": form} | ({"nodes": nodes} if form == "loss" else {})
-    statement.build(**options)  # type: ignore[arg-type]  # the model itself says what is wrong with an option
+    options: dict[str, Any] = {"form": form} | ({"nodes": nodes} if form == "loss" else {})
+    statement.build(**options)  # the model itself says what is wrong with an option
     return _derive(tuple(options.items()))
 
 
 @lru_cache
 def _derive(options: tuple[tuple[str, object], ...]) -> Derivation:
-    loss = statement.build()
-    assert isinstance(loss, GradientFlow)
-    flow = statement.build(form="two-variable")
-    assert isinstance(flow, Flow)
+    loss, flow = statement.build(), statement.build(form="two-variable")
     return Derivation("memorisation_race", dict(options), (reduction(loss), in_context_time(flow), acquisition(flow)))
 
 
@@ -49,7 +47,7 @@ def draw(rng: np.random.Generator) -> dict[str, float]:
     return point | {k: rng.lognormal(0, 1) for k in ("eta_w", "eta_beta", "eta_v")}
 
 
-def reduction(m: GradientFlow) -> Result:
+def reduction(m: Model) -> Result:
     """From the loss to two variables: second order in z, then e^beta much smaller than N."""
     s = m.symbols
     a, c1 = m.observables["attention"], elementary(sigmoid(-(s["v"] ** 3)))
@@ -163,7 +161,7 @@ def _relative_error(model: Model, init: Init, c2: float | None = None) -> float:
     return (folds / 2 + 2 * gain) / time + abs(math.expm1(init["beta"])) / model.values["N"] + drift
 
 
-def in_context_time(m: Flow) -> Result:
+def in_context_time(m: Model) -> Result:
     """In-context time until in-context learning is acquired, for all c2, N and starts."""
     s = m.symbols
     c1 = m.observables["c1"]
@@ -215,7 +213,7 @@ def available(model: Model, init: Init) -> float:
     return 1 / pace if pace > 0 else math.inf
 
 
-def acquisition(m: Flow) -> Result:
+def acquisition(m: Model) -> Result:
     """Whether and when in-context learning is acquired before the pairs are memorised."""
     s = m.symbols
     v, K, nu = s["v"], s["K"], s["nu"]

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 import sympy as sp
 
-from minimodels.model import GradientFlow, Model
+from minimodels.model import Model
 from minimodels.models.single_location import build
 from minimodels.primitives import elementary
 from theory.checks import converges, identity
@@ -61,7 +61,7 @@ def _derive(repetition: str) -> Derivation:
     return Derivation("single_location", {"repetition": repetition}, made)
 
 
-def invariant(m: GradientFlow) -> Result:
+def invariant(m: Model) -> Result:
     """A conserved quantity of the flow without the other tokens."""
     eta = {k: sp.Symbol(f"eta_{k}", positive=True) for k in m.state}
     conserved = sum(s**2 / (2 * eta[s.name]) for s in gains(m)) - (Delta + sp.exp(Delta) / REST) / eta["Delta"]
@@ -102,7 +102,7 @@ def invariant(m: GradientFlow) -> Result:
     )
 
 
-def plateau(m: GradientFlow) -> Result:
+def plateau(m: Model) -> Result:
     """Time on the plateau: leading order for any sigma and p, next order without the other tokens."""
     where, parts, g = compact(m), gains(m), runaway.w
     unit, damping = (expand(e, where) for e in (S, runaway.c))
@@ -191,7 +191,7 @@ def _large_context(drift: sp.Expr) -> sp.Expr:
     return sp.limit(inverse, small, 0) / T
 
 
-def repeated_sample(m: GradientFlow) -> Result:
+def repeated_sample(m: Model) -> Result:
     """How much sooner attention emerges if the relevant content is the same vector with probability p."""
     where = compact(m)
     strength, published = where[R] / sp.sqrt(d), sp.sqrt(p**2 * d + (1 - p) ** 2)

@@ -3,13 +3,12 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import comb, prod
-from typing import Any
 
 import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
-from minimodels.model import GradientFlow, Map, Model
+from minimodels.model import Map, Model
 from minimodels.primitives import elementary
 from theory.checks import identity
 from theory.derivation import Check, Step
@@ -49,10 +48,9 @@ class Motion:
         return tuple(self.model.symbols[k] for k in self.model.parameters)
 
     @property
-    def loss(self) -> sp.Expr:
+    def loss(self) -> sp.Expr | None:
         """The loss of a gradient flow, with exact numbers."""
-        assert isinstance(self.model, GradientFlow)
-        return exact(self.model.loss)
+        return None if self.model.loss is None else exact(self.model.loss)
 
     def rate(self, k: int) -> sp.Expr:
         """Return the rate of state number ``k``."""
@@ -142,8 +140,7 @@ class Motion:
 
 def motion(model: Model) -> Motion:
     """Return what the states of a model do, from its own expressions."""
-    drift: Mapping[str, Any] = model.drift  # type: ignore[attr-defined]  # every kind of model has one
-    changes = tuple(exact(model.rates[k] * drift[k]) for k in model.state)
+    changes = tuple(exact(model.rates[k] * model.drift[k]) for k in model.state)
     return Motion(model, tuple(model.symbols[k] for k in model.state), changes)
 
 

@@ -38,6 +38,7 @@ from scipy.integrate import solve_ivp
 from minimodels.errors import InputError, check_number
 from minimodels.models.nested_logit import arrangements
 from theory.arguments import numbers_by_name, within
+from theory.numeric import ending
 
 NODES = 5  # of the quadrature over the norms of the label vectors
 EXPANSION = 2.0  # largest a^2/D at the transition, beyond which the expansion in overlaps says nothing
@@ -115,14 +116,14 @@ def exact_transition_time(
     def slope(t: float, x: NDArray[np.float64]) -> NDArray[np.float64]:
         return -eta * np.array([both(x + step)[0].imag for step in steps]) / 1e-30
 
+    @ending
     def half(t: float, x: NDArray[np.float64]) -> float:
         return float(both(x)[1]) - 0.5
 
+    @ending
     def too_far(t: float, x: NDArray[np.float64]) -> float:
         return float(x[2:][norms.size // 2] ** 2 / D - EXPANSION)
 
-    for event in (half, too_far):
-        event.terminal, event.direction = True, 1.0  # type: ignore[attr-defined]
     run = solve_ivp(slope, (0, 1e7), start, method="LSODA", rtol=1e-7, atol=1e-10, events=(half, too_far))
     if len(run.t_events[1]) or too_far(0.0, run.y[:, -1]) > 0:
         raise too_small(D)

@@ -37,10 +37,10 @@ from sympy.codegen.cfunctions import expm1
 
 from minimodels.errors import InputError, check_whole
 from minimodels.model import Model, check_model
+from minimodels.models import model as build
 from theory.arguments import numbers_by_name
 from theory.derivation import is_built_in
 from theory.numeric import function
-from theory.reddy.flow import nested_logit
 
 STRETCH = 5  # alpha = alpha_0 + A z^5: resolves alpha ~ sqrt(t) and exponential starts near z = 0
 SEARCH_NODES = 160
@@ -69,7 +69,7 @@ class ReducedFlow:
 @lru_cache
 def reduced_flow(attend: str) -> ReducedFlow:
     """Return the reduced flow of ``attend="labels"`` or ``"all"``."""
-    m = nested_logit(attend=attend)
+    m = build("nested_logit", attend=attend)
     s = {**m.symbols, "beta_2": m.symbols.get("beta_2", sp.Symbol("beta_2", real=True))}
     arguments = [s[k] for k in ("beta_1", "alpha", "xi", "N", "L", "B", "M", "beta_2")]
     alpha, xi = m.drift["alpha"], m.drift["xi"]

@@ -8,10 +8,10 @@ import numpy as np
 import sympy as sp
 
 from minimodels.model import Model
+from minimodels.models import model as build
 from minimodels.primitives import elementary
 from theory.checks import converges, identity, vanishes
 from theory.derivation import Init, Regime, Result, Step, expand, number
-from theory.reddy.flow import nested_logit
 from theory.reddy.reduced_flow import timed
 from theory.reddy.setting import (
     A_0,
@@ -265,7 +265,7 @@ def anti_induction(st: Setting) -> Result:
 
 def _mixed_derivative(attend: str, n: int) -> float:
     """Second derivative of the exact-position loss in alpha and xi at the origin, for L = N = n."""
-    m = nested_logit(attend=attend, N=n, L=n)
+    m = build("nested_logit", attend=attend, N=n, L=n)
     fixed = {m.symbols[k]: sp.nsimplify(v) for k, v in m.values.items()}
     loss = elementary(m.loss).subs({m.symbols["beta_1"]: 0, **fixed})
     function = sp.lambdify([m.symbols["alpha"], m.symbols["xi"]], loss, "mpmath")

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import sympy as sp
 
-from minimodels.model import GradientFlow, Model
+from minimodels.model import Model
+from minimodels.models import model as build
 from minimodels.primitives import elementary
-from theory.reddy.flow import nested_logit
 
 A_0, N_c, c, f, p_0, delta, lam, t, u, x_0 = sp.symbols("A_0 N_c c f p_0 delta lambda t u x_0", positive=True)
 eta_xi, eta_alpha, eta_beta_1 = sp.symbols("eta_xi eta_alpha eta_beta_1", positive=True)
@@ -23,7 +23,7 @@ class Setting:
 
     Attributes
     ----------
-    model : GradientFlow
+    model : Model
     where : dict
         Compact symbols -> model parameters, in order of dependence.
     loss, p, q_c, q_o, r, r_C : sympy.Expr
@@ -32,7 +32,7 @@ class Setting:
         The model's drift without rates, with plain exponentials.
     """
 
-    model: GradientFlow
+    model: Model
     where: dict[sp.Symbol, sp.Expr]
     loss: sp.Expr
     drift: dict[str, sp.Expr]
@@ -59,7 +59,7 @@ class Setting:
 def setting(attend: str, beta_2: str) -> Setting:
     """Return the setting of the mean-field form that belongs to ``attend``."""
     labels_only = attend.endswith("labels")
-    m = nested_logit(attend="labels" if labels_only else "all", beta_2=beta_2)
+    m = build("nested_logit", attend="labels" if labels_only else "all", beta_2=beta_2)
     s = m.symbols
     q_c, tla = elementary(m.observables["TILA2"]), elementary(m.observables["TLA2"])
     r, on_context = elementary(m.observables["correct"]), elementary(m.observables["CLA"])

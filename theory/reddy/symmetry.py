@@ -6,10 +6,10 @@ import sympy as sp
 from scipy.integrate import quad
 
 from minimodels.model import Model
+from minimodels.models import model as build
 from minimodels.primitives import elementary
 from theory.checks import identity
 from theory.derivation import Init, Regime, Result, Step, expand, number
-from theory.reddy.flow import nested_logit
 from theory.reddy.reduced_flow import previous_token_logit, reduced_flow
 from theory.reddy.setting import (
     A_0,
@@ -162,7 +162,7 @@ def sufficient_parameters(st: Setting) -> Result:
 
 def sign_symmetry(st: Setting) -> Result:
     """Flipping the signs of alpha and xi leaves the loss unchanged for two labels."""
-    m = nested_logit(attend="labels")
+    m = build("nested_logit", attend="labels")
     s = m.symbols
     two = elementary(m.loss).subs({s["L"]: 2, s["N"]: 2 * s["B"]})
     flipped = two.subs({s["alpha"]: -s["alpha"], s["xi"]: -s["xi"]}, simultaneous=True)
