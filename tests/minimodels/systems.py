@@ -10,7 +10,7 @@ from scipy.integrate import solve_ivp
 import minimodels as mm
 from minimodels.model import Model
 from minimodels.primitives import elementary
-from minimodels.problem import problem
+from minimodels.problem import Options, problem
 
 TIGHT: dict[str, Any] = {"rtol": 1e-12, "atol": 1e-14}
 
@@ -121,7 +121,7 @@ def at(model: Model, states: np.ndarray) -> dict[str, np.ndarray]:
     """Return loss and observables, and the drift as ``d_<state>``, from the compiled kernels at states (P, n)."""
     from minimodels.compiled import compiled
 
-    stated = problem(model, end=1.0)
+    stated = problem(model, 1.0, Options())
     y = np.atleast_2d(np.asarray(states, dtype=float))
     _, par, _ = stated.points({}, len(y))
     observing, linearising = compiled(model).observe(), compiled(model).linearise()

@@ -14,7 +14,9 @@ import pytest
 
 import minimodels as mm
 from minimodels import cli
+from minimodels.cli.options import Simulate, Sweep
 from minimodels.models import variants
+from minimodels.problem import Options
 
 HERE = Path(__file__).parent.parent.parent
 
@@ -253,6 +255,12 @@ def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
         for name in ("models", "simulate", "descend", "sweep", "derive", "predict", "validate", "warmup"):
             assert name in out
     assert main(capsys, "--version")[:2] == (0, f"minimodels {mm.__version__}\n")
+
+
+@pytest.mark.parametrize("command", [Simulate, Sweep])
+def test_commands_have_the_defaults_of_the_library(command: type) -> None:
+    for option in ("method", "rtol", "atol"):
+        assert getattr(command, option) == getattr(Options, option)
 
 
 BOWL = '''"""A bowl."""
