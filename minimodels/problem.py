@@ -284,29 +284,20 @@ def problem(model: Model, end: float, options: Options, *, what: str = "t_end") 
     check_model(model)
     end = check_positive(end, f"`{what}`")
     method = _method(model, options)
-    control = _control(options)
-    lr = check_positive(options.lr, "`lr`")
-    if isinstance(model, Map) and lr != 1:
-        raise InputError(f"{model.name!r} is a map and has no learning rate; leave `lr` at 1.")
-    found, stop_at = model.with_events(options.events), options.stop_at
-    if stop_at is not None and not (isinstance(stop_at, str) and stop_at in found):
-        raise unknown("event in `stop_at`", stop_at, found)
+    control, lr = _control(options), _rate(model, options)
+    events = model.with_events(options.events)
+    if options.stop_at is not None and not (isinstance(options.stop_at, str) and options.stop_at in events):
+        raise unknown("event in `stop_at`", options.stop_at, events)
     save = _times(options.save, end, discrete=method == "map")
     rates = {} if options.rates is None else by_name(options.rates, "`rates`", "{'x': 0.1}")
     model = model.with_rates(**rates)
+    start = dict(model.init) | state_values(model, options.init, "init")
+    held = windows(options.clamp, model.state, "clamp", "state")
+    changed = inside_domain(model, windows(options.schedule, list(model.parameters), "schedule", "parameter"))
     return Problem(
-        model=model,
-        end=end,
-        init=dict(model.init) | state_values(model, options.init, "init"),
-        clamp=windows(options.clamp, model.state, "clamp", "state"),
-        schedule=inside_domain(model, windows(options.schedule, list(model.parameters), "schedule", "parameter")),
-        method=method,
-        control=control,
-        save=save,
-        events=found,
-        stop_at=stop_at,
-        lr=lr,
-    )
+        model=model, end=end, init=start, clamp=held, schedule=changed, method=method, control=control, save=save,
+        events=events, stop_at=options.stop_at, lr=lr,
+    )  # fmt: skip
 
 
 def at_a_point(model: Model, init: Mapping[str, float] | None = None) -> tuple[Problem, Floats]:
@@ -342,6 +333,13 @@ def _control(options: Options) -> Control:
     if steady < 0:
         raise InputError(f"`steady` must be positive, or 0 to go on to the end; got {steady:g}.")
     return Control(rtol, atol, fixed, float(longest), max_steps, steady)
+
+
+def _rate(model: Model, options: Options) -> float:
+    lr = check_positive(options.lr, "`lr`")
+    if isinstance(model, Map) and lr != 1:
+        raise InputError(f"{model.name!r} is a map and has no learning rate; leave `lr` at 1.")
+    return lr
 
 
 def _times(save: ArrayLike | None, end: float, *, discrete: bool) -> Floats:

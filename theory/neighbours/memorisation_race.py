@@ -18,7 +18,7 @@ from theory.checks import converges, identity, vanishes
 from theory.derivation import Derivation, Init, Regime, Result, Step
 from theory.neighbours import runaway
 from theory.numeric import function
-from theory.vocabulary import equal, first, label, measured_escape, needs_rates
+from theory.vocabulary import equal, label, measured_escape, needs_rates
 
 SOURCE = "Nguyen & Reddy, ICLR 2025 (arXiv 2412.00104), one attention layer"
 HERE = "derived here from the loss of the model of " + SOURCE
@@ -37,7 +37,8 @@ def derive(form: str = "loss", nodes: int = 16) -> Derivation:
 @lru_cache
 def _derive(options: tuple[tuple[str, object], ...]) -> Derivation:
     loss, flow = statement.build(), statement.build(form="two-variable")
-    return Derivation("memorisation_race", dict(options), (reduction(loss), in_context_time(flow), acquisition(flow)))
+    made = reduction(loss), in_context_time(flow), acquisition(flow)
+    return Derivation.stating("memorisation_race", dict(options), made, reference=HERE)
 
 
 def draw(rng: np.random.Generator) -> dict[str, float]:
@@ -111,7 +112,6 @@ def reduction(m: Model) -> Result:
         name="reduction",
         title="Two variables in the in-context time",
         statement=steps[-1].equation,
-        where={},
         steps=steps,
         regime=Regime("z and e^beta/N small, phi the same for all pairs; values at the start", obstacle),
         reference=f"{SOURCE}; {HERE}",
@@ -138,12 +138,12 @@ def _half_attention(model: Model) -> float:
     return math.log(model.values["N"] - 1)
 
 
-def _runs_away(model: Model, init: Init) -> str | None:
+def _attended(model: Model, init: Init) -> str | None:
     already = init["beta"] >= _half_attention(model)
-    return first(
-        needs_rates(model, "w", "beta"),
-        f"beta starts at {init['beta']:g}, where the right label has half of the attention." if already else None,
-    )
+    return f"beta starts at {init['beta']:g}, where the right label has half of the attention." if already else None
+
+
+RACE = (needs_rates("w", "beta"), _attended)
 
 
 def _relative_error(model: Model, init: Init, c2: float | None = None) -> float:
@@ -198,9 +198,8 @@ def in_context_time(m: Model) -> Result:
         name="in_context_time",
         title="In-context time to acquisition",
         statement=equal(I_ICL, from_rest),
-        where={},
         steps=steps,
-        regime=Regime("any N, c2, start below half of the attention, rates; N large in the loss form", _runs_away),
+        regime=Regime("any N, c2, start below half of the attention, rates; N large in the loss form", *RACE),
         reference=f"{HERE}; the limits c2 = 0 and -beta_0 >> 1 are known, the formula between them is new here",
         evaluate=evaluate,
         error=lambda model, init, values: _relative_error(model, init),
@@ -249,9 +248,8 @@ def acquisition(m: Model) -> Result:
         ),
     )  # fmt: skip
 
-    def obstacle(model: Model, init: Init) -> str | None:
-        wrong = "v starts negative: the pairs are memorised with wrong labels first." if init["v"] < 0 else None
-        return first(_runs_away(model, init), wrong)
+    def wrong(model: Model, init: Init) -> str | None:
+        return "v starts negative: the pairs are memorised with wrong labels first." if init["v"] < 0 else None
 
     def evaluate(model: Model, init: Init) -> dict[str, float]:
         needed, _ = _needed(model, init, _half_attention(model))
@@ -271,17 +269,18 @@ def acquisition(m: Model) -> Result:
         late = _time(model, init, values["needed"] * (1 + relative))
         return late / values["acquisition_time"] - 1
 
+    regime = Regime(
+        "as the in-context time; v_0 >= 0 (0: unlimited K). A time of inf means never; K* is for unlimited time, "
+        "by a time t it takes more pairs: as many as bring the acquisition time below t",
+        *RACE,
+        wrong,
+    )
     return Result(
         name="acquisition",
         title="Acquisition before memorisation: the threshold K*",
         statement=equal(K_STAR, critical),
-        where={},
         steps=steps,
-        regime=Regime(
-            "as the in-context time; v_0 >= 0 (0: unlimited K). A time of inf means never; K* is for unlimited time, "
-            "by a time t it takes more pairs: as many as bring the acquisition time below t",
-            obstacle,
-        ),
+        regime=regime,
         reference=f"{SOURCE}: K* ~ N^(1/nu) exp(-beta_0/nu) where c2 exp(-beta_0) << 1; {HERE}",
         evaluate=evaluate,
         error=error,

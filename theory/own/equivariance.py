@@ -149,7 +149,6 @@ def symmetries(motion: Motion) -> Result:
         name="symmetries",
         title="Symmetries and invariant subspaces",
         statement=sp.Tuple(*moves) if moves else equal(label("P"), sp.Symbol(r"\text{none found}")),
-        where={},
         steps=tuple(steps),
         regime=Regime(
             f"all starts and parameters, the model's rates; looked for among {tried}; for a start in an invariant "

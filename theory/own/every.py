@@ -37,7 +37,8 @@ def derive(model: Model) -> Derivation:
     points = closed_forms(m)
     made = [fixed_points(m, points), linearisation(m, points), conserved.conserved(m), equivariance.symmetries(m)]
     falls = descent(m)
-    return Derivation(model.name, dict(model.options), tuple(made if falls is None else [falls, *made]))
+    made = made if falls is None else [falls, *made]
+    return Derivation.stating(model.name, model.options, made, reference=HERE)
 
 
 def descent(m: Motion) -> Result | None:
@@ -68,10 +69,8 @@ def descent(m: Motion) -> Result | None:
         name="descent",
         title="The loss falls",
         statement=shown,
-        where={},
         steps=tuple(steps),
         regime=Regime("rates that are not negative; values at the start", obstacle),
-        reference=HERE,
         evaluate=evaluate,
     )
 
@@ -130,10 +129,8 @@ def fixed_points(m: Motion, closed: tuple[list[Solution], bool]) -> Result:
         name="fixed_points",
         title="Fixed points",
         statement=sp.Tuple(*map(_equations, points)) if points else condition,
-        where={},
         steps=tuple(steps),
         regime=Regime(f"{sentence}; the numbers are these, and what mm.fixed_points finds by default"),
-        reference=HERE,
         evaluate=lambda model, init: {"found": float(len(find(model)))},
         error=lambda model, init, values: SEARCHED,
         parts=parts,
@@ -215,14 +212,12 @@ def linearisation(m: Motion, closed: tuple[list[Solution], bool]) -> Result:
         name="linearisation",
         title="Linearisation at the start",
         statement=stated,
-        where={},
         steps=tuple(steps),
         regime=Regime(
             "small deviations from a fixed point; numbers for a start at one, which stays there: a deviation eps grows "
             "to order 1 in ln(1/eps)/growth_rate if the rate is positive, and decays if it is negative",
             obstacle,
         ),
-        reference=HERE,
         evaluate=evaluate,
         error=lambda model, init, values: SEARCHED,
     )

@@ -8,6 +8,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
+from minimodels.conserved import echelon
 from minimodels.model import Map, Model
 from minimodels.primitives import elementary
 from theory.checks import identity
@@ -173,21 +174,4 @@ def null_space(table: Floats) -> Floats:
     _, values, vectors = np.linalg.svd(scaled / lengths)
     small = values <= 1e-10 * max(values[0], 1e-300)
     vectors = vectors[len(values) - int(small.sum()) :] / lengths if len(values) else np.eye(table.shape[1])
-    return reduced(vectors)
-
-
-def reduced(vectors: Floats) -> Floats:
-    """Return the reduced row echelon form of some independent rows."""
-    rows, row = vectors.copy(), 0
-    for column in range(rows.shape[1]):
-        if row == len(rows):
-            break
-        pivot = row + int(abs(rows[row:, column]).argmax())
-        if abs(rows[pivot, column]) < 1e-7 * abs(rows).max():
-            continue
-        rows[[row, pivot]] = rows[[pivot, row]]
-        rows[row] /= rows[row, column]
-        others = np.arange(len(rows)) != row
-        rows[others] -= np.outer(rows[others, column], rows[row])
-        row += 1
-    return rows
+    return echelon(vectors, lambda rows: 1e-7 * abs(rows).max())
