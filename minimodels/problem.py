@@ -25,6 +25,7 @@ from minimodels.errors import (
     check_number,
     check_positive,
     check_whole,
+    numbers_by_name,
     shown,
     unknown,
 )
@@ -256,11 +257,7 @@ def _numeric(expr: sp.Expr) -> tuple[list[str], Callable[..., Any]]:
 
 def state_values(model: Model, given: Mapping[str, float] | None, what: str) -> dict[str, float]:
     """Check a mapping of state -> number."""
-    found = by_name({} if given is None else given, f"`{what}`", "{'x': 1.0}")
-    for key in found:
-        if key not in model.state:
-            raise unknown(f"state in {what}", key, model.state)
-    return {k: check_number(v, f"{what}[{k!r}]") for k, v in found.items()}
+    return numbers_by_name(given, what, model.state, kind="state", example="{'x': 1.0}")
 
 
 def inside_domain(model: Model, schedule: dict[str, tuple[Window, ...]]) -> dict[str, tuple[Window, ...]]:

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from minimodels.errors import InputError, shown, unknown
+from minimodels.errors import InputError, check_setting, shown, unknown
 from minimodels.model import Model
 from minimodels.models import model as build
-from theory.arguments import check_options
 from theory.listing import Listing
 from theory.wings import derivations
 
@@ -244,7 +243,8 @@ def derive(model: str | Model, **options: object) -> Derivation:
     for key in options:
         if key not in known:
             raise unknown(f"option of {model!r}", key, known)
-    check_options(model, options)
+    for key, value in options.items():
+        check_setting(value, f"the option `{key}` of {model!r}")
     derived: Derivation = import_module(known_models[model]).derive(**options)
     return derived
 

@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Generic, Protocol, TypeVar
 
-from theory.arguments import named
+import numpy as np
+
+from minimodels.errors import InputError, shown, unknown
 
 
 class Named(Protocol):
@@ -39,7 +41,16 @@ class Listing(Generic[M]):
         return len(self.members())
 
     def __getitem__(self, key: int | str) -> M:
-        return named(self.members(), self.names, key, self.member())
+        members, what = self.members(), self.member()
+        if isinstance(key, int | np.integer) and not isinstance(key, bool):
+            if not -len(members) <= key < len(members):
+                raise InputError(f"there are {len(members)} of every {what}, counted from 0; got {shown(key)}.")
+            return members[int(key)]
+        if not isinstance(key, str):
+            raise InputError(f"a {what} is asked for by name or position; got {shown(key)}.")
+        if key not in self.names:
+            raise unknown(what, key, self.names)
+        return members[self.names.index(key)]
 
     @property
     def names(self) -> list[str]:

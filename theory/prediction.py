@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from minimodels.errors import InputError
+from minimodels.errors import InputError, check_numbers, numbers_by_name
 from minimodels.model import Model, check_model
-from theory.arguments import check_dataset, numbers_by_name, several
+from theory.arguments import LARGEST, check_dataset
 from theory.derivation import Result, derive
 from theory.listing import Listing
 
@@ -51,7 +51,7 @@ class Prediction:
         if self.result.curve is None or not self.applies:
             why = f"it does not apply: {self.reason}" if self.result.curve is not None else "it gives numbers only"
             raise InputError(f"result {self.name!r} has no curve for this model; {why}.")
-        grid = several(times, "`times`", low=0.0, high=math.inf)
+        grid = check_numbers(times, "`times`", 0.0, math.inf)
         curves = self.result.curve(self.model, grid)
         return xr.Dataset({k: ("time", v) for k, v in curves.items()}, coords={"time": grid})
 
@@ -147,7 +147,7 @@ def predict(model: Model, *, init: Mapping[str, float] | None = None) -> Predict
         For something that is no model, or an unknown or non-finite initial value.
     """
     check_model(model)
-    start = dict(model.init) | numbers_by_name(init, "init", model.state)
+    start = dict(model.init) | numbers_by_name(init, "init", model.state, low=-LARGEST, high=LARGEST)
     made = []
     for result in derive(model):
         reason, values = result.regime.obstacle(model, start), {}

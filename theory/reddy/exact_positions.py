@@ -35,9 +35,9 @@ from numpy.polynomial.hermite_e import hermegauss
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 
-from minimodels.errors import InputError, check_number
+from minimodels.errors import InputError, check_between, check_number, numbers_by_name
 from minimodels.models.nested_logit import arrangements
-from theory.arguments import numbers_by_name, within
+from theory.arguments import LARGEST
 from theory.numeric import ending
 
 NODES = 5  # of the quadrature over the norms of the label vectors
@@ -85,14 +85,14 @@ def exact_transition_time(
     (236.8, 243.4)
     """
     names = ("beta_1", "alpha", "xi")
-    given_init = numbers_by_name(init, "init", names)
-    given_rates = numbers_by_name(rates, "rates", names)
+    given_init = numbers_by_name(init, "init", names, low=-LARGEST, high=LARGEST)
+    given_rates = numbers_by_name(rates, "rates", names, low=-LARGEST, high=LARGEST)
     if min(given_rates.values(), default=0.0) < 0:
         raise InputError(f"`rates` must not be negative; got {given_rates}.")
-    eps, L = within(eps, "`eps`"), within(L, "`L`", high=1e12)
+    eps, L = check_between(eps, "`eps`", -LARGEST, LARGEST), check_between(L, "`L`", -LARGEST, 1e12)
     if eps < 0:
         raise InputError(f"`eps`, the within-class noise, must not be negative; got {eps:g}.")
-    contexts = _contexts(within(N, "`N`"), within(B, "`B`"))
+    contexts = _contexts(check_between(N, "`N`", -LARGEST, LARGEST), check_between(B, "`B`", -LARGEST, LARGEST))
     if L < N / B:
         raise InputError(f"`L` must be at least N/B, the labels in a context; got L={L:g}, N={N}, B={B}.")
     D = D if isinstance(D, float) and math.isinf(D) else check_number(D, "`D`")

@@ -35,10 +35,10 @@ import sympy as sp
 from scipy.special import wrightomega
 from sympy.codegen.cfunctions import expm1
 
-from minimodels.errors import InputError, check_whole
+from minimodels.errors import InputError, check_whole, numbers_by_name
 from minimodels.model import Model, check_model
 from minimodels.models import model as build
-from theory.arguments import numbers_by_name
+from theory.arguments import LARGEST
 from theory.derivation import is_built_in
 from theory.numeric import function
 
@@ -294,7 +294,7 @@ def transition_time(model: Any, *, init: Mapping[str, float] | None = None, orde
         or "beta_2" in model.state
     ):
         raise InputError("the reduced flow exists for nested_logit with attend='labels' or 'all' and beta_2 fixed.")
-    start = dict(model.init) | numbers_by_name(init, "init", model.state)
+    start = dict(model.init) | numbers_by_name(init, "init", model.state, low=-LARGEST, high=LARGEST)
     if start["alpha"] * start["xi"] < 0:
         raise InputError("alpha and xi must start with the same sign: with opposite signs alpha is not monotone.")
     order = check_whole(order, "`order`, from which the error is estimated,", low=1, high=20)
