@@ -1,4 +1,4 @@
-"""What derivations are written with: equations that stay as they are, named values, reasons."""
+"""What derivations are written with: equations that stay as they are, named values, invariants, conditions."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
