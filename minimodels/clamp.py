@@ -17,13 +17,16 @@ Windows = float | Window | Sequence[float] | Sequence[Window]
 
 
 def windows(
-    given: Mapping[str, Any] | None,
-    names: Sequence[str],
-    what: str,
-    kind: str,
-    check: Callable[[Any, str], T] = check_number,  # type: ignore[assignment]
-    example: str = "{'x': 0.5}",
-) -> dict[str, tuple[tuple[T, float, float], ...]]:
+    given: Mapping[str, Any] | None, names: Sequence[str], what: str, kind: str, example: str = "{'x': 0.5}"
+) -> dict[str, tuple[Window, ...]]:
+    """Return the windows of every name, with numbers for values; see `windows_of`."""
+    return windows_of(given, names, what, kind, check_number, example)
+
+
+def windows_of(
+    given: Mapping[str, Any] | None, names: Sequence[str], what: str, kind: str, check: Callable[[Any, str], T],
+    example: str,
+) -> dict[str, tuple[tuple[T, float, float], ...]]:  # fmt: skip
     """Return the windows of every name, in order of time; ``check`` returns a value or says what is wrong with it.
 
     Raises

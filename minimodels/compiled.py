@@ -8,7 +8,7 @@ import sympy as sp
 from minimodels.engine.calculus import gradient, tangents
 from minimodels.engine.graph import Graph, Reader
 from minimodels.engine.kernel import Kernel
-from minimodels.model import GradientFlow, Model
+from minimodels.model import Model
 
 
 class Compiled:
@@ -23,12 +23,12 @@ class Compiled:
         names = [*model.state, *model.parameters]
         self.reader = Reader(g, dict(zip((model.symbols[k] for k in names), [*self.states, *parameters], strict=False)))
         observables = dict(model.observables)
-        if isinstance(model, GradientFlow):
+        if model.loss is not None:  # differentiated backwards, in the graph
             loss = self.reader.read(model.loss)
             observables = {"loss": model.loss, **observables}
             fields = [g.neg(slope) for slope in gradient(g, loss, self.states)]
         else:
-            fields = [self.reader.read(model.drift[k]) for k in model.state]  # type: ignore[attr-defined]
+            fields = [self.reader.read(model.drift[k]) for k in model.state]
         rates = parameters[len(model.parameters) :]
         self.drift = [g.mul(rate, x) for rate, x in zip(rates, fields, strict=True)]
         self._observables = list(observables.values())

@@ -27,7 +27,7 @@ def conserved_sums(linearise: Callable[[Floats], tuple[Floats, Floats]], points:
     size = _or_one(np.abs(seen).max(axis=0))
     _, singular, directions = np.linalg.svd(seen / size)
     rank = int((singular > 1e-10 * singular[0]).sum())
-    weights = _echelon(directions[rank:] / size)
+    weights = _weights(directions[rank:] / size)
     cancels = np.abs(fresh @ weights.T) <= (1e-12 * np.abs(fresh) + rounding) @ np.abs(weights).T
     return weights[cancels.all(axis=0)]
 
@@ -46,22 +46,28 @@ def _or_one(sizes: Floats) -> Floats:
     return np.where(sizes > 0, sizes, 1.0)
 
 
-def _echelon(rows: Floats) -> Floats:
-    """Return the reduced echelon form of independent rows, with simple fractions in place of numbers close to them."""
+def _weights(rows: Floats) -> Floats:
+    """Return the reduced echelon form of weights, with simple fractions in place of numbers close to them."""
     rows = rows / _or_one(np.abs(rows).max(axis=1, keepdims=True))
     if not np.isfinite(rows).all():
         return rows[:0]
-    done = 0
+    rows = echelon(rows, lambda rows: 1e-8)
+    near = np.array([float(Fraction(v).limit_denominator(1000)) for v in rows.ravel()]).reshape(rows.shape)
+    return np.where(np.abs(rows - near) < 1e-9, near, rows)
+
+
+def echelon(independent: Floats, smallest: Callable[[Floats], float]) -> Floats:
+    """Return the reduced row echelon form of independent rows; ``smallest`` tells of rows what is no pivot any more."""
+    rows, done = independent.copy(), 0
     for column in range(rows.shape[1]):
         if done == len(rows):
             break
         best = done + int(np.abs(rows[done:, column]).argmax())
-        if abs(rows[best, column]) < 1e-8:
+        if abs(rows[best, column]) < smallest(rows):
             continue
         rows[[done, best]] = rows[[best, done]]
         rows[done] /= rows[done, column]
         others = np.arange(len(rows)) != done
         rows[others] -= np.outer(rows[others, column], rows[done])
         done += 1
-    near = np.array([float(Fraction(v).limit_denominator(1000)) for v in rows.ravel()]).reshape(rows.shape)
-    return np.where(np.abs(rows - near) < 1e-9, near, rows)
+    return rows

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from minimodels.clamp import Windows
 from minimodels.errors import check_steps
 from minimodels.model import Event, Model, Statement, check_model
-from minimodels.problem import problem
+from minimodels.problem import Options, problem
 from minimodels.simulate import single
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def descend(
     model: Model,
     *,
-    lr: float = 1.0,
+    lr: float = Options.lr,
     steps: int,
     init: Mapping[str, float] | None = None,
     rates: Mapping[str, Statement] | None = None,
@@ -60,8 +60,9 @@ def descend(
     check_model(model)
     steps = check_steps(steps)
     grid: ArrayLike = [0.0, *np.unique(np.round(np.geomspace(1, steps, 400)))] if save is None else save
-    stated = problem(
-        model, end=steps, init=init, rates=rates, clamp=clamp, method="map", save=grid, events=events, stop_at=stop_at,
-        max_steps=steps + 1, lr=lr, what="steps",
+    options = Options(
+        init=init, rates=rates, clamp=clamp, method="map", save=grid, events=events, stop_at=stop_at,
+        max_steps=steps + 1, lr=lr,
     )  # fmt: skip
-    return single(stated, "step", stated.save.astype(np.int64), on_failure, crossings, lr=float(lr))
+    stated = problem(model, steps, options, what="steps")
+    return single(stated, "step", stated.save.astype(np.int64), on_failure, crossings, lr=stated.lr)

@@ -2,9 +2,9 @@
 
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
-from numbers import Integral
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -139,3 +139,55 @@ def check_positive(value: Any, what: str) -> float:
     if number <= 0:
         raise InputError(f"{what} must be positive; got {number:g}.")
     return number
+
+
+def check_between(value: Any, what: str, low: float, high: float) -> float:
+    """Return ``value`` as a finite float between two bounds, or say what is wrong."""
+    number = check_number(value, what)
+    if not low <= number <= high:
+        raise InputError(f"{what} must lie between {low:g} and {high:g}; got {number:g}.")
+    return number
+
+
+def check_list(values: Any, what: str, example: str) -> list[Any]:
+    """Return the members of a list that is not empty, or say what it should look like."""
+    if isinstance(values, str | bytes | Mapping) or getattr(values, "ndim", 1) == 0 or not isinstance(values, Iterable):
+        raise InputError(f"{what} is a list, as {example}; got {shown(values)}.")
+    found = list(values)
+    if not found:
+        raise InputError(f"{what} is empty; give a list, as {example}.")
+    return found
+
+
+def check_numbers(values: Any, what: str, low: float, high: float) -> NDArray[np.float64]:
+    """Return a list of numbers, each between two bounds, as an array (n,)."""
+    found = check_list(values, what, "[1, 2]")
+    return np.array([check_between(v, f"every number of {what}", low, high) for v in found], dtype=np.float64)
+
+
+def numbers_by_name(
+    given: Any,
+    what: str,
+    names: Sequence[str],
+    *,
+    kind: str = "name",
+    example: str | None = None,
+    low: float = -math.inf,
+    high: float = math.inf,
+) -> dict[str, float]:
+    """Return numbers given by name (None: none), each between two bounds; other names are refused."""
+    example = f"{{{names[-1]!r}: 0.1}}" if example is None else example
+    found = by_name({} if given is None else given, f"`{what}`", example)
+    for name in found:
+        if name not in names:
+            raise unknown(f"{kind} in {what}", name, names)
+    return {name: check_between(value, f"{what}[{name!r}]", low, high) for name, value in found.items()}
+
+
+def check_setting(value: Any, what: str) -> None:
+    """Refuse what is neither a word nor a finite number."""
+    if isinstance(value, str):
+        return
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise InputError(f"{what} is a word or a number; got {shown(value)}.")
+    check_number(value, what)

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from minimodels.compiled import compiled
-from minimodels.errors import InputError
-from minimodels.model import Map, Model, check_model
-from minimodels.problem import problem, state_values
+from minimodels.model import Model
+from minimodels.problem import at_a_point, state_values
 
 
 def evaluate(model: Model, state: Mapping[str, float] | None = None) -> dict[str, float]:
@@ -36,11 +35,7 @@ def evaluate(model: Model, state: Mapping[str, float] | None = None) -> dict[str
     >>> mm.evaluate(bowl, {"x": 3.0})
     {'loss': 4.5, 'd_x': -3.0}
     """
-    check_model(model)
-    stated = problem(model, end=1.0, method="map" if isinstance(model, Map) else "tsit5")
-    _, par, status = stated.points({}, 1)
-    if (status >= 0).any():
-        raise InputError("the model's parameters lie outside its domain.")
+    stated, par = at_a_point(model)
     values = dict(model.init) | state_values(model, state, "state")
     y = np.array([[values[k] for k in model.state]])
     observing, linearising = compiled(model).observe(), compiled(model).linearise()

@@ -37,7 +37,7 @@ def reason(stated: Problem, batch: Batch, par: Floats, dim: str) -> str:
 
 def _cause(stated: Problem, code: Status, y: Floats, time: float, steps: int, par: Floats) -> tuple[str, str]:
     """Return what happened, and what to do."""
-    names, field = list(stated.model.state), list(stated.model.drift.values())  # type: ignore[attr-defined]
+    names, field = list(stated.model.state), list(stated.model.drift.values())
     kernel, n = compiled(stated.model).linearise(), len(y)
     ways = np.concatenate([[0.0], 10.0 ** np.arange(-14, -1)])  # ahead, to where the failed steps led
     slope = kernel.evaluate("linearise", y[None], kernel.table(par))[0]

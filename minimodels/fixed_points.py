@@ -9,10 +9,9 @@ from scipy.optimize import root
 
 from minimodels.compiled import compiled
 from minimodels.conserved import conserved_sums, written
-from minimodels.engine.stepper.status import PENDING
 from minimodels.errors import InputError, check_number, check_positive, check_whole, shown, unknown
 from minimodels.model import Map, Model
-from minimodels.problem import problem
+from minimodels.problem import at_a_point
 
 Floats = NDArray[np.float64]
 Linearise = Callable[[Floats], tuple[Floats, Floats]]  # states (P, n) to drift (P, n) and Jacobian (P, n, n)
@@ -121,11 +120,8 @@ def fixed_points(
     starts, seed = check_whole(starts, "`starts`", 1, 1_000_000), check_whole(seed, "`seed`", 0, 2**64 - 1)
     tolerance = check_positive(tolerance, "`tolerance`")
     discrete = isinstance(model, Map)
-    stated = problem(model, end=1.0, init=init, method="map" if discrete else "tsit5")
+    stated, par = at_a_point(model, init)
     low, high = _bounds(model, 10.0 if box is None else box)
-    _, par, status = stated.points({}, 1)
-    if (status != PENDING).any():
-        raise InputError("the model's parameters lie outside its domain.")
     n = len(model.state)
     start = np.array([stated.init[k] for k in model.state])
     kernel, observables = compiled(model).linearise(), compiled(model).observe()

@@ -15,97 +15,27 @@ derivations, LaTeX) is taken from these expressions.
 import copy
 import math
 import unicodedata
-from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from numbers import Real
-from typing import Any, ClassVar, Self, TypeAlias
-from uuid import uuid4
-from weakref import WeakValueDictionary
+from types import MappingProxyType
+from typing import Any, ClassVar, Self
 
-import numpy as np
 import sympy as sp
 
 from minimodels.errors import InputError, by_name, check_number, shown, unknown
 from minimodels.expressions import parse
 from minimodels.primitives import elementary
+from minimodels.statement import Constraint, Event, Identity, Parameter, State, Statement
 
-Statement: TypeAlias = "sp.Expr | str | float"
 RESULTS = (  # names of results, and of their dimensions
     "loss", "time", "step", "seed", "status", "steps", "stop_time", "point", "crossing", "crossing_time",
     "crossing_event",
 )  # fmt: skip
-
-
 LONGEST = 250  # letters of a name
+NONE: Mapping[str, Any] = MappingProxyType({})
 
 
-@dataclass(frozen=True)
-class Parameter:
-    """A real parameter: default, meaning, and the closed interval it may lie in.
-
-    The default may be an expression of parameters stated before it (``M`` follows ``N``).
-    """
-
-    default: float | str
-    meaning: str = ""
-    low: float = -math.inf
-    high: float = math.inf
-
-
-@dataclass(frozen=True)
-class State:
-    """A state variable: its initial value and its meaning."""
-
-    init: float
-    meaning: str = ""
-
-
-@dataclass(frozen=True)
-class Event:
-    """The crossing of ``expr`` through ``level``; direction +1 up, -1 down, 0 either way."""
-
-    expr: Statement
-    level: float = 0.0
-    direction: int = 1
-
-    def __post_init__(self) -> None:
-        whole = isinstance(self.direction, int | np.integer) and not isinstance(self.direction, bool)
-        if not whole or self.direction not in (-1, 0, 1):
-            raise InputError(f"an event's direction is +1 (up), -1 (down) or 0 (either); got {shown(self.direction)}.")
-
-
-@dataclass(frozen=True)
-class Constraint:
-    """A condition ``expr >= 0`` on the parameters, with the sentence that says what to do."""
-
-    expr: Statement
-    sentence: str
-
-
-class Identity:
-    """Tells which models are one statement: copies with other values and rates share it, in other processes too."""
-
-    known: ClassVar["WeakValueDictionary[str, Identity]"] = WeakValueDictionary()
-    recent: ClassVar["deque[Identity]"] = deque(maxlen=8)  # of those that came from another process
-
-    def __init__(self, token: str | None = None) -> None:
-        self.token = token or uuid4().hex
-        self.known[self.token] = self
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Identity.of, (self.token,)
-
-    @classmethod
-    def of(cls, token: str) -> "Identity":
-        """Return the identity with a token; what was compiled for it a moment ago is still there."""
-        found = cls.known.get(token) or cls(token)
-        cls.recent.append(found)
-        return found
-
-
-@dataclass(kw_only=True, eq=False)
 class Model:
     """What every kind of model shares; use `GradientFlow`, `Flow` or `Map`.
 
@@ -133,74 +63,101 @@ class Model:
     Symbols are matched by name: any SymPy symbol called ``x`` means the state or parameter ``x``.
     """
 
-    name: str
-    state: Any
-    parameters: Any = field(default_factory=dict)
-    observables: Any = field(default_factory=dict)
-    events: Any = field(default_factory=dict)
-    rates: Any = field(default_factory=dict)
-    constraints: tuple[Constraint, ...] = ()
-    source: str = ""
-    options: Mapping[str, Any] = field(default_factory=dict)
-
     kind: ClassVar[str]
+    name: str
+    state: tuple[str, ...]
+    state_info: dict[str, State]
+    init: dict[str, float]
+    parameters: dict[str, Parameter]
+    defaults: dict[str, sp.Expr]
+    given: dict[str, float]
+    symbols: dict[str, sp.Symbol]
+    loss: sp.Expr | None = None
+    observables: dict[str, sp.Expr]
+    events: dict[str, Event]
+    rates: dict[str, sp.Expr]
+    constraints: tuple[Constraint, ...]
+    source: str
+    options: dict[str, Any]
+    namespace: dict[str, str]
+    statement: Identity
 
-    def __post_init__(self) -> None:
-        self.statement = Identity()
-        if not isinstance(self.name, str) or not self.name.isidentifier() or len(self.name) > LONGEST:
+    def __init__(
+        self,
+        dynamics: Any,
+        name: str,
+        state: Mapping[str, State | float],
+        parameters: Mapping[str, Parameter | float],
+        observables: Mapping[str, Statement],
+        events: Mapping[str, Event],
+        rates: Mapping[str, Statement],
+        constraints: Sequence[Constraint],
+        source: str,
+        options: Mapping[str, Any],
+    ) -> None:
+        if not isinstance(name, str) or not name.isidentifier() or len(name) > LONGEST:
             wanted = f"a Python identifier of at most {LONGEST} letters"
-            raise InputError(f"a model's name must be {wanted}; got {shown(self.name)}.")
-        given = by_name(self.state, f"`state` of {self.name!r}", "{'x': 1.0}")
-        states = {k: v if isinstance(v, State) else State(v) for k, v in given.items()}
-        if not states:
-            raise InputError(f"model {self.name!r} has no state variable; give at least one.")
-        given = by_name(self.parameters, f"`parameters` of {self.name!r}", "{'a': 1.0}")
-        self.parameters = {k: v if isinstance(v, Parameter) else Parameter(v) for k, v in given.items()}
-        self.state_info = states
-        self.state = tuple(states)
-        self.init = {k: check_number(s.init, f"the initial value of {k!r}") for k, s in states.items()}
-        self.given: dict[str, float] = {}
+            raise InputError(f"a model's name must be {wanted}; got {shown(name)}.")
+        self.statement, self.name, self.source, self.given = Identity(), name, source, {}
+        self.options = self._stated("options", options, "{'form': 'loss'}")
+        stated = self._stated("state", state, "{'x': 1.0}")
+        self.state_info = {k: v if isinstance(v, State) else State(v) for k, v in stated.items()}
+        if not stated:
+            raise InputError(f"model {name!r} has no state variable; give at least one.")
+        stated = self._stated("parameters", parameters, "{'a': 1.0}")
+        self.parameters = {k: v if isinstance(v, Parameter) else Parameter(v) for k, v in stated.items()}
+        self.state = tuple(self.state_info)
+        self.init = {k: check_number(s.init, f"the initial value of {k!r}") for k, s in self.state_info.items()}
         self.symbols = {k: sp.Symbol(k, real=True) for k in (*self.state, *self.parameters)}
-        self.observables = by_name(self.observables, f"`observables` of {self.name!r}", "{'square': 'x**2'}")
-        self.events = by_name(self.events, f"`events` of {self.name!r}", "{'half': Event('x', 0.5)}")
-        self.rates = by_name(self.rates, f"`rates` of {self.name!r}", "{'x': 0.1}")
-        self.namespace = self._namespace()
-        self._dynamics()
-        self.observables = {k: self.expression(v, f"observable {k!r}") for k, v in self.observables.items()}
-        self.events = {k: self.event(k, e) for k, e in self.events.items()}
-        for name in self.rates:
-            if name not in self.state:
-                raise unknown("state in rates", name, self.state)
-        self.defaults: dict[str, sp.Expr] = {}
+        observed = self._stated("observables", observables, "{'square': 'x**2'}")
+        watched = self._stated("events", events, "{'half': Event('x', 0.5)}")
+        paced = self._stated("rates", rates, "{'x': 0.1}")
+        self.namespace = self._namespace(observed, watched)
+        self._dynamics(dynamics)
+        self.observables = {k: self.expression(v, f"observable {k!r}") for k, v in observed.items()}
+        self.events = {k: self.event(k, e) for k, e in watched.items()}
+        for key in paced:
+            if key not in self.state:
+                raise unknown("state in rates", key, self.state)
+        self.defaults = {}
         for k, p in self.parameters.items():  # one may follow those before it
             self.defaults[k] = self._parse(p.default, f"default of {k!r}", {e: self.symbols[e] for e in self.defaults})
-        self.rates = {k: self.parameter_expression(self.rates.get(k, 1), f"rate of {k!r}") for k in self.state}
-        if not isinstance(self.constraints, tuple | list) or any(
-            not isinstance(c, Constraint) for c in self.constraints
-        ):
-            raise InputError(f"`constraints` of {self.name!r} is a list of Constraint; got {shown(self.constraints)}.")
+        self.rates = {k: self.parameter_expression(paced.get(k, 1), f"rate of {k!r}") for k in self.state}
+        if not isinstance(constraints, tuple | list) or any(not isinstance(c, Constraint) for c in constraints):
+            raise InputError(f"`constraints` of {name!r} is a list of Constraint; got {shown(constraints)}.")
         self.constraints = tuple(
-            Constraint(self.parameter_expression(c.expr, "a constraint"), c.sentence) for c in self.constraints
+            Constraint(self.parameter_expression(c.expr, "a constraint"), c.sentence) for c in constraints
         )
 
-    def _dynamics(self) -> None:
-        """Read the loss, the drift or the update; each kind of model its own."""
-        raise InputError("state a model as GradientFlow, Flow or Map.")
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(name={self.name!r}, state={self.state!r})"
 
-    def _namespace(self) -> dict[str, str]:
+    def _dynamics(self, stated: Any) -> None:
+        """Read the loss, the drift or the update; each kind of model its own."""
+        raise NotImplementedError
+
+    @cached_property
+    def drift(self) -> dict[str, sp.Expr]:
+        """Rate of change of every state, without its rate; each kind of model its own, derived when it is asked for."""
+        raise NotImplementedError
+
+    def _stated(self, what: str, given: Any, example: str) -> dict[str, Any]:
+        return by_name(given, f"`{what}` of {self.name!r}", example)
+
+    def _namespace(self, observables: Iterable[str], events: Iterable[str]) -> dict[str, str]:
         """Return every name of a result, an axis or a kernel with what it is; two of one name are refused."""
         found = dict.fromkeys(RESULTS, "the name of a result")
         groups = [
             *((k, "a state") for k in self.state),
             *((k, "a parameter") for k in self.parameters),
-            *((k, "an observable") for k in self.observables),
+            *((k, "an observable") for k in observables),
             *((f"{k}_0", f"the axis of initial values of {k!r}") for k in self.state),
             *((f"rate_{k}", f"the axis of rates of {k!r}") for k in self.state),
-            *((f"{k}_at_crossing", f"the value of {k!r} at events") for k in (*self.state, *self.observables, "loss")),
+            *((f"{k}_at_crossing", f"the value of {k!r} at events") for k in (*self.state, *observables, "loss")),
         ]
         for name, what in groups:
             self._add_name(found, name, what)
-        for name in self.events:
+        for name in events:
             self._add_event(found, name)
         return found
 
@@ -220,8 +177,7 @@ class Model:
         """Return an event with its expression in this model's symbols; observables are known by their names."""
         if not isinstance(event, Event):
             raise InputError(f"the event {name!r} must be an Event, as in Event('x', 0.5); got {shown(event)}.")
-        known = self.symbols | {k: v for k, v in self.observables.items() if isinstance(v, sp.Expr)}
-        known |= {"loss": self.loss} if isinstance(self, GradientFlow) else {}
+        known = self.symbols | self.observables | ({} if self.loss is None else {"loss": self.loss})
         expr = self._parse(event.expr, f"event {name!r}", known)
         return Event(expr, check_number(event.level, f"the level of {name!r}"), event.direction)
 
@@ -257,6 +213,16 @@ class Model:
                 raise unknown(f"symbol in the {what}", symbol.name, known)
         table = {s: known[s.name] for s in statement.free_symbols if s != known[s.name]}
         return statement.xreplace(table) if table else statement
+
+    def _per_state(self, stated: Any, what: str) -> dict[str, sp.Expr]:
+        given = self._stated(what, stated, "{'x': '-x'}")
+        for key in given:
+            if key not in self.state:
+                raise unknown(f"state in the {what} of {self.name!r}", key, self.state)
+        for key in self.state:
+            if key not in given:
+                raise InputError(f"the {what} of {self.name!r} lacks the state {key!r}; give one expression per state.")
+        return {k: self.expression(given[k], f"{what} of {k!r}") for k in self.state}
 
     @property
     def values(self) -> dict[str, float]:
@@ -311,7 +277,6 @@ def check_model(model: Any) -> Model:
     return model
 
 
-@dataclass(kw_only=True, eq=False)
 class GradientFlow(Model):
     """Gradient flow of a loss, one rate per state; see `Model` for the shared arguments.
 
@@ -324,12 +289,27 @@ class GradientFlow(Model):
     -x*(x**2 - 1)
     """
 
-    loss: Any
+    kind = "gradient_flow"
+    loss: sp.Expr
 
-    kind: ClassVar[str] = "gradient_flow"
+    def __init__(
+        self,
+        *,
+        name: str,
+        state: Mapping[str, State | float],
+        parameters: Mapping[str, Parameter | float] = NONE,
+        observables: Mapping[str, Statement] = NONE,
+        events: Mapping[str, Event] = NONE,
+        rates: Mapping[str, Statement] = NONE,
+        constraints: Sequence[Constraint] = (),
+        source: str = "",
+        options: Mapping[str, Any] = NONE,
+        loss: Statement,
+    ) -> None:
+        super().__init__(loss, name, state, parameters, observables, events, rates, constraints, source, options)
 
-    def _dynamics(self) -> None:
-        self.loss = self.expression(self.loss, "loss")
+    def _dynamics(self, stated: Any) -> None:
+        self.loss = self.expression(stated, "loss")
 
     @cached_property
     def drift(self) -> dict[str, sp.Expr]:
@@ -337,39 +317,55 @@ class GradientFlow(Model):
         return {k: -sp.diff(self.loss, self.symbols[k]) for k in self.state}
 
 
-def _per_state(model: Model, stated: Any, what: str) -> dict[str, sp.Expr]:
-    given = by_name(stated, f"`{what}` of {model.name!r}", "{'x': '-x'}")
-    for key in given:
-        if key not in model.state:
-            raise unknown(f"state in the {what} of {model.name!r}", key, model.state)
-    for key in model.state:
-        if key not in given:
-            raise InputError(f"the {what} of {model.name!r} lacks the state {key!r}; give one expression per state.")
-    return {k: model.expression(given[k], f"{what} of {k!r}") for k in model.state}
-
-
-@dataclass(kw_only=True, eq=False)
 class Flow(Model):
     """An autonomous flow given by its drift; for explicit time add a state with drift 1."""
 
-    drift: Any
+    kind = "flow"
 
-    kind: ClassVar[str] = "flow"
+    def __init__(
+        self,
+        *,
+        name: str,
+        state: Mapping[str, State | float],
+        parameters: Mapping[str, Parameter | float] = NONE,
+        observables: Mapping[str, Statement] = NONE,
+        events: Mapping[str, Event] = NONE,
+        rates: Mapping[str, Statement] = NONE,
+        constraints: Sequence[Constraint] = (),
+        source: str = "",
+        options: Mapping[str, Any] = NONE,
+        drift: Mapping[str, Statement],
+    ) -> None:
+        super().__init__(drift, name, state, parameters, observables, events, rates, constraints, source, options)
 
-    def _dynamics(self) -> None:
-        self.drift = _per_state(self, self.drift, "drift")
+    def _dynamics(self, stated: Any) -> None:
+        self.drift = self._per_state(stated, "drift")
 
 
-@dataclass(kw_only=True, eq=False)
 class Map(Model):
     """A discrete map given by its update, ``x <- F(x)``; iterate it with `minimodels.descend`."""
 
-    update: Any
+    kind = "map"
+    update: dict[str, sp.Expr]
 
-    kind: ClassVar[str] = "map"
+    def __init__(
+        self,
+        *,
+        name: str,
+        state: Mapping[str, State | float],
+        parameters: Mapping[str, Parameter | float] = NONE,
+        observables: Mapping[str, Statement] = NONE,
+        events: Mapping[str, Event] = NONE,
+        rates: Mapping[str, Statement] = NONE,
+        constraints: Sequence[Constraint] = (),
+        source: str = "",
+        options: Mapping[str, Any] = NONE,
+        update: Mapping[str, Statement],
+    ) -> None:
+        super().__init__(update, name, state, parameters, observables, events, rates, constraints, source, options)
 
-    def _dynamics(self) -> None:
-        self.update = _per_state(self, self.update, "update")
+    def _dynamics(self, stated: Any) -> None:
+        self.update = self._per_state(stated, "update")
 
     @cached_property
     def drift(self) -> dict[str, sp.Expr]:

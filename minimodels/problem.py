@@ -1,6 +1,7 @@
 """From a model and a user's options to arrays the engine integrates, and back to named results."""
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
@@ -24,13 +25,35 @@ from minimodels.errors import (
     check_number,
     check_positive,
     check_whole,
+    numbers_by_name,
     shown,
     unknown,
 )
-from minimodels.model import Event, GradientFlow, Map, Model, Statement, check_model
+from minimodels.model import Event, Map, Model, Statement, check_model
 from minimodels.primitives import ON_ARRAYS
 
 FLOW_METHODS = tuple(method for method in METHODS if method != "map")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What `simulate`, `sweep` and `descend` are told besides a model and an end, as it was given; their defaults."""
+
+    init: Mapping[str, float] | None = None
+    rates: Mapping[str, Statement] | None = None
+    clamp: Mapping[str, Windows] | None = None
+    schedule: Mapping[str, Windows] | None = None
+    method: str = "tsit5"
+    rtol: float = 1e-6
+    atol: float = 1e-9
+    step: float | None = None
+    max_step: float = np.inf
+    save: ArrayLike | None = None
+    events: Mapping[str, Event] | None = None
+    stop_at: str | None = None
+    max_steps: int = 1_000_000
+    steady: float = 0.0
+    lr: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +75,18 @@ class Problem:
     @property
     def observables(self) -> list[str]:
         """Names of what can be evaluated besides the states."""
-        return [*(["loss"] if isinstance(self.model, GradientFlow) else []), *self.model.observables]
+        return [*([] if self.model.loss is None else ["loss"]), *self.model.observables]
+
+    def settings(self, varied: Container[str] = ()) -> dict[str, float | str]:
+        """Return how it is integrated, as a result tells it; initial values that vary between its points are not."""
+        return {
+            "method": self.method,
+            "rtol": self.control.rtol,
+            "atol": self.control.atol,
+            "init": json.dumps({k: v for k, v in self.init.items() if f"{k}_0" not in varied}),
+            "clamp": json.dumps(self.clamp),
+            "schedule": json.dumps(self.schedule),
+        }
 
     def stated_values(self) -> dict[str, float | str]:
         """Return the parameters, those that follow others as the expression they follow."""
@@ -223,11 +257,7 @@ def _numeric(expr: sp.Expr) -> tuple[list[str], Callable[..., Any]]:
 
 def state_values(model: Model, given: Mapping[str, float] | None, what: str) -> dict[str, float]:
     """Check a mapping of state -> number."""
-    found = by_name({} if given is None else given, f"`{what}`", "{'x': 1.0}")
-    for key in found:
-        if key not in model.state:
-            raise unknown(f"state in {what}", key, model.state)
-    return {k: check_number(v, f"{what}[{k!r}]") for k, v in found.items()}
+    return numbers_by_name(given, what, model.state, kind="state", example="{'x': 1.0}")
 
 
 def inside_domain(model: Model, schedule: dict[str, tuple[Window, ...]]) -> dict[str, tuple[Window, ...]]:
@@ -246,30 +276,38 @@ def inside_domain(model: Model, schedule: dict[str, tuple[Window, ...]]) -> dict
     return schedule
 
 
-def problem(
-    model: Model,
-    *,
-    end: float,
-    init: Mapping[str, float] | None = None,
-    rates: Mapping[str, Statement] | None = None,
-    clamp: Mapping[str, Windows] | None = None,
-    schedule: Mapping[str, Windows] | None = None,
-    method: str = "tsit5",
-    rtol: float = 1e-6,
-    atol: float = 1e-9,
-    step: float | None = None,
-    max_step: float = np.inf,
-    save: ArrayLike | None = None,
-    events: Mapping[str, Event] | None = None,
-    stop_at: str | None = None,
-    max_steps: int = 1_000_000,
-    steady: float = 0.0,
-    lr: float = 1.0,
-    what: str = "t_end",
-) -> Problem:
-    """Check a user's options and return the problem they state."""
+def problem(model: Model, end: float, options: Options, *, what: str = "t_end") -> Problem:
+    """Check a user's options and return the problem they state; ``what`` the end is called."""
     check_model(model)
     end = check_positive(end, f"`{what}`")
+    method = _method(model, options)
+    control, lr = _control(options), _rate(model, options)
+    events = model.with_events(options.events)
+    if options.stop_at is not None and not (isinstance(options.stop_at, str) and options.stop_at in events):
+        raise unknown("event in `stop_at`", options.stop_at, events)
+    save = _times(options.save, end, discrete=method == "map")
+    rates = {} if options.rates is None else by_name(options.rates, "`rates`", "{'x': 0.1}")
+    model = model.with_rates(**rates)
+    start = dict(model.init) | state_values(model, options.init, "init")
+    held = windows(options.clamp, model.state, "clamp", "state")
+    changed = inside_domain(model, windows(options.schedule, list(model.parameters), "schedule", "parameter"))
+    return Problem(
+        model=model, end=end, init=start, clamp=held, schedule=changed, method=method, control=control, save=save,
+        events=events, stop_at=options.stop_at, lr=lr,
+    )  # fmt: skip
+
+
+def at_a_point(model: Model, init: Mapping[str, float] | None = None) -> tuple[Problem, Floats]:
+    """Return the problem of a model that is not run, and its parameters and rates (1, m)."""
+    stated = problem(model, 1.0, Options(init=init, method="map" if isinstance(model, Map) else Options.method))
+    _, par, status = stated.points({}, 1)
+    if (status != PENDING).any():
+        raise InputError("the model's parameters lie outside its domain.")
+    return stated, par
+
+
+def _method(model: Model, options: Options) -> str:
+    method, step = options.method, options.step
     discrete = isinstance(method, str) and method == "map"
     if isinstance(model, Map) and not discrete:
         raise InputError(f"{model.name!r} is a map: iterate it with descend instead.")
@@ -279,20 +317,29 @@ def problem(
         raise InputError("method='rk4' has a fixed step: give `step`.")
     if step is not None and method != "rk4":
         raise InputError("`step` is for method='rk4'; the others choose it themselves from `rtol` and `atol`.")
-    rtol, atol = check_positive(rtol, "`rtol`"), check_positive(atol, "`atol`")
-    fixed = 1.0 if step is None else check_positive(step, "`step`")
-    if not (isinstance(max_step, Real) and not isinstance(max_step, bool) and max_step > 0):
-        raise InputError(f"`max_step` must be a positive number; got {shown(max_step)}.")
-    max_steps = check_whole(max_steps, "`max_steps`")
-    steady = check_number(steady, "`steady`")
+    return method
+
+
+def _control(options: Options) -> Control:
+    rtol, atol = check_positive(options.rtol, "`rtol`"), check_positive(options.atol, "`atol`")
+    fixed = 1.0 if options.step is None else check_positive(options.step, "`step`")
+    longest = options.max_step
+    if not (isinstance(longest, Real) and not isinstance(longest, bool) and longest > 0):
+        raise InputError(f"`max_step` must be a positive number; got {shown(longest)}.")
+    max_steps, steady = check_whole(options.max_steps, "`max_steps`"), check_number(options.steady, "`steady`")
     if steady < 0:
         raise InputError(f"`steady` must be positive, or 0 to go on to the end; got {steady:g}.")
-    lr = check_positive(lr, "`lr`")
+    return Control(rtol, atol, fixed, float(longest), max_steps, steady)
+
+
+def _rate(model: Model, options: Options) -> float:
+    lr = check_positive(options.lr, "`lr`")
     if isinstance(model, Map) and lr != 1:
         raise InputError(f"{model.name!r} is a map and has no learning rate; leave `lr` at 1.")
-    found = model.with_events(events)
-    if stop_at is not None and not (isinstance(stop_at, str) and stop_at in found):
-        raise unknown("event in `stop_at`", stop_at, found)
+    return lr
+
+
+def _times(save: ArrayLike | None, end: float, *, discrete: bool) -> Floats:
     times = np.zeros(0) if save is None else check_array(save, "`save`", f"np.linspace(0, {end:g}, 100)")
     if len(times) and end < times[-1] <= end * (1 + 4e-16):  # what arithmetic on the times may add
         times = np.minimum(times, end)
@@ -300,17 +347,4 @@ def problem(
         raise InputError(f"`save` must be increasing times within [0, {end:g}].")
     if discrete and (times != np.round(times)).any():
         raise InputError("`save` must be whole numbers of steps.")
-    model = model.with_rates(**({} if rates is None else by_name(rates, "`rates`", "{'x': 0.1}")))
-    return Problem(
-        model=model,
-        end=end,
-        init=dict(model.init) | state_values(model, init, "init"),
-        clamp=windows(clamp, model.state, "clamp", "state"),
-        schedule=inside_domain(model, windows(schedule, list(model.parameters), "schedule", "parameter")),
-        method=method,
-        control=Control(rtol, atol, fixed, float(max_step), max_steps, steady),
-        save=times,
-        events=found,
-        stop_at=stop_at,
-        lr=lr,
-    )
+    return times

@@ -57,7 +57,8 @@ class Shards:
     def write(self, part: slice, values: Mapping[str, NDArray[Any]]) -> None:
         """Write a part to disk for good, unless the same sweep has finished elsewhere and taken the folder away."""
         buffer = BytesIO()
-        np.savez(buffer, **dict(values))  # type: ignore[arg-type]
+        arrays: dict[str, Any] = dict(values)
+        np.savez(buffer, **arrays)
         try:
             write_atomic(self.path(part), buffer.getvalue())
         except FileNotFoundError:

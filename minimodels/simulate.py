@@ -1,6 +1,5 @@
 """One trajectory of a flow."""
 
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
@@ -12,7 +11,7 @@ from minimodels.engine.stepper.status import Status
 from minimodels.errors import InputError, RunFailed, check_choice, check_flag, check_number
 from minimodels.failure import reason
 from minimodels.model import Event, Model, Statement, check_model
-from minimodels.problem import Problem, problem
+from minimodels.problem import Options, Problem, problem
 from minimodels.results import dataset
 
 if TYPE_CHECKING:
@@ -29,17 +28,17 @@ def simulate(
     rates: Mapping[str, Statement] | None = None,
     clamp: Mapping[str, Windows] | None = None,
     schedule: Mapping[str, Windows] | None = None,
-    method: str = "tsit5",
-    rtol: float = 1e-6,
-    atol: float = 1e-9,
+    method: str = Options.method,
+    rtol: float = Options.rtol,
+    atol: float = Options.atol,
     step: float | None = None,
-    max_step: float = np.inf,
+    max_step: float = Options.max_step,
     save: ArrayLike | None = None,
     events: Mapping[str, Event] | None = None,
     stop_at: str | None = None,
     crossings: bool = False,
-    max_steps: int = 1_000_000,
-    steady: float = 0.0,
+    max_steps: int = Options.max_steps,
+    steady: float = Options.steady,
     on_failure: Literal["raise", "keep"] = "raise",
 ) -> "xr.Dataset":
     r"""Integrate :math:`\dot x_i = \eta_i f_i(x)` from 0 to ``t_end``.
@@ -110,11 +109,11 @@ def simulate(
         times = np.minimum(np.concatenate([[0.0], np.geomspace(1e-4 * end, end, 400)]), end)
     elif save is None:
         times = [0.0, end]
-    stated = problem(
-        model, end=t_end, init=init, rates=rates, clamp=clamp, schedule=schedule,
-        method=method, rtol=rtol, atol=atol, step=step, max_step=max_step,
-        save=times, events=events, stop_at=stop_at, max_steps=max_steps, steady=steady,
+    options = Options(
+        init=init, rates=rates, clamp=clamp, schedule=schedule, method=method, rtol=rtol, atol=atol, step=step,
+        max_step=max_step, save=times, events=events, stop_at=stop_at, max_steps=max_steps, steady=steady,
     )  # fmt: skip
+    stated = problem(model, t_end, options)
     return single(stated, "time", stated.save, on_failure, crossings, t_end=stated.end)
 
 
@@ -140,15 +139,4 @@ def single(
     }
     if crossings:
         data |= {name: (("crossing",), values) for name, values in stated.crossings(batch, par).items()}
-    return dataset(
-        stated.model,
-        {dim: np.asarray(coordinate)},
-        data,
-        method=stated.method,
-        rtol=stated.control.rtol,
-        atol=stated.control.atol,
-        init=json.dumps(dict(stated.init)),
-        clamp=json.dumps(stated.clamp),
-        schedule=json.dumps(stated.schedule),
-        **attrs,
-    )
+    return dataset(stated.model, {dim: np.asarray(coordinate)}, data, **stated.settings(), **attrs)

@@ -31,7 +31,7 @@ from minimodels.errors import (
 )
 from minimodels.model import Event, Model, Statement, check_model
 from minimodels.pool import available_threads, run_parts
-from minimodels.problem import Problem, problem
+from minimodels.problem import Options, Problem, problem
 from minimodels.results import check_target, dataset, load
 from minimodels.results import save as save_dataset
 from minimodels.shards import Shards
@@ -49,22 +49,22 @@ def sweep(
     points: Mapping[str, ArrayLike] | None = None,
     t_end: float | None = None,
     steps: int | None = None,
-    lr: float = 1.0,
+    lr: float = Options.lr,
     keep: str | Sequence[str] | None = None,
     init: Mapping[str, float] | None = None,
     rates: Mapping[str, Statement] | None = None,
     clamp: Mapping[str, Windows] | None = None,
     schedule: Mapping[str, Windows] | None = None,
-    method: str = "tsit5",
-    rtol: float = 1e-6,
-    atol: float = 1e-9,
+    method: str = Options.method,
+    rtol: float = Options.rtol,
+    atol: float = Options.atol,
     step: float | None = None,
-    max_step: float = np.inf,
+    max_step: float = Options.max_step,
     save: ArrayLike | None = None,
     events: Mapping[str, Event] | None = None,
     stop_at: str | None = None,
-    max_steps: int = 1_000_000,
-    steady: float = 0.0,
+    max_steps: int = Options.max_steps,
+    steady: float = Options.steady,
     on_failure: Literal["nan", "keep"] = "nan",
     threads: int | None = None,
     executor: Executor | None = None,
@@ -132,17 +132,16 @@ def sweep(
         raise InputError("give either `t_end`, to integrate a flow, or `steps`, to iterate a map or to descend.")
     if steps is not None:
         steps = check_steps(steps)
-        if method != "tsit5" or step is not None or schedule is not None or steady != 0:
+        if method != Options.method or step is not None or schedule is not None or steady != 0:
             raise InputError("`method`, `step`, `schedule` and `steady` are for an integration, with `t_end`.")
         method, max_steps = "map", steps + 1
     elif lr != 1:
         raise InputError("`lr` is for a descent by `steps`; the time of a flow is learning rate x steps.")
-    stated = problem(
-        model, end=end, init=init, rates=rates, clamp=clamp, schedule=schedule,
-        method=method, rtol=rtol, atol=atol, step=step, max_step=max_step,
-        save=save, events=events, stop_at=stop_at, max_steps=max_steps, steady=steady, lr=lr,
-        what="t_end" if steps is None else "steps",
+    options = Options(
+        init=init, rates=rates, clamp=clamp, schedule=schedule, method=method, rtol=rtol, atol=atol, step=step,
+        max_step=max_step, save=save, events=events, stop_at=stop_at, max_steps=max_steps, steady=steady, lr=lr,
     )  # fmt: skip
+    stated = problem(model, end, options, what="t_end" if steps is None else "steps")
     rows, grid = _table(points, stated), _grid(axes, stated)
     if not rows and not grid:
         raise InputError("a sweep needs at least one axis, e.g. {'N': [4, 8, 16]}, or `points`.")
@@ -225,19 +224,13 @@ def sweep(
         stated.model,
         dict(grid) | ({over: stated.save} if len(stated.save) else {}),
         {k: ((*dims, *tail[v.ndim]), v.reshape(*shape, *v.shape[1:])) for k, v in results.items()},
-        method=method,
-        rtol=rtol,
-        atol=atol,
+        **stated.settings(varied),
         **({"t_end": stated.end} if steps is None else {"steps": steps, "lr": stated.lr}),
         parameters=json.dumps({k: v for k, v in stated.stated_values().items() if k not in varied}),
-        init=json.dumps({k: v for k, v in stated.init.items() if f"{k}_0" not in varied}),
-        clamp=json.dumps(stated.clamp),
-        schedule=json.dumps(stated.schedule),
         settings=settings,
     ).assign_coords({k: ("point", v) for k, v in rows.items()})
-    if target is not None and complete:
+    if target is not None and shards is not None and complete:
         save_dataset(ds, target, overwrite=True)  # it was not there, or may be replaced, when the sweep began
-        assert shards is not None
         shards.remove()
     return ds
 

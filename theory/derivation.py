@@ -1,21 +1,23 @@
 """What a derivation is: steps with checks, results with a regime, LaTeX and Markdown."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 import sympy as sp
 
-from minimodels.errors import InputError, shown, unknown
+from minimodels.errors import InputError, check_setting, shown, unknown
 from minimodels.model import Model
 from minimodels.models import model as build
-from theory.arguments import check_options, named
+from theory.listing import Listing
 from theory.wings import derivations
 
 NOTATION = {"eta_beta_1": r"\eta_{\beta_1}", "eps": r"\varepsilon", "CLA": r"\mathrm{CLA}"}
 Init = Mapping[str, float]
+Evaluate = Callable[[Model, Init], dict[str, float]]  # numbers by name, the main one first
+Condition = Callable[[Model, Init], str | None]  # the reason why it is not met, or None
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,16 @@ class Step:
     check: Check
 
 
-@dataclass(frozen=True)
 class Regime:
-    """Where a result holds: a sentence, and a predicate that gives the reason why it does not hold (or None)."""
+    """Where a result holds: a sentence, and conditions that each give the reason why it does not hold (or None)."""
 
-    sentence: str
-    obstacle: Callable[[Model, Init], str | None] = lambda model, init: None
+    def __init__(self, sentence: str, *conditions: Condition) -> None:
+        self.sentence = sentence
+        self.conditions = conditions
+
+    def obstacle(self, model: Model, init: Init) -> str | None:
+        """Return the first reason why the result does not hold for a bound model and a start, if there is one."""
+        return next((why for condition in self.conditions if (why := condition(model, init))), None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,10 +69,11 @@ class Result:
     statement : sympy expression
         In the compact symbols of ``where``.
     where : mapping
-        Compact symbols -> expressions of the model's parameters.
+        Compact symbols -> expressions of the model's parameters; those of the derivation unless given.
     steps : tuple of Step
     regime : Regime
     reference : str
+        Where it comes from; that of the derivation unless given.
     evaluate : callable
         (bound model, init) -> dict of numbers, all keyed by name.
     error : callable
@@ -84,11 +91,11 @@ class Result:
     name: str
     title: str
     statement: sp.Basic
-    where: Mapping[sp.Symbol, sp.Expr]
+    where: Mapping[sp.Symbol, sp.Expr] = field(default_factory=dict)
     steps: tuple[Step, ...]
     regime: Regime
-    reference: str
-    evaluate: Callable[[Model, Init], dict[str, float]]
+    reference: str = ""
+    evaluate: Evaluate
     error: Callable[[Model, Init, Mapping[str, float]], float] = lambda model, init, values: 0.0
     curve: Callable[[Model, np.ndarray], dict[str, np.ndarray]] | None = None
     measure: Callable[[Model, Any], float] | None = None
@@ -140,26 +147,34 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Derivation:
+class Derivation(Listing[Result]):
     """The results about one model, in order; index by position or by name."""
 
     model: str
     options: Mapping[str, object]
     results: tuple[Result, ...] = field(repr=False)
 
-    def __iter__(self) -> Iterator[Result]:
-        return iter(self.results)
+    @classmethod
+    def stating(
+        cls,
+        model: str,
+        options: Mapping[str, object],
+        results: Iterable[Result],
+        *,
+        reference: str,
+        where: Mapping[sp.Symbol, sp.Expr] | None = None,
+    ) -> "Derivation":
+        """Return the results about a model, with this reference and these compact symbols where they give none."""
+        stated = (replace(r, reference=r.reference or reference, where=r.where or where or {}) for r in results)
+        return cls(model, dict(options), tuple(stated))
 
-    def __len__(self) -> int:
-        return len(self.results)
+    def members(self) -> tuple[Result, ...]:
+        """Return the results, in order."""
+        return self.results
 
-    def __getitem__(self, key: int | str) -> Result:
-        return named(self.results, self.names, key, f"result about {self.model!r}")
-
-    @property
-    def names(self) -> list[str]:
-        """Names of the results, in order."""
-        return [result.name for result in self.results]
+    def member(self) -> str:
+        """Return what a result is called in an error."""
+        return f"result about {self.model!r}"
 
     @property
     def verified(self) -> bool:
@@ -177,9 +192,6 @@ class Derivation:
     def latex(self) -> str:
         """Return all results as a LaTeX section (needs amsmath)."""
         return "\n".join([rf"\section*{{{_text(self._title())}}}", *(result.latex() for result in self.results)])
-
-    def _repr_markdown_(self) -> str:
-        return self.markdown()
 
 
 def derive(model: str | Model, **options: object) -> Derivation:
@@ -231,7 +243,8 @@ def derive(model: str | Model, **options: object) -> Derivation:
     for key in options:
         if key not in known:
             raise unknown(f"option of {model!r}", key, known)
-    check_options(model, options)
+    for key, value in options.items():
+        check_setting(value, f"the option `{key}` of {model!r}")
     derived: Derivation = import_module(known_models[model]).derive(**options)
     return derived
 
@@ -248,7 +261,7 @@ def is_built_in(model: Model) -> bool:
 
 
 def _stated(model: Model) -> tuple[object, ...]:
-    dynamics = next(getattr(model, k) for k in ("loss", "update", "drift") if hasattr(model, k))
+    dynamics = model.drift if model.loss is None else model.loss
     return model.kind, dict(model.options), model.state, tuple(model.parameters), dynamics
 
 

@@ -1,4 +1,4 @@
-"""Expressions as NumPy functions that do not overflow."""
+"""Expressions as NumPy functions that do not overflow, and what ends an integration by SciPy."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,3 +14,10 @@ def function(arguments: Sequence[sp.Symbol], expressions: Any) -> Callable[..., 
     """Return ``expressions`` as a vectorised function of ``arguments``."""
     made: Callable[..., Any] = sp.lambdify(list(arguments), expressions, [PRIMITIVES, "numpy"], cse=True)
     return made
+
+
+def ending(event: Callable[..., float]) -> Any:
+    """Return a function of time and state as the event that ends a run of `solve_ivp` where it crosses 0 upwards."""
+    marked: Any = event
+    marked.terminal, marked.direction = True, 1.0
+    return marked

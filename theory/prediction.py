@@ -1,16 +1,17 @@
 """Numbers for a bound model: what every result predicts, or why it does not apply."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from minimodels.errors import InputError
+from minimodels.errors import InputError, check_numbers, numbers_by_name
 from minimodels.model import Model, check_model
-from theory.arguments import check_dataset, named, numbers_by_name, several
+from theory.arguments import LARGEST, check_dataset
 from theory.derivation import Result, derive
+from theory.listing import Listing
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Prediction:
         if self.result.curve is None or not self.applies:
             why = f"it does not apply: {self.reason}" if self.result.curve is not None else "it gives numbers only"
             raise InputError(f"result {self.name!r} has no curve for this model; {why}.")
-        grid = several(times, "`times`", low=0.0, high=math.inf)
+        grid = check_numbers(times, "`times`", 0.0, math.inf)
         curves = self.result.curve(self.model, grid)
         return xr.Dataset({k: ("time", v) for k, v in curves.items()}, coords={"time": grid})
 
@@ -66,26 +67,20 @@ class Prediction:
 
 
 @dataclass(frozen=True)
-class Predictions:
+class Predictions(Listing[Prediction]):
     """All predictions for one bound model, in the order of the derivation; index by position or by name."""
 
     model: Model = field(repr=False)
     init: Mapping[str, float]
     predictions: tuple[Prediction, ...] = field(repr=False)
 
-    def __iter__(self) -> Iterator[Prediction]:
-        return iter(self.predictions)
+    def members(self) -> tuple[Prediction, ...]:
+        """Return the predictions, in order."""
+        return self.predictions
 
-    def __len__(self) -> int:
-        return len(self.predictions)
-
-    def __getitem__(self, key: int | str) -> Prediction:
-        return named(self.predictions, self.names, key, f"prediction about {self.model.name!r}")
-
-    @property
-    def names(self) -> list[str]:
-        """Names of the predictions, in order."""
-        return [p.name for p in self.predictions]
+    def member(self) -> str:
+        """Return what a prediction is called in an error."""
+        return f"prediction about {self.model.name!r}"
 
     def beside(self, run: Any) -> Any:
         """Return predicted and simulated values side by side.
@@ -129,9 +124,6 @@ class Predictions:
     def __str__(self) -> str:
         return "\n".join([self._title(), *(f"  {p}" for p in self.predictions)])
 
-    def _repr_markdown_(self) -> str:
-        return self.markdown()
-
 
 def predict(model: Model, *, init: Mapping[str, float] | None = None) -> Predictions:
     """Evaluate every derived result at a bound model.
@@ -155,7 +147,7 @@ def predict(model: Model, *, init: Mapping[str, float] | None = None) -> Predict
         For something that is no model, or an unknown or non-finite initial value.
     """
     check_model(model)
-    start = dict(model.init) | numbers_by_name(init, "init", model.state)
+    start = dict(model.init) | numbers_by_name(init, "init", model.state, low=-LARGEST, high=LARGEST)
     made = []
     for result in derive(model):
         reason, values = result.regime.obstacle(model, start), {}

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 import xarray as xr
 
-from minimodels.clamp import windows
+from minimodels.clamp import windows_of
 from minimodels.errors import InputError, check_names, check_number, check_whole, shown, unknown
 from minimodels.files import write_file
 from minimodels.measure import first_time_above
@@ -164,7 +164,9 @@ def train(
 def clamps(network: Network, clamp: Mapping[str, Any] | None) -> dict[str, tuple[tuple[str, float, float], ...]]:
     """Check the clamps of a network and return the windows of every site."""
     example = f"{{{next(iter(network.sites), 'site')!r}: 'word'}}"
-    found = windows(clamp, list(network.sites), "clamp", "site", lambda word, what: word, example)
+    found: dict[str, tuple[tuple[str, float, float], ...]] = windows_of(
+        clamp, list(network.sites), "clamp", "site", lambda word, what: word, example
+    )
     for site, several in found.items():
         for word, _, _ in several:
             if not isinstance(word, str):

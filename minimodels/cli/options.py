@@ -2,30 +2,25 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 Name = Positional[Annotated[str, arg(metavar="MODEL", help="A model; `minimodels models` lists them.")]]
-Init = Annotated[
-    tuple[str, ...],
-    arg(metavar="STATE=VALUE ...", help="Initial values, as alpha=0.01 xi=0.", help_behavior_hint=""),
-]
+
+
+def _listed(metavar: str, meaning: str | None = None) -> Any:
+    """Return how an option is shown that takes several words."""
+    return arg(metavar=metavar, help=meaning, help_behavior_hint="")
+
+
+Init = Annotated[tuple[str, ...], _listed("STATE=VALUE ...", "Initial values, as alpha=0.01 xi=0.")]
 Rates = Annotated[
-    tuple[str, ...],
-    arg(
-        metavar="STATE=RATE ...",
-        help="Rates: numbers or expressions of the parameters, as xi=1/(L-1).",
-        help_behavior_hint="",
-    ),
+    tuple[str, ...], _listed("STATE=RATE ...", "Rates: numbers or expressions of the parameters, as xi=1/(L-1).")
 ]
 Clamps = Annotated[
     tuple[str, ...],
-    arg(
-        metavar="STATE=VALUE ...",
-        help="Held states, as beta_1=5, or beta_1=5:0:100 from 0 to 100 (time or steps).",
-        help_behavior_hint="",
-    ),
+    _listed("STATE=VALUE ...", "Held states, as beta_1=5, or beta_1=5:0:100 from 0 to 100 (time or steps)."),
 ]
 Flag = FlagCreatePairsOff[bool]
 File = Annotated[Path | None, arg(metavar="FILE", constructor=Path, help_behavior_hint="")]
@@ -94,7 +89,7 @@ class Sweep:
     """Integrate a model over a grid; with --out it resumes after an interruption."""
 
     model: Name
-    axis: Annotated[tuple[str, ...], arg(metavar="NAME=VALUES ...", help_behavior_hint="")] = ()
+    axis: Annotated[tuple[str, ...], _listed("NAME=VALUES ...")] = ()
     """Axes, as N=4,8,16 or N=2:16:100 (100 points) or L=log:8:512:100."""
     t_end: Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")] = None
     """End time, in units of learning rate x steps; 2000 unless given."""
@@ -102,7 +97,7 @@ class Sweep:
     """Descend this many steps, or iterate a map, instead of integrating to an end time."""
     lr: float = 1.0
     """Learning rate of the descent; it may be an axis."""
-    keep: Annotated[tuple[str, ...], arg(metavar="RESULT ...", help_behavior_hint="")] = ()
+    keep: Annotated[tuple[str, ...], _listed("RESULT ...")] = ()
     """Results to keep; the loss and the events unless given."""
     init: Init = ()
     rates: Rates = ()
@@ -147,7 +142,7 @@ class Validate:
     """Paper whose claims to check; the headline claims of every paper unless given."""
     all: Flag = False
     """Check every claim of every paper."""
-    only: Annotated[tuple[str, ...], arg(metavar="ID ...", help_behavior_hint="")] = ()
+    only: Annotated[tuple[str, ...], _listed("ID ...")] = ()
     """Check these claims only, as R1a R1m."""
     full: Flag = False
     """The papers' settings (days on a CPU, resumable) instead of the quick ones (minutes)."""

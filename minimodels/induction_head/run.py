@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minimodels.clamp import Window, active, windows
+from minimodels.clamp import active, windows
 from minimodels.engine.stepper.status import Status
 from minimodels.induction_head import kernels
 from minimodels.induction_head.head import LOGITS, InductionHead
@@ -36,7 +36,7 @@ class HeadRun:
         self.reading = (head.mode, float(head.gain), head.keys == "labels")
         self.sets = {name: self.task.test_set(name, seed, held_out) for name in ("train", *tests)}
         self.labels = stages[0][1].embeddings(seed).labels
-        self.held: dict[str, tuple[Window, ...]] = windows(head.clamp, LOGITS, "clamp", "logit")
+        self.held = windows(head.clamp, LOGITS, "clamp", "logit")
         self.steps: list[int] = []
         self.records: list[dict[str, float]] = []
         self.gains: list[NDArray[np.float32]] = []  # of every label, if the read-out is linear

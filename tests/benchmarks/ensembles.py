@@ -26,7 +26,7 @@ from scipy.integrate import solve_ivp
 
 import minimodels as mm
 from minimodels.pool import run_parts
-from minimodels.problem import Problem, problem
+from minimodels.problem import Options, Problem, problem
 
 RTOL, ATOL, T_END, START = 1e-6, 1e-9, 1000.0, 0.01
 
@@ -39,7 +39,7 @@ def points(count: int, seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def stated() -> Problem:
-    return problem(mm.model("nested_logit", attend="labels"), end=T_END, rtol=RTOL, atol=ATOL)
+    return problem(mm.model("nested_logit", attend="labels"), T_END, Options(rtol=RTOL, atol=ATOL))
 
 
 def ours(stated: Problem, given: dict[str, np.ndarray], threads: int) -> np.ndarray:

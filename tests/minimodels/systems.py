@@ -10,8 +10,16 @@ from scipy.integrate import solve_ivp
 import minimodels as mm
 from minimodels.model import Model
 from minimodels.primitives import elementary
-from minimodels.problem import problem
+from minimodels.problem import Options, problem
 
+TRANSITION_TIMES = [  # N, L, B, T* of nested_logit from 0 with labels only and with all tokens; science file, 6.4
+    (8, 32, 1, 49.53, 98.67),
+    (8, 16, 1, 60.61, 121.32),
+    (4, 32, 1, 20.06, 38.81),
+    (2, 32, 1, 10.22, 18.77),
+    (8, 32, 2, 25.86, 48.54),
+    (4, 16, 1, 21.58, 42.14),
+]
 TIGHT: dict[str, Any] = {"rtol": 1e-12, "atol": 1e-14}
 
 
@@ -121,7 +129,7 @@ def at(model: Model, states: np.ndarray) -> dict[str, np.ndarray]:
     """Return loss and observables, and the drift as ``d_<state>``, from the compiled kernels at states (P, n)."""
     from minimodels.compiled import compiled
 
-    stated = problem(model, end=1.0)
+    stated = problem(model, 1.0, Options())
     y = np.atleast_2d(np.asarray(states, dtype=float))
     _, par, _ = stated.points({}, len(y))
     observing, linearising = compiled(model).observe(), compiled(model).linearise()

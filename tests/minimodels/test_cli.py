@@ -14,7 +14,9 @@ import pytest
 
 import minimodels as mm
 from minimodels import cli
+from minimodels.cli.options import Simulate, Sweep
 from minimodels.models import variants
+from minimodels.problem import Options
 
 HERE = Path(__file__).parent.parent.parent
 
@@ -115,61 +117,61 @@ def test_derive_and_predict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
 LATE = "Error parsing --t-end: could not convert string to float: 'late'; see `minimodels simulate --help`."
 BAD = [
-    (("simulate", "nested_logits"), "did you mean 'nested_logit'"),
-    (("simulat", "nested_logit"), "did you mean 'simulate'"),
-    (("simulate", "nested_logit", "--K", "3"), "unknown"),
-    (("simulate", "nested_logit", "--attent", "all"), "did you mean 'attend'"),
-    (("simulate", "nested_logit", "--tend", "5"), "did you mean 't-end'"),
-    (("simulate", "nested_logit", "--N", "0.5"), "`N` must lie in"),
-    (("simulate", "nested_logit", "--N", "many"), "must be a number"),
-    (("simulate", "nested_logit", "--N", "8", "--L", "4"), "`L` must be at least N/B"),
-    (("simulate", "nested_logit", "--M", "0"), "`M` must lie in"),
-    (("simulate", "nested_logit", "--attend", "labels", "--beta-2", "1"), "`beta_2` needs attend='all'"),
-    (("simulate", "nested_logit", "--attend", "labels", "--eps", "1"), "unknown parameter"),
-    (("simulate", "nested_logit", "--attend", "some"), "`attend` must be one of"),
-    (("simulate", "nested_logit", "--N"), "lacks a value"),
-    (("simulate", "nested_logit", "8"), "did not expect"),
-    (("simulate", "nested_logit", "--init", "alpha=nan"), "must be finite"),
-    (("simulate", "nested_logit", "--init", "alpha=x"), "takes a number"),
-    (("simulate", "nested_logit", "--init", "alpha"), "name=value"),
-    (("simulate", "nested_logit", "--clamp", "gamma=1"), "unknown state"),
-    (("simulate", "nested_logit", "--rates", "xi=1/q"), "unknown symbol"),
-    (("simulate", "nested_logit", "--t-end", "0"), "`t_end` must be positive"),
-    (("simulate", "nested_logit", "--t-end", "-5"), "`t_end` must be positive"),
-    (("simulate", "nested_logit", "--t-end", "nan"), "must be finite"),
-    (("simulate", "nested_logit", "--out", "missing/run.nc"), "does not exist"),
-    (("simulate", "nested_logit", "--out", "run.csv"), "ends in .nc"),
-    (("simulate", "nested_logit", "--plot", "run.gif"), "a figure ends in"),
-    (("simulate", "nested_logit", "--plot", "missing/run.png"), "does not exist"),
-    (("simulate",), "name a model first"),
-    (("simulate", "--N", "8", "nested_logit"), "name a model first"),
-    (("simulate", "nested_logit", "--t-end", "late"), f"minimodels: {LATE}"),
-    (("simulate", "nested_logit", "--t-end"), "Missing value for argument '--t-end'"),
-    (("simulate", "nested_logit", "--method", "euler"), "invalid choice 'euler'"),
-    (("descend", "nested_logit", "--steps", "0"), "must be a whole number of at least 1"),
-    (("sweep", "nested_logit"), "at least one axis"),
-    (("sweep", "nested_logit", "--axis", "N="), "is empty"),
-    (("sweep", "nested_logit", "--axis", "N=4:8"), "--axis takes"),
-    (("sweep", "nested_logit", "--axis", "N=lin:4:8:3"), "--axis takes"),
-    (("sweep", "nested_logit", "--axis", "K=4,8"), "unknown sweep axis 'K'"),
-    (("sweep", "nested_logit", "--axis", "N=4", "--keep", "escape"), "did you mean 'escape_time'"),
-    (("derive", "nested_logits"), "did you mean 'nested_logit'"),
-    (("derive", "nested_logit", "--N", "8"), "leave out --N"),
-    (("derive", "nested_logit", "--formt", "latex"), "did you mean 'format'"),
-    (("predict", "nested_logit", "--N", "0"), "`N` must lie in"),
-    (("models", "logit"), "unknown model"),
-    (("models", "--attend", "all"), "name a model first"),
-    (("warmup", "now"), "did not expect 'now'"),
+    ("simulate nested_logits", "did you mean 'nested_logit'"),
+    ("simulat nested_logit", "did you mean 'simulate'"),
+    ("simulate nested_logit --K 3", "unknown"),
+    ("simulate nested_logit --attent all", "did you mean 'attend'"),
+    ("simulate nested_logit --tend 5", "did you mean 't-end'"),
+    ("simulate nested_logit --N 0.5", "`N` must lie in"),
+    ("simulate nested_logit --N many", "must be a number"),
+    ("simulate nested_logit --N 8 --L 4", "`L` must be at least N/B"),
+    ("simulate nested_logit --M 0", "`M` must lie in"),
+    ("simulate nested_logit --attend labels --beta-2 1", "`beta_2` needs attend='all'"),
+    ("simulate nested_logit --attend labels --eps 1", "unknown parameter"),
+    ("simulate nested_logit --attend some", "`attend` must be one of"),
+    ("simulate nested_logit --N", "lacks a value"),
+    ("simulate nested_logit 8", "did not expect"),
+    ("simulate nested_logit --init alpha=nan", "must be finite"),
+    ("simulate nested_logit --init alpha=x", "takes a number"),
+    ("simulate nested_logit --init alpha", "name=value"),
+    ("simulate nested_logit --clamp gamma=1", "unknown state"),
+    ("simulate nested_logit --rates xi=1/q", "unknown symbol"),
+    ("simulate nested_logit --t-end 0", "`t_end` must be positive"),
+    ("simulate nested_logit --t-end -5", "`t_end` must be positive"),
+    ("simulate nested_logit --t-end nan", "must be finite"),
+    ("simulate nested_logit --out missing/run.nc", "does not exist"),
+    ("simulate nested_logit --out run.csv", "ends in .nc"),
+    ("simulate nested_logit --plot run.gif", "a figure ends in"),
+    ("simulate nested_logit --plot missing/run.png", "does not exist"),
+    ("simulate", "name a model first"),
+    ("simulate --N 8 nested_logit", "name a model first"),
+    ("simulate nested_logit --t-end late", f"minimodels: {LATE}"),
+    ("simulate nested_logit --t-end", "Missing value for argument '--t-end'"),
+    ("simulate nested_logit --method euler", "invalid choice 'euler'"),
+    ("descend nested_logit --steps 0", "must be a whole number of at least 1"),
+    ("sweep nested_logit", "at least one axis"),
+    ("sweep nested_logit --axis N=", "is empty"),
+    ("sweep nested_logit --axis N=4:8", "--axis takes"),
+    ("sweep nested_logit --axis N=lin:4:8:3", "--axis takes"),
+    ("sweep nested_logit --axis K=4,8", "unknown sweep axis 'K'"),
+    ("sweep nested_logit --axis N=4 --keep escape", "did you mean 'escape_time'"),
+    ("derive nested_logits", "did you mean 'nested_logit'"),
+    ("derive nested_logit --N 8", "leave out --N"),
+    ("derive nested_logit --formt latex", "did you mean 'format'"),
+    ("predict nested_logit --N 0", "`N` must lie in"),
+    ("models logit", "unknown model"),
+    ("models --attend all", "name a model first"),
+    ("warmup now", "did not expect 'now'"),
 ]
 
 
-@pytest.mark.parametrize(("words", "sentence"), BAD, ids=lambda v: " ".join(v) if isinstance(v, tuple) else "")
+@pytest.mark.parametrize(("words", "sentence"), BAD, ids=[words for words, _ in BAD])
 def test_bad_input_is_one_sentence_and_status_2(
-    words: tuple[str, ...], sentence: str, capsys: pytest.CaptureFixture[str], tmp_path: Path,
+    words: str, sentence: str, capsys: pytest.CaptureFixture[str], tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
-    code, out, errors = main(capsys, *words)
+    code, out, errors = main(capsys, *words.split())
     assert code == 2
     assert sentence in errors
     assert errors.count("\n") == 1
@@ -253,6 +255,12 @@ def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
         for name in ("models", "simulate", "descend", "sweep", "derive", "predict", "validate", "warmup"):
             assert name in out
     assert main(capsys, "--version")[:2] == (0, f"minimodels {mm.__version__}\n")
+
+
+@pytest.mark.parametrize("command", [Simulate, Sweep])
+def test_commands_have_the_defaults_of_the_library(command: type) -> None:
+    for option in ("method", "rtol", "atol"):
+        assert getattr(command, option) == getattr(Options, option)
 
 
 BOWL = '''"""A bowl."""

@@ -1,6 +1,9 @@
 """The public names, what an import loads, and what models refuse."""
 
+import copy
+import inspect
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -99,6 +102,36 @@ def test_parameters_follow_others_until_set() -> None:
     assert m.with_values(M=3).with_values(N=7).values["M"] == 3
     assert m.values["N"] == 5  # models do not change
     assert m.with_rates(xi="1/(L-1)").rate_values()["xi"] == pytest.approx(1 / 31)
+
+
+KINDS = {  # the same motion, -a x in a unit of time or a step
+    mm.GradientFlow: {"loss": "a*x**2/2"},
+    mm.Flow: {"drift": {"x": "-a*x"}},
+    mm.Map: {"update": {"x": "x - a*x"}},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_parsed_alike_and_tells_its_loss_and_drift(kind: Any) -> None:
+    m = kind(name="m", state={"x": 1.0}, parameters={"a": 2}, observables={"twice": "2*x"}, **KINDS[kind])
+    for same in (m, m.with_values(a=3).with_rates(x="a"), pickle.loads(pickle.dumps(m)), copy.deepcopy(m)):
+        assert same.statement is m.statement
+        assert same.state == ("x",)
+        assert list(same.drift) == ["x"]
+        assert sp.expand(same.drift["x"] + same.symbols["a"] * same.symbols["x"]) == 0
+        assert (same.loss is None) == (kind is not mm.GradientFlow)
+        assert same.observables == {"twice": 2 * same.symbols["x"]}
+        assert same.parameters == {"a": mm.Parameter(2)}
+    assert m.rates == {"x": 1}
+    assert repr(m) == f"{kind.__name__}(name='m', state=('x',))"
+
+
+def test_the_three_kinds_take_the_same_arguments_besides_their_own() -> None:
+    signatures = {kind: inspect.signature(kind).parameters for kind in KINDS}
+    for kind, parameters in signatures.items():
+        assert all(p.kind is p.KEYWORD_ONLY for p in parameters.values())
+        shared = [str(p) for name, p in parameters.items() if name not in KINDS[kind]]
+        assert shared == [str(p) for name, p in signatures[mm.Flow].items() if name != "drift"]
 
 
 x, y = sp.symbols("x y")

@@ -8,20 +8,12 @@ import pytest
 from scipy.integrate import solve_ivp
 
 import minimodels as mm
-from tests.minimodels.systems import TIGHT, plain_drift
+from tests.minimodels.systems import TIGHT, TRANSITION_TIMES, plain_drift
 
 ORIGIN = {"beta_1": 0.0, "alpha": 0.0, "xi": 0.0}
-TABLE = [  # science file, section 6.4
-    (8, 32, 1, 49.53, 98.67),
-    (8, 16, 1, 60.61, 121.32),
-    (4, 32, 1, 20.06, 38.81),
-    (2, 32, 1, 10.22, 18.77),
-    (8, 32, 2, 25.86, 48.54),
-    (4, 16, 1, 21.58, 42.14),
-]
 
 
-@pytest.mark.parametrize(("N", "L", "B", "labels", "everything"), TABLE)
+@pytest.mark.parametrize(("N", "L", "B", "labels", "everything"), TRANSITION_TIMES)
 def test_transition_times_from_zero(N: float, L: float, B: float, labels: float, everything: float) -> None:
     for attend, expected in (("labels", labels), ("all", everything)):
         m = mm.model("nested_logit", N=N, L=L, B=B, attend=attend)

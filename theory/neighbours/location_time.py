@@ -8,40 +8,19 @@ import sympy as sp
 from scipy.integrate import quad
 from scipy.special import wrightomega
 
-from minimodels.model import GradientFlow, Model
+from minimodels.model import Model
 from minimodels.primitives import elementary
 from theory.checks import converges, identity
 from theory.derivation import Init, Regime, Result, Step, expand, number
-from theory.neighbours.location_setting import (
-    ENDS,
-    HERE,
-    REST,
-    T_HALF,
-    Delta,
-    S,
-    a,
-    compact,
-    d,
-    draw,
-    eta_Delta,
-    eta_w,
-    gain_at_half,
-    n,
-    not_yet,
-    sigma,
-    silent_others,
-    too_short,
-    w,
-    w_f,
-    w_h,
-    x,
-)
-from theory.vocabulary import equal, first, label, measured_escape, needs_rates
+from theory.neighbours import location_regimes as regimes
+from theory.neighbours import location_setting as setting
+from theory.neighbours.location_setting import T_HALF, Delta, S, a, d, draw, eta_Delta, eta_w, n, sigma, w, w_f, w_h, x
+from theory.vocabulary import equal, label, measured_escape, needs_rates
 
 
-def exact(m: GradientFlow) -> Result:
+def exact(m: Model) -> Result:
     """Escape time without the other tokens: one quadrature for any T, and the first two orders in closed form."""
-    where = compact(m)
+    where = setting.compact(m)
     level, competing = sp.Symbol("I", positive=True), n * sp.exp(-1 / n)
     logit = level - sp.LambertW(sp.exp(level) / n)
     share, root_d = 1 / (1 + n * sp.exp(-Delta)), sp.sqrt(d)
@@ -53,7 +32,7 @@ def exact(m: GradientFlow) -> Result:
     rest = fall / gain
     antiderivative = -(1 - x - sp.exp(-x)) / x - x
     time = sp.Integral(d / (a * (root_d - a * w)), (w, 0, w_h))
-    closed = S / (n + 1) * (competing * sp.sqrt(sp.pi / 2) + ENDS) / sp.sqrt(eta_w * eta_Delta)
+    closed = S / (n + 1) * (competing * sp.sqrt(sp.pi / 2) + setting.ENDS) / sp.sqrt(eta_w * eta_Delta)
 
     def point(rng: np.random.Generator) -> dict[str, float]:
         return {**draw(rng), "I": rng.uniform(0.1, 8), "x": rng.uniform(0.3, 1)}
@@ -67,7 +46,9 @@ def exact(m: GradientFlow) -> Result:
         Step(
             "The gain only grows, and can serve as the clock, up to its value $w_h$ at $a=1/2$.",
             equal(T_HALF, time),
-            identity(expand(d / (share * (root_d - share * w)), {n: REST}) * rate, sp.S(1), point, symbolic=False),
+            identity(
+                expand(d / (share * (root_d - share * w)), {n: setting.REST}) * rate, sp.S(1), point, symbolic=False
+            ),
         ),
         Step(
             "Three parts: the plateau, and what $aw$ lacks to $\\sqrt d$, at first order and beyond.",
@@ -103,10 +84,6 @@ def exact(m: GradientFlow) -> Result:
         ),
     )  # fmt: skip
 
-    def obstacle(model: Model, init: Init) -> str | None:
-        common = first(silent_others(model), needs_rates(model, *m.state), not_yet(model, init))
-        return common or too_short(model, init)
-
     def evaluate(model: Model, init: Init) -> dict[str, float]:
         values = {"escape_time": quadrature(model, init)}
         if init["w"] == init["Delta"] == 0:
@@ -117,10 +94,14 @@ def exact(m: GradientFlow) -> Result:
         name="escape_time",
         title="Escape time by a quadrature, and its first two orders",
         statement=sp.Tuple(equal(T_HALF, time), equal(T_HALF, closed)),
-        where=where,
         steps=steps,
-        regime=Regime("sigma = 0, any T, B, rates and start; d large enough for the gain to get there", obstacle),
-        reference=HERE,
+        regime=Regime(
+            "sigma = 0, any T, B, rates and start; d large enough for the gain to get there",
+            regimes.silent_others,
+            needs_rates(*m.state),
+            regimes.not_yet,
+            regimes.too_short,
+        ),
         evaluate=evaluate,
         measure=measured_escape,
     )
@@ -140,13 +121,15 @@ def _remainder(size: float) -> float:
 
         whole = mpmath.quad(slowness, mpmath.linspace(0, mpmath.sqrt(mpmath.log(k)), 12))
         terms = {n: k, w_f: root_d}
-        closed = (n * sp.exp(-1 / n) * sp.sqrt(sp.pi / 2) + ENDS).subs(w_h, sp.sqrt(2 * (sp.log(n) + 1 - 1 / n)))
+        closed = (n * sp.exp(-1 / n) * sp.sqrt(sp.pi / 2) + setting.ENDS).subs(
+            w_h, sp.sqrt(2 * (sp.log(n) + 1 - 1 / n))
+        )
         return float(whole - mpmath.mpf(sp.N(closed.subs(terms), 60)))
 
 
 def quadrature(model: Model, init: Init) -> float:
     """Return the time from the start to a = 1/2, without the other tokens."""
-    competing, rate, root_d = number(model, REST, {}), model.rate_values(), math.sqrt(model.values["d"])
+    competing, rate, root_d = number(model, setting.REST, {}), model.rate_values(), math.sqrt(model.values["d"])
     start = init["Delta"] + math.exp(init["Delta"]) / competing
 
     def slowness(gain: float) -> float:
@@ -154,5 +137,5 @@ def quadrature(model: Model, init: Init) -> float:
         inverse = 1 + competing * math.exp(float(wrightomega(level - math.log(competing)).real) - level)
         return inverse * root_d**2 / (rate["w"] * (root_d - gain / inverse))
 
-    time, _ = quad(slowness, init["w"], gain_at_half(model, init), epsabs=0, epsrel=1e-11, limit=200)
+    time, _ = quad(slowness, init["w"], regimes.gain_at_half(model, init), epsabs=0, epsrel=1e-11, limit=200)
     return float(time)

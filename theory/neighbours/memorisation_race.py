@@ -4,20 +4,21 @@ import math
 from collections.abc import Mapping
 from functools import lru_cache
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 import sympy as sp
 from scipy.integrate import quad
 from scipy.special import expit
 
-from minimodels.model import Flow, GradientFlow, Model
+from minimodels.model import Model
 from minimodels.models import memorisation_race as statement
 from minimodels.primitives import elementary, sigmoid
 from theory.checks import converges, identity, vanishes
 from theory.derivation import Derivation, Init, Regime, Result, Step
 from theory.neighbours import runaway
 from theory.numeric import function
-from theory.vocabulary import equal, first, label, measured_escape, needs_rates
+from theory.vocabulary import equal, label, measured_escape, needs_rates
 
 SOURCE = "Nguyen & Reddy, ICLR 2025 (arXiv 2412.00104), one attention layer"
 HERE = "derived here from the loss of the model of " + SOURCE
@@ -28,18 +29,16 @@ SIZES = (1e2, 1e4, 1e6)
 
 def derive(form: str = "loss", nodes: int = 16) -> Derivation:
     """Derive the theory of ``memorisation_race`` with the model's own options."""
-    options = {"form": form} | ({"nodes": nodes} if form == "loss" else {})
-    statement.build(**options)  # type: ignore[arg-type]  # the model itself says what is wrong with an option
+    options: dict[str, Any] = {"form": form} | ({"nodes": nodes} if form == "loss" else {})
+    statement.build(**options)  # the model itself says what is wrong with an option
     return _derive(tuple(options.items()))
 
 
 @lru_cache
 def _derive(options: tuple[tuple[str, object], ...]) -> Derivation:
-    loss = statement.build()
-    assert isinstance(loss, GradientFlow)
-    flow = statement.build(form="two-variable")
-    assert isinstance(flow, Flow)
-    return Derivation("memorisation_race", dict(options), (reduction(loss), in_context_time(flow), acquisition(flow)))
+    loss, flow = statement.build(), statement.build(form="two-variable")
+    made = reduction(loss), in_context_time(flow), acquisition(flow)
+    return Derivation.stating("memorisation_race", dict(options), made, reference=HERE)
 
 
 def draw(rng: np.random.Generator) -> dict[str, float]:
@@ -49,7 +48,7 @@ def draw(rng: np.random.Generator) -> dict[str, float]:
     return point | {k: rng.lognormal(0, 1) for k in ("eta_w", "eta_beta", "eta_v")}
 
 
-def reduction(m: GradientFlow) -> Result:
+def reduction(m: Model) -> Result:
     """From the loss to two variables: second order in z, then e^beta much smaller than N."""
     s = m.symbols
     a, c1 = m.observables["attention"], elementary(sigmoid(-(s["v"] ** 3)))
@@ -113,7 +112,6 @@ def reduction(m: GradientFlow) -> Result:
         name="reduction",
         title="Two variables in the in-context time",
         statement=steps[-1].equation,
-        where={},
         steps=steps,
         regime=Regime("z and e^beta/N small, phi the same for all pairs; values at the start", obstacle),
         reference=f"{SOURCE}; {HERE}",
@@ -140,12 +138,12 @@ def _half_attention(model: Model) -> float:
     return math.log(model.values["N"] - 1)
 
 
-def _runs_away(model: Model, init: Init) -> str | None:
+def _attended(model: Model, init: Init) -> str | None:
     already = init["beta"] >= _half_attention(model)
-    return first(
-        needs_rates(model, "w", "beta"),
-        f"beta starts at {init['beta']:g}, where the right label has half of the attention." if already else None,
-    )
+    return f"beta starts at {init['beta']:g}, where the right label has half of the attention." if already else None
+
+
+RACE = (needs_rates("w", "beta"), _attended)
 
 
 def _relative_error(model: Model, init: Init, c2: float | None = None) -> float:
@@ -163,7 +161,7 @@ def _relative_error(model: Model, init: Init, c2: float | None = None) -> float:
     return (folds / 2 + 2 * gain) / time + abs(math.expm1(init["beta"])) / model.values["N"] + drift
 
 
-def in_context_time(m: Flow) -> Result:
+def in_context_time(m: Model) -> Result:
     """In-context time until in-context learning is acquired, for all c2, N and starts."""
     s = m.symbols
     c1 = m.observables["c1"]
@@ -200,9 +198,8 @@ def in_context_time(m: Flow) -> Result:
         name="in_context_time",
         title="In-context time to acquisition",
         statement=equal(I_ICL, from_rest),
-        where={},
         steps=steps,
-        regime=Regime("any N, c2, start below half of the attention, rates; N large in the loss form", _runs_away),
+        regime=Regime("any N, c2, start below half of the attention, rates; N large in the loss form", *RACE),
         reference=f"{HERE}; the limits c2 = 0 and -beta_0 >> 1 are known, the formula between them is new here",
         evaluate=evaluate,
         error=lambda model, init, values: _relative_error(model, init),
@@ -215,7 +212,7 @@ def available(model: Model, init: Init) -> float:
     return 1 / pace if pace > 0 else math.inf
 
 
-def acquisition(m: Flow) -> Result:
+def acquisition(m: Model) -> Result:
     """Whether and when in-context learning is acquired before the pairs are memorised."""
     s = m.symbols
     v, K, nu = s["v"], s["K"], s["nu"]
@@ -251,9 +248,8 @@ def acquisition(m: Flow) -> Result:
         ),
     )  # fmt: skip
 
-    def obstacle(model: Model, init: Init) -> str | None:
-        wrong = "v starts negative: the pairs are memorised with wrong labels first." if init["v"] < 0 else None
-        return first(_runs_away(model, init), wrong)
+    def wrong(model: Model, init: Init) -> str | None:
+        return "v starts negative: the pairs are memorised with wrong labels first." if init["v"] < 0 else None
 
     def evaluate(model: Model, init: Init) -> dict[str, float]:
         needed, _ = _needed(model, init, _half_attention(model))
@@ -273,17 +269,18 @@ def acquisition(m: Flow) -> Result:
         late = _time(model, init, values["needed"] * (1 + relative))
         return late / values["acquisition_time"] - 1
 
+    regime = Regime(
+        "as the in-context time; v_0 >= 0 (0: unlimited K). A time of inf means never; K* is for unlimited time, "
+        "by a time t it takes more pairs: as many as bring the acquisition time below t",
+        *RACE,
+        wrong,
+    )
     return Result(
         name="acquisition",
         title="Acquisition before memorisation: the threshold K*",
         statement=equal(K_STAR, critical),
-        where={},
         steps=steps,
-        regime=Regime(
-            "as the in-context time; v_0 >= 0 (0: unlimited K). A time of inf means never; K* is for unlimited time, "
-            "by a time t it takes more pairs: as many as bring the acquisition time below t",
-            obstacle,
-        ),
+        regime=regime,
         reference=f"{SOURCE}: K* ~ N^(1/nu) exp(-beta_0/nu) where c2 exp(-beta_0) << 1; {HERE}",
         evaluate=evaluate,
         error=error,

@@ -7,11 +7,12 @@ from functools import lru_cache
 import numpy as np
 import sympy as sp
 
-from minimodels.model import GradientFlow, Model
+from minimodels.model import Model
 from minimodels.models.single_location import build
 from minimodels.primitives import elementary
 from theory.checks import converges, identity
 from theory.derivation import Derivation, Init, Regime, Result, Step, expand, number
+from theory.neighbours import location_regimes as regimes
 from theory.neighbours import runaway
 from theory.neighbours.location_setting import (
     ENDS,
@@ -32,12 +33,8 @@ from theory.neighbours.location_setting import (
     eta_w,
     gains,
     n,
-    not_yet,
-    one_direction,
     p,
     sigma,
-    silent_others,
-    too_short,
     w,
     w_1,
     w_f,
@@ -45,7 +42,7 @@ from theory.neighbours.location_setting import (
     x,
 )
 from theory.neighbours.location_time import exact
-from theory.vocabulary import equal, first, label, measured_escape, needs_rates
+from theory.vocabulary import equal, invariant, label, measured_escape, needs_rates
 
 
 def derive(repetition: str = "none") -> Derivation:
@@ -57,11 +54,11 @@ def derive(repetition: str = "none") -> Derivation:
 @lru_cache
 def _derive(repetition: str) -> Derivation:
     m = build(repetition=repetition)
-    made = (invariant(m), plateau(m), *((exact(m),) if repetition == "none" else (repeated_sample(m),)))
-    return Derivation("single_location", {"repetition": repetition}, made)
+    made = (conserved_quantity(m), plateau(m), *((exact(m),) if repetition == "none" else (repeated_sample(m),)))
+    return Derivation.stating("single_location", {"repetition": repetition}, made, reference=HERE, where=compact(m))
 
 
-def invariant(m: GradientFlow) -> Result:
+def conserved_quantity(m: Model) -> Result:
     """A conserved quantity of the flow without the other tokens."""
     eta = {k: sp.Symbol(f"eta_{k}", positive=True) for k in m.state}
     conserved = sum(s**2 / (2 * eta[s.name]) for s in gains(m)) - (Delta + sp.exp(Delta) / REST) / eta["Delta"]
@@ -81,28 +78,15 @@ def invariant(m: GradientFlow) -> Result:
         ),
     )
 
-    def obstacle(model: Model, init: Init) -> str | None:
-        return first(silent_others(model), needs_rates(model, *m.state))
-
     def evaluate(model: Model, init: Init) -> dict[str, float]:
         start = {m.symbols[k]: sp.Float(v) for k, v in init.items()}
         return {"invariant": number(model, conserved.xreplace(start), {})}
 
-    return Result(
-        name="invariant",
-        title="Invariant of the flow",
-        statement=equal(label("C"), conserved),
-        where={},
-        steps=steps,
-        regime=Regime("sigma = 0; any T, d, B, p, rates", obstacle),
-        reference=HERE,
-        evaluate=evaluate,
-        measure=lambda model, run: evaluate(model, {k: float(run[k][-1]) for k in model.state})["invariant"],
-        arbitrary_zero=True,
-    )
+    regime = Regime("sigma = 0; any T, d, B, p, rates", regimes.silent_others, needs_rates(*m.state))
+    return invariant("invariant", "Invariant of the flow", equal(label("C"), conserved), steps, regime, evaluate)
 
 
-def plateau(m: GradientFlow) -> Result:
+def plateau(m: Model) -> Result:
     """Time on the plateau: leading order for any sigma and p, next order without the other tokens."""
     where, parts, g = compact(m), gains(m), runaway.w
     unit, damping = (expand(e, where) for e in (S, runaway.c))
@@ -143,16 +127,13 @@ def plateau(m: GradientFlow) -> Result:
         ),
     )
 
-    def obstacle(model: Model, init: Init) -> str | None:
+    def together(model: Model, init: Init) -> str | None:
         rate, moved = model.rate_values(), [s.name for s in parts if init[s.name] != 0]
-        several = len(parts) > 1
-        common = first(
-            needs_rates(model, *m.state),
-            not_yet(model, init),
-            f"{moved[0]} does not start at 0." if several and moved else None,
-            "the rates of w and w_1 differ." if several and rate["w"] != rate["w_1"] else None,
-        )
-        return common or (too_short(model, init) if one_direction(model) else None)
+        if len(parts) > 1 and moved:
+            return f"{moved[0]} does not start at 0."
+        if len(parts) > 1 and rate["w"] != rate["w_1"]:
+            return "the rates of w and w_1 differ."
+        return regimes.too_short(model, init) if regimes.one_direction(model) else None
 
     def evaluate(model: Model, init: Init) -> dict[str, float]:
         rate = model.rate_values()
@@ -166,7 +147,7 @@ def plateau(m: GradientFlow) -> Result:
     def error(model: Model, init: Init, values: Mapping[str, float]) -> float:
         ends = S / (n + 1) * (ENDS - sp.sqrt(2 * sp.pi)) / sp.sqrt(eta_w * eta_Delta)
         late = abs(number(model, ends, where))
-        if not one_direction(model) and number(model, w_h - 2 * w_f, where) > 0:
+        if not regimes.one_direction(model) and number(model, w_h - 2 * w_f, where) > 0:
             late += number(model, SECOND, where)  # see the speed-up by a repeated sample
         return late / values["plateau_time"]
 
@@ -174,9 +155,11 @@ def plateau(m: GradientFlow) -> Result:
         name="plateau_time",
         title="Time on the plateau",
         statement=equal(T_HALF, full),
-        where=where,
         steps=steps,
-        regime=Regime("T/B large; any d, sigma, p, rates, logit at the start (error: the next order)", obstacle),
+        regime=Regime(
+            "T/B large; any d, sigma, p, rates, logit at the start (error: the next order)",
+            needs_rates(*m.state), regimes.not_yet, together,
+        ),
         reference=f"{HERE}; sqrt(d) T/B at sigma = 0 is the law of {SOURCE}, the constant and c > 0 are new here",
         evaluate=evaluate,
         error=error,
@@ -191,7 +174,7 @@ def _large_context(drift: sp.Expr) -> sp.Expr:
     return sp.limit(inverse, small, 0) / T
 
 
-def repeated_sample(m: GradientFlow) -> Result:
+def repeated_sample(m: Model) -> Result:
     """How much sooner attention emerges if the relevant content is the same vector with probability p."""
     where = compact(m)
     strength, published = where[R] / sp.sqrt(d), sp.sqrt(p**2 * d + (1 - p) ** 2)
@@ -249,11 +232,11 @@ def repeated_sample(m: GradientFlow) -> Result:
         statement=sp.Tuple(
             equal(R / sp.sqrt(d), sp.sqrt(p**2 * d + 1 - p**2)), equal(label(r"t_\mathrm{second}"), SECOND)
         ),
-        where=where,
         steps=steps,
         regime=Regime(
             "the plateau is shorter by this factor if T/B is large; the second phase is an estimate for w_h > 2 w_f",
-            lambda model, init: first(needs_rates(model, *m.state), not_yet(model, init)),
+            needs_rates(*m.state),
+            regimes.not_yet,
         ),
         reference=f"{HERE}; {SOURCE} gives sqrt(p^2 d + (1 - p)^2)",
         evaluate=evaluate,

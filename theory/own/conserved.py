@@ -14,7 +14,7 @@ from minimodels.primitives import elementary
 from theory.checks import vanishes
 from theory.derivation import Init, Regime, Result, Step
 from theory.own.motion import EXPANDABLE, Floats, Motion, null_space, size, terms
-from theory.vocabulary import equal, label
+from theory.vocabulary import at_the_end, equal, label
 
 QUADRATIC = 8  # states up to which degree 2 is looked at
 HERE = "derived here from the model's own expressions: ansatz over monomials"
@@ -171,21 +171,15 @@ def conserved(motion: Motion) -> Result:
         at = {s: sp.Float(init[s.name]) for s in motion.x}
         return {name: model.evaluate(q.xreplace(at)) for name, q in values.items()}
 
-    def measure(model: Model, run: Any) -> float:
-        step = "step" if motion.is_map else "time"
-        end = {k: float(run[k].isel({step: -1}) if step in run[k].dims else run[k]) for k in model.state}
-        return next(iter(evaluate(model, end).values()))
-
     stated = [equal(n, q) for n, q in zip(names, found.quantities, strict=True)]
     return Result(
         name="conserved",
         title="Conserved quantities",
         statement=sp.Tuple(*stated) if stated else equal(label("C"), sp.Symbol(r"\text{none found}")),
-        where={},
         steps=tuple(steps),
         regime=Regime(f"all starts and parameters, the model's rates; looked for among {searched}", obstacle),
         reference=HERE,
         evaluate=evaluate,
-        measure=measure if values else None,
+        measure=at_the_end(evaluate) if values else None,
         arbitrary_zero=True,
     )

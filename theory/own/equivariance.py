@@ -8,7 +8,7 @@ import numpy as np
 import sympy as sp
 from sympy.combinatorics import Permutation, PermutationGroup
 
-from minimodels.model import GradientFlow, Model
+from minimodels.model import Model
 from theory.derivation import Init, Regime, Result, Step
 from theory.own.motion import Motion
 from theory.vocabulary import equal, label
@@ -117,8 +117,8 @@ def symmetries(motion: Motion) -> Result:
         moved = {s: v for s, v in zip(motion.x, one.of(motion.x), strict=True) if s != v}
         text = ", ".join(rf"{sp.latex(s)}\to {sp.latex(v)}" for s, v in moved.items())
         loss = ""
-        if isinstance(motion.model, GradientFlow):
-            same = motion.zero(motion.loss.xreplace(moved) - motion.loss)
+        if (height := motion.loss) is not None:
+            same = motion.zero(height.xreplace(moved) - height)
             loss = " and leaves the loss as it is" if same and same.passed else ""
         sentence = f"${text}$ takes solutions to solutions{loss}."
         steps += motion.step(sentence, equal(label("f(Px)"), label("P f(x)")), _defects(motion, one))
@@ -149,7 +149,6 @@ def symmetries(motion: Motion) -> Result:
         name="symmetries",
         title="Symmetries and invariant subspaces",
         statement=sp.Tuple(*moves) if moves else equal(label("P"), sp.Symbol(r"\text{none found}")),
-        where={},
         steps=tuple(steps),
         regime=Regime(
             f"all starts and parameters, the model's rates; looked for among {tried}; for a start in an invariant "

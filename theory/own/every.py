@@ -11,7 +11,7 @@ import sympy as sp
 from minimodels.evaluate import evaluate as values_at
 from minimodels.fixed_points import FixedPoint
 from minimodels.fixed_points import fixed_points as find_fixed_points
-from minimodels.model import GradientFlow, Map, Model
+from minimodels.model import Map, Model
 from minimodels.primitives import elementary
 from theory.checks import DIGITS, vanishes
 from theory.derivation import Derivation, Init, Regime, Result, Step
@@ -37,18 +37,20 @@ def derive(model: Model) -> Derivation:
     points = closed_forms(m)
     made = [fixed_points(m, points), linearisation(m, points), conserved.conserved(m), equivariance.symmetries(m)]
     falls = descent(m)
-    return Derivation(model.name, dict(model.options), tuple(made if falls is None else [falls, *made]))
+    made = made if falls is None else [falls, *made]
+    return Derivation.stating(model.name, model.options, made, reference=HERE)
 
 
 def descent(m: Motion) -> Result | None:
     """The loss falls along its gradient flow."""
-    if not isinstance(m.model, GradientFlow):
+    height = m.loss
+    if height is None:
         return None
-    slopes = [sp.diff(m.loss, s) for s in m.x]
+    slopes = [sp.diff(height, s) for s in m.x]
     fall = -sp.Add(*(m.rate(k) * slope**2 for k, slope in enumerate(slopes)))
     symbolic = equal(label(r"\frac{d\mathcal{L}}{dt}"), label(r"-\sum_i\eta_i\,(\partial_i\mathcal{L})^2"))
     steps = m.step(
-        "By the chain rule, with $\\dot x_i=-\\eta_i\\,\\partial_i\\mathcal{L}$.", symbolic, [m.change(m.loss) - fall]
+        "By the chain rule, with $\\dot x_i=-\\eta_i\\,\\partial_i\\mathcal{L}$.", symbolic, [m.change(height) - fall]
     )
     if not steps:
         return None
@@ -67,10 +69,8 @@ def descent(m: Motion) -> Result | None:
         name="descent",
         title="The loss falls",
         statement=shown,
-        where={},
         steps=tuple(steps),
         regime=Regime("rates that are not negative; values at the start", obstacle),
-        reference=HERE,
         evaluate=evaluate,
     )
 
@@ -129,10 +129,8 @@ def fixed_points(m: Motion, closed: tuple[list[Solution], bool]) -> Result:
         name="fixed_points",
         title="Fixed points",
         statement=sp.Tuple(*map(_equations, points)) if points else condition,
-        where={},
         steps=tuple(steps),
         regime=Regime(f"{sentence}; the numbers are these, and what mm.fixed_points finds by default"),
-        reference=HERE,
         evaluate=lambda model, init: {"found": float(len(find(model)))},
         error=lambda model, init, values: SEARCHED,
         parts=parts,
@@ -170,7 +168,7 @@ def linearisation(m: Motion, closed: tuple[list[Solution], bool]) -> Result:
     """How a small deviation from a fixed point grows or decays."""
     steps: list[Step] = []
     general = label(r"J_{ij}")
-    if isinstance(m.model, GradientFlow):
+    if m.loss is not None:
         stated = equal(general, label(r"-\eta_i\,\partial_i\partial_j\mathcal{L}"))
     else:
         stated = equal(general, label(r"\partial_j F_i" if m.is_map else r"\eta_i\,\partial_j f_i"))
@@ -180,7 +178,7 @@ def linearisation(m: Motion, closed: tuple[list[Solution], bool]) -> Result:
         if size(J) <= SHOWN and smooth:
             stated = equal(label("J"), sp.ImmutableMatrix(J))
         if smooth:
-            steps += _hessian(m, J) if isinstance(m.model, GradientFlow) else _quotients(m, J)
+            steps += _quotients(m, J) if m.loss is None else _hessian(m, J)
         for k, p in enumerate(closed[0] if smooth else (), 1):
             steps += _spectrum(m, J.subs(p), k, p)
     speed = sp.log(lam) if m.is_map else lam
@@ -214,14 +212,12 @@ def linearisation(m: Motion, closed: tuple[list[Solution], bool]) -> Result:
         name="linearisation",
         title="Linearisation at the start",
         statement=stated,
-        where={},
         steps=tuple(steps),
         regime=Regime(
             "small deviations from a fixed point; numbers for a start at one, which stays there: a deviation eps grows "
             "to order 1 in ln(1/eps)/growth_rate if the rate is positive, and decays if it is negative",
             obstacle,
         ),
-        reference=HERE,
         evaluate=evaluate,
         error=lambda model, init, values: SEARCHED,
     )

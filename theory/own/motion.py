@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import comb, prod
-from typing import Any
 
 import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
-from minimodels.model import GradientFlow, Map, Model
+from minimodels.conserved import echelon
+from minimodels.model import Map, Model
 from minimodels.primitives import elementary
 from theory.checks import identity
 from theory.derivation import Check, Step
@@ -49,10 +49,9 @@ class Motion:
         return tuple(self.model.symbols[k] for k in self.model.parameters)
 
     @property
-    def loss(self) -> sp.Expr:
+    def loss(self) -> sp.Expr | None:
         """The loss of a gradient flow, with exact numbers."""
-        assert isinstance(self.model, GradientFlow)
-        return exact(self.model.loss)
+        return None if self.model.loss is None else exact(self.model.loss)
 
     def rate(self, k: int) -> sp.Expr:
         """Return the rate of state number ``k``."""
@@ -142,8 +141,7 @@ class Motion:
 
 def motion(model: Model) -> Motion:
     """Return what the states of a model do, from its own expressions."""
-    drift: Mapping[str, Any] = model.drift  # type: ignore[attr-defined]  # every kind of model has one
-    changes = tuple(exact(model.rates[k] * drift[k]) for k in model.state)
+    changes = tuple(exact(model.rates[k] * model.drift[k]) for k in model.state)
     return Motion(model, tuple(model.symbols[k] for k in model.state), changes)
 
 
@@ -176,21 +174,4 @@ def null_space(table: Floats) -> Floats:
     _, values, vectors = np.linalg.svd(scaled / lengths)
     small = values <= 1e-10 * max(values[0], 1e-300)
     vectors = vectors[len(values) - int(small.sum()) :] / lengths if len(values) else np.eye(table.shape[1])
-    return reduced(vectors)
-
-
-def reduced(vectors: Floats) -> Floats:
-    """Return the reduced row echelon form of some independent rows."""
-    rows, row = vectors.copy(), 0
-    for column in range(rows.shape[1]):
-        if row == len(rows):
-            break
-        pivot = row + int(abs(rows[row:, column]).argmax())
-        if abs(rows[pivot, column]) < 1e-7 * abs(rows).max():
-            continue
-        rows[[row, pivot]] = rows[[pivot, row]]
-        rows[row] /= rows[row, column]
-        others = np.arange(len(rows)) != row
-        rows[others] -= np.outer(rows[others, column], rows[row])
-        row += 1
-    return rows
+    return echelon(vectors, lambda rows: 1e-7 * abs(rows).max())

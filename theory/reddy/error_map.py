@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from minimodels.errors import InputError, by_name, shown, unknown
-from theory.arguments import check_dataset, listed, several, within
+from minimodels.errors import InputError, by_name, check_between, check_list, check_numbers, shown, unknown
+from theory.arguments import LARGEST, check_dataset
 from theory.reddy.flow import STATES, measured_time
 from theory.reddy.reduced_flow import transition_times
 from theory.reddy.transition import closed_forms
@@ -53,12 +53,12 @@ def transition_error_map(
     --------
     summarise : median, 95th percentile and maximum of the errors.
     """
-    N, B = several(N, "`N`", low=1.0).tolist(), several(B, "`B`", low=1.0).tolist()
-    ratio = several(ratio, "`ratio`").tolist()
+    N, B = check_numbers(N, "`N`", 1.0, LARGEST).tolist(), check_numbers(B, "`B`", 1.0, LARGEST).tolist()
+    ratio = check_numbers(ratio, "`ratio`", -LARGEST, LARGEST).tolist()
     if min(ratio, default=0) <= 1:
         raise InputError(f"`ratio` is L over N/B; got {shown(ratio)}: values above 1, at 1 nothing starts.")
-    rates = [_checked(r) for r in listed(rates, "`rates`", "[{'beta_1': 1, 'alpha': 1, 'xi': '1/(L-1)'}]")]
-    attend = listed(attend, "`attend`", "['labels', 'all']")
+    rates = [_checked(r) for r in check_list(rates, "`rates`", "[{'beta_1': 1, 'alpha': 1, 'xi': '1/(L-1)'}]")]
+    attend = check_list(attend, "`attend`", "['labels', 'all']")
     for form in attend:
         if not isinstance(form, str) or form not in ("labels", "all"):
             raise InputError(f"`attend` must be 'labels' or 'all' here; got {shown(form)}.")
@@ -124,7 +124,7 @@ def _checked(rates: Any) -> Mapping[str, Any]:
             continue
         if isinstance(given[name], str):
             raise InputError(f"rates[{name!r}] is a positive number or {NETWORK!r}; got {shown(given[name])}.")
-        within(given[name], f"rates[{name!r}]", low=1e-6)
+        check_between(given[name], f"rates[{name!r}]", 1e-6, LARGEST)
     return given
 
 

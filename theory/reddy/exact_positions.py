@@ -35,9 +35,10 @@ from numpy.polynomial.hermite_e import hermegauss
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 
-from minimodels.errors import InputError, check_number
+from minimodels.errors import InputError, check_between, check_number, numbers_by_name
 from minimodels.models.nested_logit import arrangements
-from theory.arguments import numbers_by_name, within
+from theory.arguments import LARGEST
+from theory.numeric import ending
 
 NODES = 5  # of the quadrature over the norms of the label vectors
 EXPANSION = 2.0  # largest a^2/D at the transition, beyond which the expansion in overlaps says nothing
@@ -84,14 +85,14 @@ def exact_transition_time(
     (236.8, 243.4)
     """
     names = ("beta_1", "alpha", "xi")
-    given_init = numbers_by_name(init, "init", names)
-    given_rates = numbers_by_name(rates, "rates", names)
+    given_init = numbers_by_name(init, "init", names, low=-LARGEST, high=LARGEST)
+    given_rates = numbers_by_name(rates, "rates", names, low=-LARGEST, high=LARGEST)
     if min(given_rates.values(), default=0.0) < 0:
         raise InputError(f"`rates` must not be negative; got {given_rates}.")
-    eps, L = within(eps, "`eps`"), within(L, "`L`", high=1e12)
+    eps, L = check_between(eps, "`eps`", -LARGEST, LARGEST), check_between(L, "`L`", -LARGEST, 1e12)
     if eps < 0:
         raise InputError(f"`eps`, the within-class noise, must not be negative; got {eps:g}.")
-    contexts = _contexts(within(N, "`N`"), within(B, "`B`"))
+    contexts = _contexts(check_between(N, "`N`", -LARGEST, LARGEST), check_between(B, "`B`", -LARGEST, LARGEST))
     if L < N / B:
         raise InputError(f"`L` must be at least N/B, the labels in a context; got L={L:g}, N={N}, B={B}.")
     D = D if isinstance(D, float) and math.isinf(D) else check_number(D, "`D`")
@@ -115,14 +116,14 @@ def exact_transition_time(
     def slope(t: float, x: NDArray[np.float64]) -> NDArray[np.float64]:
         return -eta * np.array([both(x + step)[0].imag for step in steps]) / 1e-30
 
+    @ending
     def half(t: float, x: NDArray[np.float64]) -> float:
         return float(both(x)[1]) - 0.5
 
+    @ending
     def too_far(t: float, x: NDArray[np.float64]) -> float:
         return float(x[2:][norms.size // 2] ** 2 / D - EXPANSION)
 
-    for event in (half, too_far):
-        event.terminal, event.direction = True, 1.0  # type: ignore[attr-defined]
     run = solve_ivp(slope, (0, 1e7), start, method="LSODA", rtol=1e-7, atol=1e-10, events=(half, too_far))
     if len(run.t_events[1]) or too_far(0.0, run.y[:, -1]) > 0:
         raise too_small(D)

@@ -8,23 +8,16 @@ import numpy as np
 import sympy as sp
 from scipy.integrate import solve_ivp
 
-from minimodels.model import GradientFlow
-from minimodels.models import model
+from minimodels.models import model as build
 from minimodels.primitives import elementary
+from theory.numeric import ending
 
 STATES = ("beta_1", "alpha", "xi")
 
 
-def nested_logit(**choices: Any) -> GradientFlow:
-    """Return the nested-logit model with its options and parameters."""
-    made = model("nested_logit", **choices)
-    assert isinstance(made, GradientFlow)
-    return made
-
-
 @lru_cache
 def _flow(attend: str) -> tuple[Any, Any]:
-    m = nested_logit(attend=attend)
+    m = build("nested_logit", attend=attend)
     at_rest = {m.symbols["beta_2"]: sp.S(0)} if "beta_2" in m.symbols else {}
     arguments = [m.symbols[k] for k in (*STATES, "N", "L", "B", "M")]
     plain = [elementary(e).subs(at_rest) for e in (*(m.drift[k] for k in STATES), m.observables["correct"])]
@@ -45,9 +38,9 @@ def measured_time(
     def rhs(t: float, x: np.ndarray) -> list[float]:
         return [e * v for e, v in zip(eta, drift(*map(float, x), *parameters), strict=True)]
 
+    @ending
     def half(t: float, x: np.ndarray) -> float:
         return float(correct(*map(float, x), *parameters)) - 0.5
 
-    half.terminal, half.direction = True, 1.0  # type: ignore[attr-defined]
     run = solve_ivp(rhs, (0, 1e9), start, method="LSODA", rtol=1e-9, atol=1e-12, events=half)
     return float(run.t_events[0][0]) if len(run.t_events[0]) else float("nan")

@@ -18,25 +18,11 @@ import sympy as sp
 from minimodels.model import Model
 from theory.checks import identity
 from theory.derivation import Init, Regime, Result, Step, expand, number
+from theory.reddy import regimes
 from theory.reddy.reduced_flow import timed
-from theory.reddy.setting import (
-    A_0,
-    HERE,
-    N_c,
-    Setting,
-    at_the_saddle,
-    draw,
-    eta_alpha,
-    eta_beta_1,
-    eta_xi,
-    f,
-    fixed_beta_2_only,
-    mean_field_only,
-    p_0,
-    several_labels_only,
-)
+from theory.reddy.setting import A_0, N_c, Setting, draw, eta_alpha, eta_beta_1, eta_xi, f, p_0
 from theory.reddy.transition import NEEDED, ROOT_LEVEL
-from theory.vocabulary import equal, first, label, needs_rates
+from theory.vocabulary import equal, label, needs_rates
 
 RATIO, COMPETING = sp.symbols("rho mu", positive=True)  # L B/N and M/N, held while N grows
 
@@ -94,37 +80,33 @@ def growth_with_size(st: Setting) -> Result:
         ),
     )  # fmt: skip
 
-    def obstacle(model: Model, init: Init) -> str | None:
-        return first(
-            mean_field_only(model),
-            fixed_beta_2_only(model),
-            several_labels_only(model),
-            needs_rates(model, "alpha", "xi", "beta_1"),
-            "r starts at 1/L, not below 1/2 (L must exceed 2)." if model.values["L"] <= 2 else None,
-        )
-
     def law(model: Model) -> float:
-        return number(model, above if at_the_saddle(model) else e_fold, st.where)
+        return number(model, e_fold if regimes.is_saddle(model) else above, st.where)
 
     def evaluate(model: Model, init: Init) -> dict[str, float]:
         doubled = model.with_values(**{k: 2 * model.values[k] for k in "NLM"})
         return {"time": law(model), "exponent": math.log2(law(doubled) / law(model))}
 
     def error(model: Model, init: Init, values: Mapping[str, float]) -> float:
-        if at_the_saddle(model):
-            better, _ = timed(model, dict.fromkeys(model.state, 0.0))
-        else:
+        if regimes.is_saddle(model):
             better = 1 / number(model, growth, st.where)
+        else:
+            better, _ = timed(model, dict.fromkeys(model.state, 0.0))
         return abs(values["time"] / better - 1)
 
     return Result(
         name="growth_with_size",
         title="Growth of the time with N",
         statement=sp.Tuple(equal(label("T^*"), above), equal(1 / label(r"\lambda"), e_fold)),
-        where=st.where,
         steps=steps,
-        regime=Regime("N large at fixed L B/N and M/N: T* from the origin, at L = N/B the time of an e-fold", obstacle),
-        reference=HERE,
+        regime=Regime(
+            "N large at fixed L B/N and M/N: T* from the origin, at L = N/B the time of an e-fold",
+            regimes.mean_field,
+            regimes.fixed_beta_2,
+            regimes.several_labels,
+            needs_rates("alpha", "xi", "beta_1"),
+            regimes.below_half,
+        ),
         evaluate=evaluate,
         error=error,
     )

@@ -11,7 +11,7 @@ from minimodels.model import Model
 from minimodels.models import model as build
 from theory.checks import identity
 from theory.derivation import Derivation, Init, Regime, Result, Step, expand, number
-from theory.reddy import growth, saddle, symmetry, transition
+from theory.reddy import growth, regimes, saddle, symmetry, transition
 from theory.reddy.setting import (
     A_0,
     CLA,
@@ -20,23 +20,21 @@ from theory.reddy.setting import (
     N_c,
     Setting,
     W,
-    above_the_saddle,
     c,
     draw,
     eta_alpha,
     eta_beta_1,
     eta_xi,
     f,
-    fixed_beta_2_only,
-    mean_field_only,
     p_0,
     setting,
     t,
     u,
 )
-from theory.vocabulary import equal, first, label, needs_rates, values
+from theory.vocabulary import equal, label, needs_rates, values
 
 LOSS = label(r"\mathcal{L}")
+SLOW_PHASE = (regimes.fixed_beta_2, regimes.above_the_saddle, needs_rates("xi"))
 
 
 def derive(**options: object) -> Derivation:
@@ -66,7 +64,7 @@ def _derive(attend: str, beta_2: str) -> Derivation:
         plateaus(st),
         half_time(st),
         plateau_drives(st),
-        symmetry.invariant(st),
+        symmetry.first_invariant(st),
         symmetry.second_invariant(st),
         transition.leading(st),
         transition.crossover(st),
@@ -76,7 +74,8 @@ def _derive(attend: str, beta_2: str) -> Derivation:
         symmetry.sign_symmetry(st),
         saddle.anti_induction(st),
     ]
-    return Derivation("nested_logit", {"attend": attend, "beta_2": beta_2}, tuple(results))
+    options = {"attend": attend, "beta_2": beta_2}
+    return Derivation.stating("nested_logit", options, results, reference=HERE, where=st.where)
 
 
 def origin_gradient(st: Setting) -> Result:
@@ -110,10 +109,8 @@ def origin_gradient(st: Setting) -> Result:
         name="origin_gradient",
         title="Gradient at the origin",
         statement=equal(slope_symbol, slope),
-        where=st.where,
         steps=steps,
         regime=Regime("all forms of the model, exact positions included"),
-        reference=HERE,
         evaluate=values(st.where, gradient_xi=slope, loss=sp.log(L)),
     )
 
@@ -140,16 +137,11 @@ def critical_point(st: Setting) -> Result:
         name="critical_point",
         title="The origin is critical exactly at L = N/B",
         statement=statement,
-        where=st.where,
         steps=steps,
         regime=Regime("all forms of the model, distinct context labels"),
         reference=f"stated in the review of {SOURCE}; {HERE}",
         evaluate=values(st.where, critical_L=N / B, excess=L * B / N - 1),
     )
-
-
-def _slow_phase_obstacle(model: Model, init: Init) -> str | None:
-    return first(fixed_beta_2_only(model), above_the_saddle(model), needs_rates(model, "xi"))
 
 
 def slow_phase(st: Setting) -> Result:
@@ -211,10 +203,8 @@ def slow_phase(st: Setting) -> Result:
         name="slow_phase",
         title="The slow phase: picking a random context label",
         statement=equal(CLA, w / (1 + w)),
-        where=st.where,
         steps=steps,
-        regime=Regime("exact while alpha = 0; from the origin, until attention moves", _slow_phase_obstacle),
-        reference=HERE,
+        regime=Regime("exact while alpha = 0; from the origin, until attention moves", *SLOW_PHASE),
         evaluate=values(st.where, rate=eta_xi * A_0**2, c=c),
         curve=curve,
     )
@@ -242,11 +232,10 @@ def plateaus(st: Setting) -> Result:
         statement=sp.Tuple(
             equal(label(r"\mathcal{L}(0)"), sp.log(L)), equal(label(r"\mathcal{L}(\infty)"), sp.log(N_c))
         ),
-        where=st.where,
         steps=steps,
         regime=Regime(
             "as the slow phase; the second plateau is reached only if alpha and beta_1 are slow or clamped",
-            _slow_phase_obstacle,
+            *SLOW_PHASE,
         ),
         reference=f"{SOURCE}; {HERE}",
         evaluate=values(st.where, first=sp.log(L), second=sp.log(N_c), accuracy=1 / N_c),
@@ -265,19 +254,16 @@ def half_time(st: Setting) -> Result:
         ),
     )
 
-    def obstacle(model: Model, init: Init) -> str | None:
+    def at_least_half(model: Model, init: Init) -> str | None:
         start = number(model, N_c / st.s["L"], st.where)
-        at_least_half = f"CLA starts at {start:.3g}, not below 1/2 (L must exceed 2 N/B)." if start >= 0.5 else None
-        return first(_slow_phase_obstacle(model, init), at_least_half)
+        return f"CLA starts at {start:.3g}, not below 1/2 (L must exceed 2 N/B)." if start >= 0.5 else None
 
     return Result(
         name="half_time",
         title="Half-time of the slow phase",
         statement=equal(label("t_{1/2}"), time),
-        where=st.where,
         steps=steps,
-        regime=Regime("as the slow phase, and c < 1, i.e. L > 2 N/B", obstacle),
-        reference=HERE,
+        regime=Regime("as the slow phase, and c < 1, i.e. L > 2 N/B", *SLOW_PHASE, at_least_half),
         evaluate=values(st.where, half_time=time),
     )
 
@@ -328,16 +314,15 @@ def plateau_drives(st: Setting) -> Result:
         ),
     )
 
-    def obstacle(model: Model, init: Init) -> str | None:
-        return first(mean_field_only(model), fixed_beta_2_only(model))
-
     return Result(
         name="plateau_drives",
         title="Drives on the plateau: first xi, then alpha, then beta_1",
         statement=equal(label(r"\dot\alpha"), eta_alpha * drive.subs(st.p, p)),
-        where=st.where,
         steps=steps,
-        regime=Regime("uniform attention q_c = q_o, any xi and beta_1; mean field", obstacle),
-        reference=HERE,
+        regime=Regime(
+            "uniform attention q_c = q_o, any xi and beta_1; mean field",
+            regimes.mean_field,
+            regimes.fixed_beta_2,
+        ),
         evaluate=values(st.where, drive_xi=delta_0, drive_alpha_per_xi=kappa_0, f=f),
     )

@@ -35,9 +35,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from minimodels.errors import InputError, check_whole, shown
+from minimodels.errors import InputError, check_between, check_whole, shown
 from minimodels.tasks.item_label import ItemLabelTask
-from theory.arguments import within
+from theory.arguments import LARGEST
 
 
 def tangent_kernel(overlap: float, layers: int) -> float:
@@ -70,7 +70,7 @@ def head_rates(L: int, *, layers: int = 0, gain: float = 1.0) -> dict[str, float
     0.91
     """
     L, layers = check_whole(L, "`L`", low=2, high=10**12), check_whole(layers, "`layers`", low=0, high=1000)
-    gain = within(gain, "`gain`")
+    gain = check_between(gain, "`gain`", -LARGEST, LARGEST)
     if gain <= 0:
         raise InputError(f"`gain`, the factor of the attention output, must be positive; got {gain:g}.")
     step = 1e-6

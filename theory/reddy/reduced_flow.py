@@ -35,12 +35,12 @@ import sympy as sp
 from scipy.special import wrightomega
 from sympy.codegen.cfunctions import expm1
 
-from minimodels.errors import InputError, check_whole
+from minimodels.errors import InputError, check_whole, numbers_by_name
 from minimodels.model import Model, check_model
-from theory.arguments import numbers_by_name
+from minimodels.models import model as build
+from theory.arguments import LARGEST
 from theory.derivation import is_built_in
 from theory.numeric import function
-from theory.reddy.flow import nested_logit
 
 STRETCH = 5  # alpha = alpha_0 + A z^5: resolves alpha ~ sqrt(t) and exponential starts near z = 0
 SEARCH_NODES = 160
@@ -69,7 +69,7 @@ class ReducedFlow:
 @lru_cache
 def reduced_flow(attend: str) -> ReducedFlow:
     """Return the reduced flow of ``attend="labels"`` or ``"all"``."""
-    m = nested_logit(attend=attend)
+    m = build("nested_logit", attend=attend)
     s = {**m.symbols, "beta_2": m.symbols.get("beta_2", sp.Symbol("beta_2", real=True))}
     arguments = [s[k] for k in ("beta_1", "alpha", "xi", "N", "L", "B", "M", "beta_2")]
     alpha, xi = m.drift["alpha"], m.drift["xi"]
@@ -294,7 +294,7 @@ def transition_time(model: Any, *, init: Mapping[str, float] | None = None, orde
         or "beta_2" in model.state
     ):
         raise InputError("the reduced flow exists for nested_logit with attend='labels' or 'all' and beta_2 fixed.")
-    start = dict(model.init) | numbers_by_name(init, "init", model.state)
+    start = dict(model.init) | numbers_by_name(init, "init", model.state, low=-LARGEST, high=LARGEST)
     if start["alpha"] * start["xi"] < 0:
         raise InputError("alpha and xi must start with the same sign: with opposite signs alpha is not monotone.")
     order = check_whole(order, "`order`, from which the error is estimated,", low=1, high=20)

@@ -8,30 +8,14 @@ import numpy as np
 import sympy as sp
 
 from minimodels.model import Model
+from minimodels.models import model as build
 from minimodels.primitives import elementary
 from theory.checks import converges, identity, vanishes
 from theory.derivation import Init, Regime, Result, Step, expand, number
-from theory.reddy.flow import nested_logit
+from theory.reddy import regimes
 from theory.reddy.reduced_flow import timed
-from theory.reddy.setting import (
-    A_0,
-    HERE,
-    N_c,
-    Setting,
-    at_the_saddle,
-    draw,
-    eta_alpha,
-    eta_xi,
-    fixed_beta_2_only,
-    is_exact,
-    lam,
-    mean_field_only,
-    p_0,
-    several_labels_only,
-    t,
-    x_0,
-)
-from theory.vocabulary import equal, first, label, measured_escape, needs_rates, values
+from theory.reddy.setting import A_0, HERE, N_c, Setting, draw, eta_alpha, eta_xi, lam, p_0, t, x_0
+from theory.vocabulary import equal, label, measured_escape, needs_rates, values
 
 EXACT_SIZES = (2, 3, 4)  # contexts whose exact-position loss is differentiated in the check
 
@@ -68,21 +52,9 @@ def saddle(st: Setting) -> Result:
         ),
     )
 
-    def obstacle(model: Model, init: Init) -> str | None:
-        return first(
-            mean_field_only(model), at_the_saddle(model), several_labels_only(model), needs_rates(model, "alpha", "xi")
-        )
-
-    return Result(
-        name="saddle",
-        title="Saddle at L = N/B",
-        statement=equal(lam, growth),
-        where=st.where,
-        steps=steps,
-        regime=Regime("L = N/B, mean field", obstacle),
-        reference=HERE,
-        evaluate=values(st.where, growth_rate=growth, hessian_entry=entry),
-    )
+    holds = regimes.mean_field, regimes.at_the_saddle, regimes.several_labels, needs_rates("alpha", "xi")
+    regime = Regime("L = N/B, mean field", *holds)
+    return _growing(st, "saddle", "Saddle at L = N/B", growth, steps, regime, hessian_entry=entry)
 
 
 def exact_growth(st: Setting) -> sp.Expr:
@@ -125,21 +97,26 @@ def exact_positions(st: Setting) -> Result:
         ),
     )
 
-    def obstacle(model: Model, init: Init) -> str | None:
-        if not is_exact(model):
-            return "the model is the mean field (attend='all' or 'labels'); use attend='exact' or 'exact-labels'."
-        burst = "it is derived for B = 1." if model.values["B"] != 1 else None
-        return first(at_the_saddle(model), burst, fixed_beta_2_only(model), needs_rates(model, "alpha", "xi"))
+    def single(model: Model, init: Init) -> str | None:
+        return "it is derived for B = 1." if model.values["B"] != 1 else None
 
+    holds = regimes.exact, regimes.at_the_saddle, single, regimes.fixed_beta_2, needs_rates("alpha", "xi")
+    regime = Regime("L = N, B = 1, exact positions", *holds)
+    title, alike = "Saddle at L = N with exact positions", 2 * (N - 1) / (sp.harmonic(N) - 1) - 1
+    return _growing(st, "saddle_exact_positions", title, growth, steps, regime, equivalent_M=alike)
+
+
+def _growing(
+    st: Setting, name: str, title: str, growth: sp.Expr, steps: tuple[Step, ...], regime: Regime, **others: sp.Expr
+) -> Result:
+    """Return the result that a deviation from the saddle grows at a rate, with other numbers besides."""
     return Result(
-        name="saddle_exact_positions",
-        title="Saddle at L = N with exact positions",
+        name=name,
+        title=title,
         statement=equal(lam, growth),
-        where=st.where,
         steps=steps,
-        regime=Regime("L = N, B = 1, exact positions", obstacle),
-        reference=HERE,
-        evaluate=values(st.where, growth_rate=growth, equivalent_M=2 * (N - 1) / (sp.harmonic(N) - 1) - 1),
+        regime=regime,
+        evaluate=values(st.where, growth_rate=growth, **others),
     )
 
 
@@ -171,28 +148,22 @@ def escape(st: Setting) -> Result:
         rates = model.rate_values()
         return abs(init["alpha"] + init["xi"] * math.sqrt(rates["alpha"] / rates["xi"])) / 2
 
-    def obstacle(model: Model, init: Init) -> str | None:
-        burst = "with exact positions it is derived for B = 1." if is_exact(model) and model.values["B"] != 1 else None
-        saddle_only = first(
-            at_the_saddle(model),
-            several_labels_only(model),
-            burst,
-            fixed_beta_2_only(model),
-            needs_rates(model, "alpha", "xi"),
-        )
-        if saddle_only:
-            return saddle_only
+    def single(model: Model, init: Init) -> str | None:
+        several = regimes.is_exact(model) and model.values["B"] != 1
+        return "with exact positions it is derived for B = 1." if several else None
+
+    def small(model: Model, init: Init) -> str | None:
         size = component(model, init)
         if size == 0:
             return "the start has no component on the growing mode: the flow stays at the saddle forever."
         return None if size < 1 else f"the start is not small: its component on the growing mode is {size:.3g}."
 
     def evaluate(model: Model, init: Init) -> dict[str, float]:
-        rate, size = number(model, growth[is_exact(model)], st.where), component(model, init)
+        rate, size = number(model, growth[regimes.is_exact(model)], st.where), component(model, init)
         return {"escape_time": math.log(1 / size) / rate, "growth_rate": rate, "x_0": size}
 
     def error(model: Model, init: Init, predicted: Mapping[str, float]) -> float:
-        if is_exact(model) or init["alpha"] * init["xi"] < 0:
+        if regimes.is_exact(model) or init["alpha"] * init["xi"] < 0:
             return math.nan
         better, _ = timed(model, init)
         return abs(predicted["escape_time"] / better - 1)
@@ -203,8 +174,15 @@ def escape(st: Setting) -> Result:
         statement=equal(label(r"t_\mathrm{esc}"), sp.log(1 / x_0) / lam),
         where={x_0: start, **st.where},
         steps=steps,
-        regime=Regime("L = N/B, start small but not zero; correct up to a time of order 1/lambda", obstacle),
-        reference=HERE,
+        regime=Regime(
+            "L = N/B, start small but not zero; correct up to a time of order 1/lambda",
+            regimes.at_the_saddle,
+            regimes.several_labels,
+            single,
+            regimes.fixed_beta_2,
+            needs_rates("alpha", "xi"),
+            small,
+        ),
         evaluate=evaluate,
         error=error,
         measure=measured_escape,
@@ -235,17 +213,12 @@ def anti_induction(st: Setting) -> Result:
         ),
     )
 
-    def obstacle(model: Model, init: Init) -> str | None:
-        if not (init["alpha"] < 0 and init["xi"] < 0):
-            return "the start is not at alpha < 0 and xi < 0."
-        off = at_the_saddle(model)
-        return first(
-            mean_field_only(model),
-            fixed_beta_2_only(model),
-            several_labels_only(model),
-            needs_rates(model, "alpha", "xi"),
-            off and f"{off[:-1]}: xi is driven up and the flow returns to alpha, xi > 0.",
-        )
+    def negative(model: Model, init: Init) -> str | None:
+        return None if init["alpha"] < 0 and init["xi"] < 0 else "the start is not at alpha < 0 and xi < 0."
+
+    def returns(model: Model, init: Init) -> str | None:
+        off = regimes.at_the_saddle(model, init)
+        return off and f"{off[:-1]}: xi is driven up and the flow returns to alpha, xi > 0."
 
     def evaluate(model: Model, init: Init) -> dict[str, float]:
         crossing, _ = timed(model, init)
@@ -255,9 +228,16 @@ def anti_induction(st: Setting) -> Result:
         name="anti_induction",
         title="Anti-induction branch",
         statement=equal(label(r"\mathcal{L}(\alpha,\xi\to-\infty)"), end),
-        where=st.where,
         steps=steps,
-        regime=Regime("start at alpha < 0 and xi < 0 with L = N/B; zero loss only there", obstacle),
+        regime=Regime(
+            "start at alpha < 0 and xi < 0 with L = N/B; zero loss only there",
+            negative,
+            regimes.mean_field,
+            regimes.fixed_beta_2,
+            regimes.several_labels,
+            needs_rates("alpha", "xi"),
+            returns,
+        ),
         reference=f"{HERE}; a second route to zero loss",
         evaluate=evaluate,
     )
@@ -265,7 +245,7 @@ def anti_induction(st: Setting) -> Result:
 
 def _mixed_derivative(attend: str, n: int) -> float:
     """Second derivative of the exact-position loss in alpha and xi at the origin, for L = N = n."""
-    m = nested_logit(attend=attend, N=n, L=n)
+    m = build("nested_logit", attend=attend, N=n, L=n)
     fixed = {m.symbols[k]: sp.nsimplify(v) for k, v in m.values.items()}
     loss = elementary(m.loss).subs({m.symbols["beta_1"]: 0, **fixed})
     function = sp.lambdify([m.symbols["alpha"], m.symbols["xi"]], loss, "mpmath")

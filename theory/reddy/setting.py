@@ -1,14 +1,13 @@
 """What every derivation about the nested-logit model starts from: its own expressions and compact symbols."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 import sympy as sp
 
-from minimodels.model import GradientFlow, Model
+from minimodels.model import Model
+from minimodels.models import model as build
 from minimodels.primitives import elementary
-from theory.reddy.flow import nested_logit
 
 A_0, N_c, c, f, p_0, delta, lam, t, u, x_0 = sp.symbols("A_0 N_c c f p_0 delta lambda t u x_0", positive=True)
 eta_xi, eta_alpha, eta_beta_1 = sp.symbols("eta_xi eta_alpha eta_beta_1", positive=True)
@@ -23,7 +22,7 @@ class Setting:
 
     Attributes
     ----------
-    model : GradientFlow
+    model : Model
     where : dict
         Compact symbols -> model parameters, in order of dependence.
     loss, p, q_c, q_o, r, r_C : sympy.Expr
@@ -32,7 +31,7 @@ class Setting:
         The model's drift without rates, with plain exponentials.
     """
 
-    model: GradientFlow
+    model: Model
     where: dict[sp.Symbol, sp.Expr]
     loss: sp.Expr
     drift: dict[str, sp.Expr]
@@ -59,7 +58,7 @@ class Setting:
 def setting(attend: str, beta_2: str) -> Setting:
     """Return the setting of the mean-field form that belongs to ``attend``."""
     labels_only = attend.endswith("labels")
-    m = nested_logit(attend="labels" if labels_only else "all", beta_2=beta_2)
+    m = build("nested_logit", attend="labels" if labels_only else "all", beta_2=beta_2)
     s = m.symbols
     q_c, tla = elementary(m.observables["TILA2"]), elementary(m.observables["TLA2"])
     r, on_context = elementary(m.observables["correct"]), elementary(m.observables["CLA"])
@@ -92,46 +91,3 @@ def draw(rng: np.random.Generator) -> dict[str, float]:
     point |= {k: rng.normal(0, 1.5) for k in ("beta_1", "alpha", "xi")}
     point |= {"beta_2": rng.uniform(-1, 1), "t": rng.uniform(1, 100), "u": rng.uniform(0.1, 3)}
     return point | {k: rng.lognormal(0, 1) for k in ("eta_xi", "eta_alpha", "eta_beta_1", "W", "x_0")}
-
-
-def excess(model: Model) -> float:
-    """Return L B/N - 1, zero at the saddle."""
-    v = model.values
-    return v["L"] * v["B"] / v["N"] - 1
-
-
-def is_exact(model: Model) -> bool:
-    """Whether the model keeps the positions of the sequence."""
-    return str(model.options["attend"]).startswith("exact")
-
-
-def mean_field_only(model: Model) -> str | None:
-    """Give the reason why a mean-field result does not hold with exact positions."""
-    return "the positions of the sequence are kept, and it is derived for the mean field." if is_exact(model) else None
-
-
-def fixed_beta_2_only(model: Model) -> str | None:
-    """Give the reason why a result with frozen attention to labels does not hold."""
-    return "beta_2 is a free state and moves the attention from the start." if "beta_2" in model.state else None
-
-
-def several_labels_only(model: Model) -> str | None:
-    """Give the reason why a result about choosing a label does not hold."""
-    if model.values["N"] > model.values["B"]:
-        return None
-    return "N = B: the context holds one label, there is nothing for the match to choose."
-
-
-def at_the_saddle(model: Model) -> str | None:
-    """Give the reason why the origin is no saddle."""
-    if math.isclose(excess(model), 0, abs_tol=1e-12):
-        return None
-    v = model.values
-    return f"L = {v['L']:g} exceeds N/B = {v['N'] / v['B']:g}, so that the origin is not a critical point."
-
-
-def above_the_saddle(model: Model) -> str | None:
-    """Give the reason why there is no slow phase."""
-    if at_the_saddle(model):
-        return None
-    return "L = N/B: every label is in the context, the origin is a saddle and there is no slow phase."

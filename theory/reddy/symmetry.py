@@ -1,34 +1,20 @@
 """Symmetries and conserved quantities of the nested-logit flow."""
 
-from typing import Any
-
 import sympy as sp
 from scipy.integrate import quad
 
 from minimodels.model import Model
+from minimodels.models import model as build
 from minimodels.primitives import elementary
 from theory.checks import identity
 from theory.derivation import Init, Regime, Result, Step, expand, number
-from theory.reddy.flow import nested_logit
+from theory.reddy import regimes
 from theory.reddy.reduced_flow import previous_token_logit, reduced_flow
-from theory.reddy.setting import (
-    A_0,
-    HERE,
-    N_c,
-    Setting,
-    at_the_saddle,
-    draw,
-    eta_alpha,
-    eta_beta_1,
-    eta_xi,
-    fixed_beta_2_only,
-    mean_field_only,
-    several_labels_only,
-)
-from theory.vocabulary import equal, first, label, needs_rates, values
+from theory.reddy.setting import A_0, N_c, Setting, draw, eta_alpha, eta_beta_1, eta_xi
+from theory.vocabulary import equal, invariant, label, needs_rates, values
 
 
-def invariant(st: Setting) -> Result:
+def first_invariant(st: Setting) -> Result:
     """A conserved quantity of the flow."""
     s = st.s
     conserved = s["alpha"] ** 2 / (2 * eta_alpha) - (s["beta_1"] + sp.exp(s["beta_1"]) / s["M"]) / eta_beta_1
@@ -48,25 +34,13 @@ def invariant(st: Setting) -> Result:
         ),
     )
 
-    def obstacle(model: Model, init: Init) -> str | None:
-        return first(mean_field_only(model), needs_rates(model, "alpha", "beta_1"))
-
     def evaluate(model: Model, init: Init) -> dict[str, float]:
         start = {s[k]: sp.Float(v) for k, v in init.items() if k in s}
         return {"invariant": number(model, conserved.xreplace(start), st.where)}
 
-    return Result(
-        name="invariant",
-        title="Invariant of the flow",
-        statement=equal(label("I"), conserved),
-        where=st.where,
-        steps=steps,
-        regime=Regime("mean field, any N, L, B, M, rates; also with beta_2 free", obstacle),
-        reference=HERE,
-        evaluate=evaluate,
-        measure=lambda model, run: evaluate(model, _last_state(model, run))["invariant"],
-        arbitrary_zero=True,
-    )
+    holds = regimes.mean_field, needs_rates("alpha", "beta_1")
+    regime = Regime("mean field, any N, L, B, M, rates; also with beta_2 free", *holds)
+    return invariant("invariant", "Invariant of the flow", equal(label("I"), conserved), steps, regime, evaluate)
 
 
 def second_invariant(st: Setting) -> Result:
@@ -97,15 +71,6 @@ def second_invariant(st: Setting) -> Result:
         ),
     )
 
-    def obstacle(model: Model, init: Init) -> str | None:
-        return first(
-            mean_field_only(model),
-            fixed_beta_2_only(model),
-            at_the_saddle(model),
-            several_labels_only(model),
-            needs_rates(model, "alpha", "xi"),
-        )
-
     def evaluate(model: Model, init: Init) -> dict[str, float]:
         flow, v, eta = reduced_flow(str(model.options["attend"])), model.values, model.rate_values()
         parameters = (v["N"], v["L"], v["B"], v["M"], v.get("beta_2", 0.0))
@@ -118,18 +83,16 @@ def second_invariant(st: Setting) -> Result:
         area, _ = quad(integrand, 0, init["alpha"])
         return {"invariant": init["xi"] ** 2 / (2 * eta["xi"]) - area / eta["alpha"]}
 
-    return Result(
-        name="second_invariant",
-        title="At L = N/B the flow is integrable: a second invariant",
-        statement=equal(label("J"), conserved),
-        where=st.where,
-        steps=steps,
-        regime=Regime("L = N/B, mean field, beta_2 fixed; order 0 of the transition time is then exact", obstacle),
-        reference=HERE,
-        evaluate=evaluate,
-        measure=lambda model, run: evaluate(model, _last_state(model, run))["invariant"],
-        arbitrary_zero=True,
+    regime = Regime(
+        "L = N/B, mean field, beta_2 fixed; order 0 of the transition time is then exact",
+        regimes.mean_field,
+        regimes.fixed_beta_2,
+        regimes.at_the_saddle,
+        regimes.several_labels,
+        needs_rates("alpha", "xi"),
     )
+    title = "At L = N/B the flow is integrable: a second invariant"
+    return invariant("second_invariant", title, equal(label("J"), conserved), steps, regime, evaluate)
 
 
 def sufficient_parameters(st: Setting) -> Result:
@@ -152,17 +115,15 @@ def sufficient_parameters(st: Setting) -> Result:
         name="sufficient_parameters",
         title="The flow depends on A_0, N/B, L and M only",
         statement=equal(label("q_c"), attention),
-        where=st.where,
         steps=steps,
-        regime=Regime("mean field, beta_2 fixed", lambda m, init: first(mean_field_only(m), fixed_beta_2_only(m))),
-        reference=HERE,
+        regime=Regime("mean field, beta_2 fixed", regimes.mean_field, regimes.fixed_beta_2),
         evaluate=values(st.where, A_0=A_0, N_c=N_c),
     )
 
 
 def sign_symmetry(st: Setting) -> Result:
     """Flipping the signs of alpha and xi leaves the loss unchanged for two labels."""
-    m = nested_logit(attend="labels")
+    m = build("nested_logit", attend="labels")
     s = m.symbols
     two = elementary(m.loss).subs({s["L"]: 2, s["N"]: 2 * s["B"]})
     flipped = two.subs({s["alpha"]: -s["alpha"], s["xi"]: -s["xi"]}, simultaneous=True)
@@ -195,13 +156,7 @@ def sign_symmetry(st: Setting) -> Result:
         name="sign_symmetry",
         title="Sign symmetry of two labels",
         statement=equal(label(r"\mathcal{L}(\beta_1,-\alpha,-\xi)"), label(r"\mathcal{L}(\beta_1,\alpha,\xi)")),
-        where=st.where,
         steps=steps,
         regime=Regime("labels only, L = N/B = 2; elsewhere only to second order at the saddle", obstacle),
-        reference=HERE,
         evaluate=values(st.where, N_c=N_c),
     )
-
-
-def _last_state(model: Model, run: Any) -> dict[str, float]:
-    return {k: float(run[k].values[-1]) for k in model.state}

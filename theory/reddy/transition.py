@@ -10,31 +10,27 @@ import sympy as sp
 
 from minimodels.model import Model
 from theory.checks import converges, identity, vanishes
-from theory.derivation import Init, Regime, Result, Step, expand, number
+from theory.derivation import Evaluate, Init, Regime, Result, Step, expand, number
+from theory.reddy import regimes
 from theory.reddy.flow import measured_time
 from theory.reddy.reduced_flow import RELATION, c, slow_phase_root, timed, transition_times, u
 from theory.reddy.setting import (
     A_0,
     CLA,
-    HERE,
     N_c,
     Setting,
-    above_the_saddle,
     delta,
     draw,
     eta_alpha,
     eta_beta_1,
     eta_xi,
     f,
-    fixed_beta_2_only,
     lam,
-    mean_field_only,
     p_0,
     setting,
-    several_labels_only,
     t,
 )
-from theory.vocabulary import equal, first, label, measured_escape, needs_rates
+from theory.vocabulary import equal, label, measured_escape, needs_rates
 
 X, y = sp.symbols("X y", positive=True)
 T_STAR = label("T^*")
@@ -42,23 +38,35 @@ NEEDED = sp.sqrt(sp.pi * eta_alpha / (2 * eta_beta_1)) / (p_0 * eta_alpha * A_0 
 ROOT_LEVEL = eta_xi * A_0**3 * NEEDED
 CLOCK = (u + c * (sp.exp(u) - 1)) / (eta_xi * A_0**2)
 CROSSOVER = sp.acosh(1 + lam**2 * X / delta) / lam
-
-
-def _from_zero(model: Model, init: Init) -> str | None:
-    start_above = model.values["L"] <= 2
-    return first(
-        mean_field_only(model),
-        fixed_beta_2_only(model),
-        above_the_saddle(model),
-        several_labels_only(model),
-        needs_rates(model, "alpha", "xi", "beta_1"),
-        "r starts at 1/L, not below 1/2 (L must exceed 2)." if start_above else None,
-    )
+FROM_ZERO = (
+    regimes.mean_field,
+    regimes.fixed_beta_2,
+    regimes.above_the_saddle,
+    regimes.several_labels,
+    needs_rates("alpha", "xi", "beta_1"),
+    regimes.below_half,
+)
 
 
 def _against_reduced(model: Model, init: Init, predicted: Mapping[str, float]) -> float:
     better, _ = timed(model, dict.fromkeys(model.state, 0.0))
     return abs(next(iter(predicted.values())) / better - 1)
+
+
+def _from_zero(
+    name: str,
+    title: str,
+    statement: sp.Basic,
+    steps: tuple[Step, ...],
+    sentence: str,
+    evaluate: Evaluate,
+    where: Mapping[sp.Symbol, sp.Expr],
+) -> Result:
+    """Return the result that gives the transition time from the origin; its error is that against the reduced flow."""
+    return Result(
+        name=name, title=title, statement=statement, where=where, steps=steps, regime=Regime(sentence, *FROM_ZERO),
+        evaluate=evaluate, error=_against_reduced, measure=measured_escape,
+    )  # fmt: skip
 
 
 def leading(st: Setting) -> Result:
@@ -133,18 +141,10 @@ def leading(st: Setting) -> Result:
             "u_star": root,
         }
 
-    return Result(
-        name="transition_time_leading",
-        title="Transition time from the origin, leading order",
-        statement=sp.Tuple(equal(RELATION.subs(u, label("u^*")), needed), equal(T_STAR, CLOCK.subs(u, label("u^*")))),
-        where=st.where,
-        steps=steps,
-        regime=Regime("start at the origin, N and M large, L well above N/B (error: see the error map)", _from_zero),
-        reference=HERE,
-        evaluate=evaluate,
-        error=_against_reduced,
-        measure=measured_escape,
-    )
+    title = "Transition time from the origin, leading order"
+    statement = sp.Tuple(equal(RELATION.subs(u, label("u^*")), needed), equal(T_STAR, CLOCK.subs(u, label("u^*"))))
+    sentence = "start at the origin, N and M large, L well above N/B (error: see the error map)"
+    return _from_zero("transition_time_leading", title, statement, steps, sentence, evaluate, st.where)
 
 
 def crossover_where(st: Setting) -> dict[sp.Symbol, sp.Expr]:
@@ -213,18 +213,9 @@ def crossover(st: Setting) -> Result:
             "feedback": number(model, lam**2 * X / delta, where),
         }
 
-    return Result(
-        name="transition_time_crossover",
-        title="Transition time from the origin, crossover to the saddle",
-        statement=equal(T_STAR, time),
-        where=where,
-        steps=steps,
-        regime=Regime("start at the origin, M large, no saturation of CLA (u small) before the jump", _from_zero),
-        reference=HERE,
-        evaluate=evaluate,
-        error=_against_reduced,
-        measure=measured_escape,
-    )
+    title = "Transition time from the origin, crossover to the saddle"
+    sentence = "start at the origin, M large, no saturation of CLA (u small) before the jump"
+    return _from_zero("transition_time_crossover", title, equal(T_STAR, time), steps, sentence, evaluate, where)
 
 
 def reduced(st: Setting) -> Result:
@@ -310,20 +301,10 @@ def reduced(st: Setting) -> Result:
         ),
     )
 
-    def obstacle(model: Model, init: Init) -> str | None:
-        common = first(
-            mean_field_only(model),
-            fixed_beta_2_only(model),
-            several_labels_only(model),
-            needs_rates(model, "alpha", "xi"),
-        )
-        if common:
-            return common
-        if model.values["L"] <= 2:
-            return "r starts at 1/L, not below 1/2 (L must exceed 2)."
+    def monotone(model: Model, init: Init) -> str | None:
         if init["alpha"] * init["xi"] < 0:
             return "alpha and xi start with opposite signs, so that alpha is not monotone."
-        saddle = above_the_saddle(model)
+        saddle = regimes.is_saddle(model)
         if saddle and init["alpha"] == init["xi"] == 0:
             return "the start is the saddle itself: the flow stays there forever."
         if not saddle and min(init["alpha"], init["xi"]) < 0:
@@ -342,10 +323,16 @@ def reduced(st: Setting) -> Result:
             equal(label(r"\frac{dy}{d\alpha}"), label(r"F(\alpha,{y})")),
             equal(label(r"r(\alpha^*,\xi(\alpha^*))"), sp.Rational(1, 2)),
         ),
-        where=st.where,
         steps=steps,
-        regime=Regime("any N, L >= N/B, B, M, rates and any start with alpha, xi of one sign; mean field", obstacle),
-        reference=HERE,
+        regime=Regime(
+            "any N, L >= N/B, B, M, rates and any start with alpha, xi of one sign; mean field",
+            regimes.mean_field,
+            regimes.fixed_beta_2,
+            regimes.several_labels,
+            needs_rates("alpha", "xi"),
+            regimes.below_half,
+            monotone,
+        ),
         evaluate=evaluate,
         error=lambda model, init, predicted: timed(model, init)[1],
         measure=measured_escape,

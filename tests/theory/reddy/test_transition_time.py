@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 import theory
 from minimodels.models import model
+from tests.minimodels.systems import TRANSITION_TIMES
 from theory.reddy.error_map import NETWORK, UNIT_RATES
 from theory.reddy.flow import measured_time
 from theory.reddy.reduced_flow import reduced_flow, slow_phase_root, transition_times
@@ -16,17 +17,7 @@ ZERO = {"beta_1": 0.0, "alpha": 0.0, "xi": 0.0}
 UNIT = {"beta_1": 1.0, "alpha": 1.0, "xi": 1.0}
 
 
-@pytest.mark.parametrize(
-    ("n", "size", "b", "labels", "every"),
-    [
-        (8, 32, 1, 49.53, 98.67),
-        (8, 16, 1, 60.61, 121.32),
-        (4, 32, 1, 20.06, 38.81),
-        (2, 32, 1, 10.22, 18.77),
-        (8, 32, 2, 25.86, 48.54),
-        (4, 16, 1, 21.58, 42.14),
-    ],
-)
+@pytest.mark.parametrize(("n", "size", "b", "labels", "every"), TRANSITION_TIMES)
 def test_table(n: float, size: float, b: float, labels: float, every: float) -> None:
     for attend, expected in (("labels", labels), ("all", every)):
         m = model("nested_logit", attend=attend, N=n, L=size, B=b)

@@ -151,7 +151,7 @@ def _slope(L: int) -> dict[str, float]:
     """The gradient of the loss at the origin, from the model's own expression."""
     model = bound(8, L)
     at = {model.symbols[k]: v for k, v in {**model.values, **ORIGIN}.items()}
-    return {k: -float(elementary(model.drift[k]).subs(at)) for k in STATES}  # type: ignore[attr-defined]
+    return {k: -float(elementary(model.drift[k]).subs(at)) for k in STATES}
 
 
 def _origin(points: list[FixedPoint]) -> FixedPoint:

@@ -6,7 +6,6 @@ import numpy as np
 import xarray as xr
 
 import theory
-from minimodels.model import GradientFlow
 from minimodels.primitives import elementary
 from theory.reddy.error_map import RATES
 from theory.reddy.exact_positions import exact_transition_time
@@ -34,7 +33,6 @@ def _gradient(N: int, L: int, B: int, attend: str) -> float:
     """D loss / d xi at the origin, from the model's own loss."""
     model = bound(N, L, B, attend)
     at = {model.symbols[k]: v for k, v in {**model.values, **ORIGIN}.items()}
-    assert isinstance(model, GradientFlow)
     return -float(elementary(model.drift["xi"]).subs(at))
 
 

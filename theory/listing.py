@@ -1,0 +1,61 @@
+"""Results and predictions in order, asked for by position or by name."""
+
+from collections.abc import Iterator, Sequence
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+
+from minimodels.errors import InputError, shown, unknown
+
+
+class Named(Protocol):
+    """What has a name."""
+
+    @property
+    def name(self) -> str:
+        """The name."""
+
+
+M = TypeVar("M", bound=Named)
+
+
+class Listing(Generic[M]):
+    """Members in order; index by position or by name."""
+
+    def members(self) -> Sequence[M]:
+        """Return the members, in order."""
+        raise NotImplementedError
+
+    def member(self) -> str:
+        """Return what a member is called in an error."""
+        raise NotImplementedError
+
+    def markdown(self) -> str:
+        """Return all members as Markdown."""
+        raise NotImplementedError
+
+    def __iter__(self) -> Iterator[M]:
+        return iter(self.members())
+
+    def __len__(self) -> int:
+        return len(self.members())
+
+    def __getitem__(self, key: int | str) -> M:
+        members, what = self.members(), self.member()
+        if isinstance(key, int | np.integer) and not isinstance(key, bool):
+            if not -len(members) <= key < len(members):
+                raise InputError(f"there are {len(members)} of every {what}, counted from 0; got {shown(key)}.")
+            return members[int(key)]
+        if not isinstance(key, str):
+            raise InputError(f"a {what} is asked for by name or position; got {shown(key)}.")
+        if key not in self.names:
+            raise unknown(what, key, self.names)
+        return members[self.names.index(key)]
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the members, in order."""
+        return [member.name for member in self.members()]
+
+    def _repr_markdown_(self) -> str:
+        return self.markdown()
