@@ -15,7 +15,7 @@ from minimodels.clamp import Window, Windows, windows
 from minimodels.compiled import compiled
 from minimodels.engine.ensemble import Batch, Control, Segment, Watch, integrate
 from minimodels.engine.kernel import Floats, Kernel
-from minimodels.engine.stepper.method import METHODS
+from minimodels.engine.stepper.methods import Method, methods
 from minimodels.engine.stepper.status import PENDING, Status
 from minimodels.errors import (
     InputError,
@@ -30,8 +30,6 @@ from minimodels.errors import (
 from minimodels.model import Event, GradientFlow, Map, Model, Statement, check_model
 from minimodels.primitives import ON_ARRAYS
 
-FLOW_METHODS = tuple(method for method in METHODS if method != "map")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
@@ -42,7 +40,7 @@ class Problem:
     init: Mapping[str, float]
     clamp: Mapping[str, tuple[Window, ...]]
     schedule: Mapping[str, tuple[Window, ...]]
-    method: str
+    method: Method
     control: Control
     save: Floats
     events: Mapping[str, Event]
@@ -64,7 +62,7 @@ class Problem:
     def axes(self) -> list[str]:
         """Names that may vary between points: parameters, initial values, rates, the learning rate of descent."""
         m = self.model
-        descends = self.method == "map" and not isinstance(m, Map) and "lr" not in m.namespace
+        descends = self.method.discrete and not isinstance(m, Map) and "lr" not in m.namespace
         return [
             *m.parameters, *(f"{k}_0" for k in m.state), *(f"rate_{k}" for k in m.state), *(["lr"] if descends else []),
         ]  # fmt: skip
@@ -72,7 +70,7 @@ class Problem:
     def kernel(self) -> Kernel:
         """Return the compiled programs of the integration."""
         expressions = [e.expr for e in self.events.values()]
-        return compiled(self.model).flow(expressions, implicit=self.method == "rodas4")
+        return compiled(self.model).flow(expressions, implicit=self.method.implicit)
 
     def points(self, given: Mapping[str, ArrayLike], count: int) -> tuple[Floats, Floats, NDArray[np.int8]]:
         """Return initial states (P, n), parameters and rates (P, m), and statuses, for ``count`` points."""
@@ -270,17 +268,18 @@ def problem(
     """Check a user's options and return the problem they state."""
     check_model(model)
     end = check_positive(end, f"`{what}`")
-    discrete = isinstance(method, str) and method == "map"
-    if isinstance(model, Map) and not discrete:
+    chosen = methods().get(method) if isinstance(method, str) else None
+    if isinstance(model, Map) and not (chosen and chosen.discrete):
         raise InputError(f"{model.name!r} is a map: iterate it with descend instead.")
-    if not discrete and not (isinstance(method, str) and method in FLOW_METHODS):
-        raise unknown("method", method, FLOW_METHODS)
-    if method == "rk4" and step is None:
-        raise InputError("method='rk4' has a fixed step: give `step`.")
-    if step is not None and method != "rk4":
-        raise InputError("`step` is for method='rk4'; the others choose it themselves from `rtol` and `atol`.")
+    if chosen is None:
+        raise unknown("method", method, [name for name, m in methods().items() if not m.discrete])
+    if chosen.fixed and step is None:
+        raise InputError(f"method={method!r} has a fixed step: give `step`.")
+    if step is not None and not chosen.fixed:
+        fixed = " or ".join(f"method={name!r}" for name, m in methods().items() if m.fixed)
+        raise InputError(f"`step` is for {fixed}; the others choose it themselves from `rtol` and `atol`.")
     rtol, atol = check_positive(rtol, "`rtol`"), check_positive(atol, "`atol`")
-    fixed = 1.0 if step is None else check_positive(step, "`step`")
+    step = 1.0 if step is None else check_positive(step, "`step`")
     if not (isinstance(max_step, Real) and not isinstance(max_step, bool) and max_step > 0):
         raise InputError(f"`max_step` must be a positive number; got {shown(max_step)}.")
     max_steps = check_whole(max_steps, "`max_steps`")
@@ -298,7 +297,7 @@ def problem(
         times = np.minimum(times, end)
     if len(times) and ((np.diff(times) <= 0).any() or times[0] < 0 or times[-1] > end):
         raise InputError(f"`save` must be increasing times within [0, {end:g}].")
-    if discrete and (times != np.round(times)).any():
+    if chosen.discrete and (times != np.round(times)).any():
         raise InputError("`save` must be whole numbers of steps.")
     model = model.with_rates(**({} if rates is None else by_name(rates, "`rates`", "{'x': 0.1}")))
     return Problem(
@@ -307,8 +306,8 @@ def problem(
         init=dict(model.init) | state_values(model, init, "init"),
         clamp=windows(clamp, model.state, "clamp", "state"),
         schedule=inside_domain(model, windows(schedule, list(model.parameters), "schedule", "parameter")),
-        method=method,
-        control=Control(rtol, atol, fixed, float(max_step), max_steps, steady),
+        method=chosen,
+        control=Control(rtol, atol, step, float(max_step), max_steps, steady),
         save=times,
         events=found,
         stop_at=stop_at,
