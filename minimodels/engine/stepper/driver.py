@@ -5,46 +5,7 @@ import math
 from numba import njit
 
 from .events import again, crosses, locate, may_cross
-from .layout import (
-    CENSORED,
-    ENTRY,
-    ERR,
-    ERR_LOG,
-    EVENT,
-    GROUP,
-    HELD,
-    HS,
-    INTERRUPTED,
-    K0,
-    K1,
-    KN,
-    LANE,
-    LANES,
-    LAST,
-    MAX_STEPS,
-    NEED,
-    NON_FINITE,
-    OK,
-    PENDING,
-    REF,
-    SAVE,
-    SINCE,
-    SPEED,
-    STATE,
-    STEADY,
-    STEP_TOO_SMALL,
-    STEPS,
-    SUCCESS,
-    YN,
-    YS,
-    H,
-    Programs,
-    T,
-    Y,
-    apart,
-    carve,
-    run,
-)
+from .layout import *
 from .method import ADAPTIVE, DISCRETE, IMPLICIT
 from .steps import accept, better_step, control, first_step, halfway, inside, measure, propose, rest
 

@@ -5,32 +5,7 @@ import math
 import numpy as np
 from numba import njit
 
-from .layout import (
-    ERR,
-    ERR_LOG,
-    HELD,
-    HS,
-    K0,
-    K1,
-    KN,
-    LANE,
-    LANES,
-    LAST,
-    MOVED,
-    OK,
-    REF,
-    SINCE,
-    SPEED,
-    STATE,
-    STEPS,
-    YN,
-    YS,
-    H,
-    T,
-    Y,
-    apart,
-    run,
-)
+from .layout import *
 from .method import ADAPTIVE, EXPONENT, MEMORY, ORDER, SAFETY, dense, error, step
 
 HUGE = 1e60
