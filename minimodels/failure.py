@@ -51,7 +51,7 @@ def _cause(stated: Problem, code: Status, y: Floats, time: float, steps: int, pa
         return f"has no value for the rate of {name!r}, {shown(stated.model.rates[name])},", "check the parameters"
     if code == Status.MAX_STEPS:
         fast = np.abs(np.linalg.eigvals(jacobian)).max() if np.isfinite(jacobian).all() else 0.0
-        if stated.method != "rodas4" and fast * time > 0.5 * steps:
+        if not stated.method.implicit and fast * time > 0.5 * steps:
             return f"used up `max_steps`, being stiff (rates of {fast:.3g})", "use method='rodas4'"
         for expression in field:
             if expression.has(*JUMPS):
@@ -59,7 +59,7 @@ def _cause(stated: Problem, code: Status, y: Floats, time: float, steps: int, pa
         needed = f" to {1.2 * steps * stated.end / time:.2g} or so" if time > 0 else ""
         return "used up `max_steps`", f"raise it{needed}, or loosen `rtol`"
     if not np.isfinite(y).all() or (np.abs(y) > LARGE * (1 + start)).any():
-        lower = "lower `lr`" if stated.method == "map" and not isinstance(stated.model, Map) else "end it before that"
+        lower = "lower `lr`" if stated.method.discrete and not isinstance(stated.model, Map) else "end it before that"
         return "grew beyond all bounds", lower
     bad = np.argwhere(~np.isfinite(values[:, :n]))
     if len(bad):
@@ -68,7 +68,7 @@ def _cause(stated: Problem, code: Status, y: Floats, time: float, steps: int, pa
         if time == 0:
             return f"began where {expression} has no value", "check the initial values and the parameters"
         return f"came to where {expression} has no value", "end it before that"
-    if stated.method == "rodas4" and not np.isfinite(jacobian).all():
+    if stated.method.implicit and not np.isfinite(jacobian).all():
         return "met a Jacobian without a value", "use method='tsit5'"
     worst = int(np.argmax(np.abs(drift)))
     if abs(drift[worst]) * time > 1e6 * (1 + start[worst]):

@@ -16,7 +16,7 @@ from minimodels.clamp import Window, Windows, windows
 from minimodels.compiled import compiled
 from minimodels.engine.ensemble import Batch, Control, Segment, Watch, integrate
 from minimodels.engine.kernel import Floats, Kernel
-from minimodels.engine.stepper.method import METHODS
+from minimodels.engine.stepper.methods import Method, methods
 from minimodels.engine.stepper.status import PENDING, Status
 from minimodels.errors import (
     InputError,
@@ -31,8 +31,6 @@ from minimodels.errors import (
 )
 from minimodels.model import Event, Map, Model, Statement, check_model
 from minimodels.primitives import ON_ARRAYS
-
-FLOW_METHODS = tuple(method for method in METHODS if method != "map")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +63,7 @@ class Problem:
     init: Mapping[str, float]
     clamp: Mapping[str, tuple[Window, ...]]
     schedule: Mapping[str, tuple[Window, ...]]
-    method: str
+    method: Method
     control: Control
     save: Floats
     events: Mapping[str, Event]
@@ -80,7 +78,7 @@ class Problem:
     def settings(self, varied: Container[str] = ()) -> dict[str, float | str]:
         """Return how it is integrated, as a result tells it; initial values that vary between its points are not."""
         return {
-            "method": self.method,
+            "method": self.method.name,
             "rtol": self.control.rtol,
             "atol": self.control.atol,
             "init": json.dumps({k: v for k, v in self.init.items() if f"{k}_0" not in varied}),
@@ -98,7 +96,7 @@ class Problem:
     def axes(self) -> list[str]:
         """Names that may vary between points: parameters, initial values, rates, the learning rate of descent."""
         m = self.model
-        descends = self.method == "map" and not isinstance(m, Map) and "lr" not in m.namespace
+        descends = self.method.discrete and not isinstance(m, Map) and "lr" not in m.namespace
         return [
             *m.parameters, *(f"{k}_0" for k in m.state), *(f"rate_{k}" for k in m.state), *(["lr"] if descends else []),
         ]  # fmt: skip
@@ -106,7 +104,7 @@ class Problem:
     def kernel(self) -> Kernel:
         """Return the compiled programs of the integration."""
         expressions = [e.expr for e in self.events.values()]
-        return compiled(self.model).flow(expressions, implicit=self.method == "rodas4")
+        return compiled(self.model).flow(expressions, implicit=self.method.implicit)
 
     def points(self, given: Mapping[str, ArrayLike], count: int) -> tuple[Floats, Floats, NDArray[np.int8]]:
         """Return initial states (P, n), parameters and rates (P, m), and statuses, for ``count`` points."""
@@ -285,7 +283,7 @@ def problem(model: Model, end: float, options: Options, *, what: str = "t_end") 
     events = model.with_events(options.events)
     if options.stop_at is not None and not (isinstance(options.stop_at, str) and options.stop_at in events):
         raise unknown("event in `stop_at`", options.stop_at, events)
-    save = _times(options.save, end, discrete=method == "map")
+    save = _times(options.save, end, discrete=method.discrete)
     rates = {} if options.rates is None else by_name(options.rates, "`rates`", "{'x': 0.1}")
     model = model.with_rates(**rates)
     start = dict(model.init) | state_values(model, options.init, "init")
@@ -306,18 +304,18 @@ def at_a_point(model: Model, init: Mapping[str, float] | None = None) -> tuple[P
     return stated, par
 
 
-def _method(model: Model, options: Options) -> str:
-    method, step = options.method, options.step
-    discrete = isinstance(method, str) and method == "map"
-    if isinstance(model, Map) and not discrete:
+def _method(model: Model, options: Options) -> Method:
+    chosen = methods().get(options.method) if isinstance(options.method, str) else None
+    if isinstance(model, Map) and not (chosen and chosen.discrete):
         raise InputError(f"{model.name!r} is a map: iterate it with descend instead.")
-    if not discrete and not (isinstance(method, str) and method in FLOW_METHODS):
-        raise unknown("method", method, FLOW_METHODS)
-    if method == "rk4" and step is None:
-        raise InputError("method='rk4' has a fixed step: give `step`.")
-    if step is not None and method != "rk4":
-        raise InputError("`step` is for method='rk4'; the others choose it themselves from `rtol` and `atol`.")
-    return method
+    if chosen is None:
+        raise unknown("method", options.method, [name for name, m in methods().items() if not m.discrete])
+    if chosen.fixed and options.step is None:
+        raise InputError(f"method={chosen.name!r} has a fixed step: give `step`.")
+    if options.step is not None and not chosen.fixed:
+        fixed = " or ".join(f"method={name!r}" for name, m in methods().items() if m.fixed)
+        raise InputError(f"`step` is for {fixed}; the others choose it themselves from `rtol` and `atol`.")
+    return chosen
 
 
 def _control(options: Options) -> Control:

@@ -58,7 +58,7 @@ def simulate(
     schedule : mapping of str to the same
         Parameters that have another value within windows, for the flow, observables and events alike. One that a
         default or a rate follows is refused.
-    method : {"tsit5", "rodas4", "rk4"}
+    method : str
         ``tsit5`` unless the flow is stiff (``rodas4``); ``rk4`` takes a fixed ``step``.
     rtol, atol : float
         Local error is kept below ``atol + rtol*|x|`` in root mean square over the states.

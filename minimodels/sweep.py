@@ -332,7 +332,7 @@ def _settings(stated: Problem, keep: Sequence[str], on_failure: str, varied: Seq
     text = json.dumps(
         {
             "kernel": stated.kernel().fingerprint,
-            "method": stated.method,
+            "method": stated.method.name,
             "events": {k: [str(e.level), e.direction] for k, e in stated.events.items()},
             "given": {k: v for k, v in stated.model.given.items() if k not in varied},
             "defaults": {k: str(v) for k, v in stated.model.defaults.items()},

@@ -314,7 +314,7 @@ def do_warmup(command: Warmup, chosen: Choices) -> int:
     """Compile the steppers, and the kernels of the built-in models and of the induction head."""
     from minimodels.compiled import compiled
     from minimodels.engine import steppers
-    from minimodels.engine.stepper.method import METHODS
+    from minimodels.engine.stepper.methods import methods
     from minimodels.induction_head.train import train_head
     from minimodels.model import Map
     from minimodels.models import variants
@@ -322,7 +322,7 @@ def do_warmup(command: Warmup, chosen: Choices) -> int:
     from minimodels.tasks.item_label import ItemLabelTask
 
     steppers.points()
-    for method in METHODS:
+    for method in methods():
         steppers.driver(method)
     for model in variants():
         kernels = compiled(model)

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import FlagCreatePairsOff, Positional, arg
+
+from minimodels.engine.stepper.methods import methods
 
 Name = Positional[Annotated[str, arg(metavar="MODEL", help="A model; `minimodels models` lists them.")]]
 
@@ -26,6 +28,12 @@ Flag = FlagCreatePairsOff[bool]
 File = Annotated[Path | None, arg(metavar="FILE", constructor=Path, help_behavior_hint="")]
 Folder = Annotated[Path, arg(metavar="FOLDER")]
 Count = Annotated[int | None, arg(metavar="INT", constructor=int, help_behavior_hint="")]
+if TYPE_CHECKING:
+    FlowMethod = str
+    AdaptiveMethod = str
+else:
+    FlowMethod = Literal[tuple(name for name, method in methods().items() if not method.discrete)]
+    AdaptiveMethod = Literal[tuple(name for name, method in methods().items() if method.adaptive)]
 
 
 @dataclass(frozen=True)
@@ -58,10 +66,10 @@ class Simulate:
     init: Init = ()
     rates: Rates = ()
     clamp: Clamps = ()
-    method: Literal["tsit5", "rodas4", "rk4"] = "tsit5"
+    method: FlowMethod = "tsit5"
     """rodas4 if the flow is stiff; rk4 takes --step."""
     step: Annotated[float | None, arg(metavar="FLOAT", constructor=float, help_behavior_hint="")] = None
-    """Fixed step of rk4."""
+    """Step of a method that does not choose it itself."""
     rtol: float = 1e-6
     """Relative tolerance."""
     atol: float = 1e-9
@@ -102,7 +110,7 @@ class Sweep:
     init: Init = ()
     rates: Rates = ()
     clamp: Clamps = ()
-    method: Literal["tsit5", "rodas4"] = "tsit5"
+    method: AdaptiveMethod = "tsit5"
     """rodas4 if the flow is stiff."""
     rtol: float = 1e-6
     """Relative tolerance."""

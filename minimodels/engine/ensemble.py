@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from minimodels.engine import steppers
 from minimodels.engine.kernel import Floats, Kernel
+from minimodels.engine.stepper.methods import Method
 from minimodels.engine.stepper.status import PENDING, Status
 
 
@@ -60,7 +61,7 @@ class Batch:
 
 def integrate(
     kernel: Kernel,
-    method: str,
+    method: Method,
     y0: Floats,
     par: Floats,
     status: NDArray[np.int8],
@@ -89,7 +90,7 @@ def integrate(
     log, logged = np.empty((room, 2 + n)), np.zeros(1, dtype=np.int64)
     earlier = np.empty((count, 0))  # the table of the segment before
     programs = np.array([kernel.address.get(name, 0) for name in steppers.layout.Programs._fields], dtype=np.int64)
-    stepper = steppers.driver(method).integrate
+    stepper = steppers.driver(method.name).integrate
     status = status.copy()
     steps = np.zeros(count, dtype=np.int64)
     saved = np.full((count, len(save), n), np.nan)
@@ -128,7 +129,7 @@ def integrate(
         here = (save > lower) & (save <= segment.end)
         part = np.full((count, int(here.sum()), n), np.nan)
         used = np.zeros(count, dtype=np.int64)
-        work = steppers.work(n, table.shape[1], len(events), kernel.scratch, implicit=method == "rodas4", copies=2)
+        work = steppers.work(n, table.shape[1], len(events), kernel.scratch, implicit=method.implicit, copies=2)
         notes = np.empty(3 * steppers.layout.LANES, dtype=np.int64), np.empty(len(events))
         stepper(
             programs, kernel.scratch, start, table, segment.start, segment.end, control.rtol, control.atol,

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from minimodels.engine.cache import folder, private, unwritable, write
 from minimodels.engine.stepper import layout
-from minimodels.engine.stepper.method import METHODS
 from minimodels.notices import notice
 
 _lock = threading.Lock()
@@ -30,25 +29,28 @@ def driver(method: str) -> ModuleType:
 @cache
 def points() -> ModuleType:
     """Return the module whose ``evaluate`` runs a program at many points."""
-    return _load(METHODS[0], "points", "what evaluates programs")
+    return _load("tsit5", "points", "what evaluates programs")  # no method is asked for: that of most runs is at hand
 
 
 @cache
-def _texts() -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(Path(layout.__file__).parent.glob("*.py"))}
+def _texts(method: str) -> dict[str, bytes]:
+    home = Path(layout.__file__).parent
+    texts = {path.name: path.read_bytes() for path in sorted(home.glob("*.py"))}
+    texts["method.py"] = texts["method.py"].replace(b".tsit5", f".{method}".encode())
+    return texts | {f"methods/{method}.py": (home / "methods" / f"{method}.py").read_bytes()}
 
 
 def _load(method: str, part: str, what: str) -> ModuleType:
     import numba
 
-    texts = dict(_texts())
-    texts["method.py"] += f"METHOD = METHODS.index({method!r})\n".encode()
+    texts = _texts(method)
     stamp = f"{numba.__version__} {sys.version_info[:2]}".encode()
     name = f"stepper_{method}_{hashlib.sha256(b''.join([stamp, *texts.values()])).hexdigest()[:16]}"
     with _lock:
         package = folder() / name
         try:
-            package.mkdir(mode=0o700, exist_ok=True)
+            for made in (package, package / "methods"):
+                made.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise unwritable(package, error) from error
         if hasattr(os, "getuid"):

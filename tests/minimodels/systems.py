@@ -8,6 +8,7 @@ import sympy as sp
 from scipy.integrate import solve_ivp
 
 import minimodels as mm
+from minimodels.engine.stepper.methods import methods
 from minimodels.model import Model
 from minimodels.primitives import elementary
 from minimodels.problem import Options, problem
@@ -21,6 +22,12 @@ TRANSITION_TIMES = [  # N, L, B, T* of nested_logit from 0 with labels only and 
     (4, 16, 1, 21.58, 42.14),
 ]
 TIGHT: dict[str, Any] = {"rtol": 1e-12, "atol": 1e-14}
+METHODS = [name for name, method in methods().items() if not method.discrete]
+
+
+def stepping(method: str, step: float, **tolerances: float) -> dict[str, Any]:
+    """Return the options of a method: its step where that is fixed, or tolerances."""
+    return {"step": step} if methods()[method].fixed else tolerances
 
 
 @cache

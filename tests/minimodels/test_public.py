@@ -76,6 +76,13 @@ def test_an_import_loads_nothing_heavy() -> None:
     assert not heavy & set(loaded)
 
 
+def test_the_command_line_knows_the_methods_without_numba() -> None:
+    code = "import sys; from minimodels.cli.options import FlowMethod; print(FlowMethod, *sys.modules)"
+    found = python(code)
+    assert "'tsit5'" in found
+    assert not {"numba", "sympy", "xarray"} & set(found.split())
+
+
 def test_simulating_loads_no_torch_and_no_matplotlib() -> None:
     loaded = python("import sys, minimodels as mm; mm.simulate; mm.sweep; mm.plot_run; print(*sys.modules)").split()
     assert not {"torch", "matplotlib", "theory", "validation"} & set(loaded)

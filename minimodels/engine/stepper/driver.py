@@ -5,48 +5,9 @@ import math
 from numba import njit
 
 from .events import again, crosses, locate, may_cross
-from .layout import (
-    CENSORED,
-    ENTRY,
-    ERR,
-    ERR_LOG,
-    EVENT,
-    GROUP,
-    HELD,
-    HS,
-    INTERRUPTED,
-    K0,
-    K1,
-    KN,
-    LANE,
-    LANES,
-    LAST,
-    MAX_STEPS,
-    NEED,
-    NON_FINITE,
-    OK,
-    PENDING,
-    REF,
-    SAVE,
-    SINCE,
-    SPEED,
-    STATE,
-    STEADY,
-    STEP_TOO_SMALL,
-    STEPS,
-    SUCCESS,
-    YN,
-    YS,
-    H,
-    Programs,
-    T,
-    Y,
-    apart,
-    carve,
-    run,
-)
-from .method import MAP, METHOD, RODAS4
-from .steps import ADAPTIVE, accept, better_step, control, first_step, halfway, inside, measure, propose, rest
+from .layout import *
+from .method import ADAPTIVE, DISCRETE, IMPLICIT
+from .steps import accept, better_step, control, first_step, halfway, inside, measure, propose, rest
 
 WAIT = 4  # idle lanes that are worth loading together
 
@@ -130,7 +91,7 @@ def look(a, lanes, steady, max_steps, directions):  # type: ignore[no-untyped-de
         for w in range(lanes):
             h, need = c[HS + w], c[NEED + w]
             here = crosses(old[w], new[w], directions[j]) & (pending[w] > 0.0)
-            if METHOD != MAP:
+            if not DISCRETE:
                 rise, rise_after = h * old[LANES + w], h * new[LANES + w]
                 here = may_cross(old[w], half[w], new[w], rise, rise_after, pending[w], directions[j])
             c[NEED + w] = 1.0 if here else need
@@ -187,7 +148,7 @@ def attend(  # type: ignore[no-untyped-def]
             a.rows[a.new + 2 * j * LANES :],
             a.rows[a.pending + j * LANES :],
         )
-        if METHOD == MAP:
+        if DISCRETE:
             if crosses(old[w], new[w], directions[j]) and pending[w] > 0.0:
                 where[j] = 1.0
         else:
@@ -208,7 +169,7 @@ def attend(  # type: ignore[no-untyped-def]
             found = where[j]
             while found <= min(stop, 1.0):
                 note(a, w, b, j, min(t + found * h, finish), found, log, logged)
-                found = 2.0 if METHOD == MAP else again(a, w, b, j, levels[j], directions[j], found, programs)
+                found = 2.0 if DISCRETE else again(a, w, b, j, levels[j], directions[j], found, programs)
     reached = finish if stop > 1.0 else t + stop * h
     k = next_save[w]
     while k < len(save) and save[k] <= reached:
@@ -256,7 +217,7 @@ def integrate(  # type: ignore[no-untyped-def]
     programs = Programs(addresses[0], addresses[1], addresses[2], addresses[3])
     count, n = y0.shape
     n_table, m = table.shape[1], len(levels)
-    a = carve(work, n, m, n_table, n_scratch, METHOD == RODAS4)
+    a = carve(work, n, m, n_table, n_scratch, IMPLICIT)
     b = carve(work[a.end :], n, m, n_table, n_scratch, False)
     lanes = min(LANES, GROUP * ((count + GROUP - 1) // GROUP))
     job, chosen, next_save = notes[:LANES], notes[LANES : 2 * LANES], notes[2 * LANES :]
@@ -300,7 +261,7 @@ def integrate(  # type: ignore[no-untyped-def]
         measure(a, lanes, rtol, atol)
         control(a, lanes, longest)
         rest(a, lanes, rtol, atol, steady)
-        if m > 0 and METHOD != MAP:
+        if m > 0 and not DISCRETE:
             halfway(a, lanes, programs)
             shift(a, a.half, lanes, levels)
         look(a, lanes, steady, max_steps, directions)

@@ -1,5 +1,5 @@
-"""The method that the steppers beside this file are compiled for; a copy of them is made for each."""
+"""The method that the steppers beside this file are compiled for: in each copy of them another one of `methods`."""
 
-METHODS = ("tsit5", "rodas4", "rk4", "map")
-TSIT5, RODAS4, RK4, MAP = range(4)
-METHOD = TSIT5
+from .methods.tsit5 import ADAPTIVE, DISCRETE, EXPONENT, IMPLICIT, MEMORY, ORDER, SAFETY, dense, error, step
+
+__all__ = ["ADAPTIVE", "DISCRETE", "EXPONENT", "IMPLICIT", "MEMORY", "ORDER", "SAFETY", "dense", "error", "step"]

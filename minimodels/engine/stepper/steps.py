@@ -5,39 +5,9 @@ import math
 import numpy as np
 from numba import njit
 
-from . import rk4, rodas4, tsit5
-from .layout import (
-    ERR,
-    ERR_LOG,
-    HELD,
-    HS,
-    K0,
-    K1,
-    KN,
-    LANE,
-    LANES,
-    LAST,
-    MOVED,
-    OK,
-    REF,
-    SINCE,
-    SPEED,
-    STATE,
-    STEPS,
-    YN,
-    YS,
-    H,
-    T,
-    Y,
-    apart,
-    run,
-)
-from .method import METHOD, RK4, RODAS4, TSIT5
+from .layout import *
+from .method import ADAPTIVE, EXPONENT, MEMORY, ORDER, SAFETY, dense, error, step
 
-# PI control (Hairer & Wanner, Solving ODEs II, IV.2): safety, exponents of this error and of the one before, and of a
-# refused or a first step. Those of tsit5 were measured: as many steps as with 0.9, 0.17 and 0.04, and half the error.
-SAFETY, EXPONENT, MEMORY, ORDER = (0.75, 0.2, 0.02, 0.2) if METHOD == TSIT5 else (0.9, 0.25, 0.0, 0.25)
-ADAPTIVE = METHOD in (TSIT5, RODAS4)
 HUGE = 1e60
 
 MAGIC = 6755399441055744.0  # 1.5*2**52: adding it rounds to a whole number, which its bits then hold
@@ -73,17 +43,7 @@ def propose(a, lanes, t1, programs):  # type: ignore[no-untyped-def]
         last = c[T + w] + 1.0000001 * c[H + w] >= t1
         c[LAST + w] = 1.0 if last else 0.0
         c[HS + w] = t1 - c[T + w] if last else c[H + w]
-    if METHOD == TSIT5:
-        tsit5.step(a, lanes, programs.drift)
-    elif METHOD == RODAS4:
-        rodas4.step(a, lanes, programs.drift, programs.jacobian)
-    elif METHOD == RK4:
-        rk4.step(a, lanes, programs.drift)
-    else:
-        for i in range(a.n):
-            x = a.rows[i * STATE :]
-            for w in range(lanes):
-                x[YN + w] = x[Y + w] + x[K0 + w]
+    step(a, lanes, programs)
     run(programs.advance, a, YN, KN, a.new, lanes)
 
 
@@ -96,17 +56,12 @@ def measure(a, lanes, rtol, atol):  # type: ignore[no-untyped-def]
         c[ERR + w] = 0.0
     for i in range(a.n):
         x = a.rows[i * STATE :]
-        if METHOD == TSIT5:
-            for w in range(lanes):
-                e = tsit5.error(x, c[HS + w], w) / (atol + rtol * max(abs(x[Y + w]), abs(x[YN + w])))
-                c[ERR + w] += e * e / a.n
-        elif METHOD == RODAS4:
-            for w in range(lanes):
-                e = rodas4.error(x, w) / (atol + rtol * max(abs(x[Y + w]), abs(x[YN + w])))
-                c[ERR + w] += e * e / a.n
-        else:
-            for w in range(lanes):
-                c[ERR + w] += 0.0 * x[YN + w] + 0.0 * x[KN + w]
+        for w in range(lanes):
+            e = error(x, c[HS + w], w)
+            if ADAPTIVE:
+                e /= atol + rtol * max(abs(x[Y + w]), abs(x[YN + w]))
+                e = e * e / a.n
+            c[ERR + w] += e
 
 
 @njit(**LANE)
@@ -116,13 +71,13 @@ def control(a, lanes, longest):  # type: ignore[no-untyped-def]
     c = a.rows
     if ADAPTIVE:
         for w in range(lanes):
-            error = c[ERR + w]
-            good = error <= 1.0
-            size, before = 0.5 * log2(min(max(error, 1e-8), HUGE)), c[ERR_LOG + w]  # of the root
+            e = c[ERR + w]
+            good = e <= 1.0
+            size, before = 0.5 * log2(min(max(e, 1e-8), HUGE)), c[ERR_LOG + w]  # of the root
             power = -EXPONENT * size + MEMORY * before if good else -ORDER * size
             change = SAFETY * exp2(power)
             change = min(change, 1.0 if c[HELD + w] > 0.0 else 10.0)
-            change = change if error < HUGE else 0.1  # nan too
+            change = change if e < HUGE else 0.1  # nan too
             c[H + w] = min(c[HS + w] * max(change, 0.2 if good else 0.1), longest)
             c[ERR_LOG + w] = size if good else before
             c[HELD + w] = 0.0 if good else 1.0
@@ -197,14 +152,7 @@ def inside(a, w, places, count, b, column):  # type: ignore[no-untyped-def]
     for i in range(a.n):
         x, y = a.rows[i * STATE :], b.rows[i * STATE + YS + column :]
         for q in range(count):
-            if METHOD == TSIT5:
-                y[q] = tsit5.dense(x, h, w, places[q])
-            elif METHOD == RODAS4:
-                y[q] = rodas4.dense(x, h, w, places[q])
-            elif METHOD == RK4:
-                y[q] = rk4.dense(x, h, w, places[q])
-            else:
-                y[q] = x[YN + w] if places[q] >= 1.0 else x[Y + w]
+            y[q] = dense(x, h, w, places[q])
 
 
 @njit(**LANE)
@@ -215,12 +163,7 @@ def halfway(a, lanes, programs):  # type: ignore[no-untyped-def]
     for i in range(a.n):
         x = a.rows[i * STATE :]
         for w in range(lanes):
-            if METHOD == TSIT5:
-                x[YS + w] = tsit5.dense(x, c[HS + w], w, 0.5)
-            elif METHOD == RODAS4:
-                x[YS + w] = rodas4.dense(x, c[HS + w], w, 0.5)
-            else:
-                x[YS + w] = rk4.dense(x, c[HS + w], w, 0.5)
+            x[YS + w] = dense(x, c[HS + w], w, 0.5)
     run(programs.levels, a, YS, YS, a.half, lanes)
 
 

@@ -9,7 +9,8 @@ import pytest
 import sympy as sp
 
 import minimodels as mm
-from tests.minimodels.engine.test_guarantee import METHODS, T, polynomial, wave
+from tests.minimodels.engine.test_guarantee import T, polynomial, wave
+from tests.minimodels.systems import METHODS, stepping
 
 OSCILLATOR = mm.Flow(
     name="oscillator", state={"x": 0.0, "v": 1.0}, drift={"x": "v", "v": "-x"}, observables={"energy": "x**2 + v**2"},
@@ -50,8 +51,7 @@ def test_none_is_missed_and_none_is_found_twice(seed: int, rtol: float, method: 
     function = polynomial(rng, 5 + seed % 5) if seed % 2 else wave(rng)
     events = {name: mm.Event(function, 0.0, d) for name, d in (("up", 1), ("down", -1), ("either", 0))}
     clock = mm.Flow(name="clock", state={"t": 0.0}, drift={"t": 1}, events=events)
-    step = {"step": 0.05} if method == "rk4" else {"rtol": rtol}
-    run = mm.simulate(clock, t_end=1.0, method=method, crossings=True, **step)
+    run = mm.simulate(clock, t_end=1.0, method=method, crossings=True, **stepping(method, 0.05, rtol=rtol))
     up, down = every(function, 1.0, 1), every(function, 1.0, -1)
     assert len(up) + len(down) > 3
     np.testing.assert_allclose(at(run, "up"), up, atol=2e-6)

@@ -7,9 +7,9 @@ import pytest
 import sympy as sp
 
 import minimodels as mm
+from tests.minimodels.systems import METHODS, stepping
 
 T = sp.Symbol("t")
-METHODS = ["tsit5", "rodas4", "rk4"]
 
 
 def flow(function: sp.Expr, form: str) -> mm.Flow:
@@ -60,7 +60,7 @@ def wave(rng: np.random.Generator) -> sp.Expr:
 @pytest.mark.parametrize("rtol", [1e-3, 1e-6, 1e-9])
 @pytest.mark.parametrize("method", METHODS)
 def test_the_first_crossing_is_found_wherever_the_steps_fall(method: str, rtol: float) -> None:
-    options: dict[str, Any] = {"step": 0.04} if method == "rk4" else {"rtol": rtol, "atol": rtol}
+    options = stepping(method, 0.04, rtol=rtol, atol=rtol)
     # what the integration itself errs by moves a crossing of a state, not one of the clock
     for seed in range(12):
         rng = np.random.default_rng(seed)
@@ -83,7 +83,7 @@ def test_crossings_of_a_state_are_those_of_its_dense_output(method: str) -> None
         rng = np.random.default_rng(100 + seed)
         function = polynomial(rng, int(rng.integers(5, 10))) / 500 if seed % 2 else wave(rng)
         rtol = 10.0 ** rng.uniform(-8, -2)
-        options: dict[str, Any] = {"step": 0.05} if method == "rk4" else {"rtol": rtol, "atol": rtol}
+        options = stepping(method, 0.05, rtol=rtol, atol=rtol)
         run = mm.simulate(flow(function, "state"), t_end=1.0, method=method, save=grid, **options)
         x = run.x.values
         for name, sign in (("up", 1), ("down", -1)):
@@ -156,6 +156,5 @@ def test_the_briefest_crossings_are_found_wherever_they_fall_in_a_step(method: s
             continue
         level = sp.Mul(*(T - float(r) for r in roots)) * 1e3
         clock = mm.Flow(name="clock", state={"t": 0.0}, drift={"t": 1}, events={"met": mm.Event(level, 0.0, 0)})
-        step: dict[str, Any] = {"step": 0.1} if method == "rk4" else {"rtol": 1e-3}
-        run = mm.simulate(clock, t_end=1.0, method=method, crossings=True, **step)
+        run = mm.simulate(clock, t_end=1.0, method=method, crossings=True, **stepping(method, 0.1, rtol=1e-3))
         np.testing.assert_allclose(run.crossing_time, np.sort(roots), atol=1e-8)

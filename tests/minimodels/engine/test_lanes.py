@@ -6,7 +6,7 @@ import sympy as sp
 from scipy.linalg import expm
 
 import minimodels as mm
-from tests.minimodels.systems import TIGHT, reference, states_of
+from tests.minimodels.systems import METHODS, TIGHT, reference, states_of, stepping
 
 
 def linear(a: np.ndarray) -> mm.Flow:
@@ -79,10 +79,10 @@ def test_many_events_at_once_each_find_their_time() -> None:
     np.testing.assert_allclose([float(run[f"at_{i}"]) for i in range(9)], exact, atol=1e-9)
 
 
-@pytest.mark.parametrize("method", ["tsit5", "rodas4", "rk4"])
+@pytest.mark.parametrize("method", METHODS)
 def test_one_lane_and_many_give_the_same_bits(method: str) -> None:
     m = mm.model("nested_logit", attend="labels")
-    step = {"step": 0.5} if method == "rk4" else {}
+    step = stepping(method, 0.5)
     sizes = np.linspace(10, 300, 130)
     keep = ["beta_1", "alpha", "xi", "escape_time", "steps"]
     grid = mm.sweep(m, {"L": sizes}, t_end=150.0, keep=keep, method=method, threads=1, **step)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import minimodels as mm
-from tests.minimodels.systems import double_well, lotka_volterra, oscillator, reference, states_of
+from tests.minimodels.systems import METHODS, double_well, lotka_volterra, oscillator, reference, states_of, stepping
 
 ONE_STEP: dict[str, Any] = {"rtol": 1e3, "atol": 1e3}
 
@@ -74,10 +74,10 @@ def test_the_number_of_steps_is_bounded() -> None:
     assert int(mm.simulate(mm.model("nested_logit", attend="labels"), t_end=2000.0).steps) < 150
 
 
-@pytest.mark.parametrize("method", ["tsit5", "rodas4", "rk4"])
+@pytest.mark.parametrize("method", METHODS)
 def test_dense_output_is_as_good_as_the_steps(method: str) -> None:
     times = np.linspace(0, 10, 401)
-    options = {"step": 0.05} if method == "rk4" else {"rtol": 1e-9, "atol": 1e-12}
+    options = stepping(method, 0.05, rtol=1e-9, atol=1e-12)
     run = mm.simulate(oscillator(), t_end=10.0, save=times, method=method, **options)
     np.testing.assert_allclose(run.x, np.sin(times), atol=2e-6)
     alone = mm.simulate(oscillator(), t_end=10.0, save=[10.0], method=method, **options)

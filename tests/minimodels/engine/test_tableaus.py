@@ -6,7 +6,8 @@ from math import prod
 import numpy as np
 import pytest
 
-from minimodels.engine.stepper import layout, rodas4, tsit5
+from minimodels.engine.stepper import layout
+from minimodels.engine.stepper.methods import rodas4, tsit5
 
 Tree = tuple["Tree", ...]  # a root is the tuple of its subtrees
 

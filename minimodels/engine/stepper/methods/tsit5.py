@@ -2,7 +2,13 @@
 
 from numba import njit
 
-from .layout import HS, K0, K1, K2, K3, K4, K5, KN, LANE, STATE, YN, YS, Y, apart, run
+from ..layout import HS, K0, K1, K2, K3, K4, K5, KN, LANE, STATE, YN, YS, Y, apart, run
+
+ADAPTIVE = True
+IMPLICIT = False
+DISCRETE = False
+# measured: as many steps as with 0.9, 0.17, 0.04 and 0.2, and half the error
+SAFETY, EXPONENT, MEMORY, ORDER = 0.75, 0.2, 0.02, 0.2
 
 A1 = 0.161
 A2 = (-0.008480655492356989, 0.335480655492357)
@@ -22,7 +28,7 @@ ERROR = (
 
 
 @njit(**LANE)
-def step(a, lanes, drift):  # type: ignore[no-untyped-def]
+def step(a, lanes, programs):  # type: ignore[no-untyped-def]
     """Propose YN from Y and K0, by way of the stages K1 to K5."""
     apart()
     c = a.rows
@@ -30,31 +36,31 @@ def step(a, lanes, drift):  # type: ignore[no-untyped-def]
         x = a.rows[i * STATE :]
         for w in range(lanes):
             x[YS + w] = x[Y + w] + c[HS + w] * (A1 * x[K0 + w])
-    run(drift, a, YS, K1, a.old, lanes)
+    run(programs.drift, a, YS, K1, a.old, lanes)
     for i in range(a.n):
         x = a.rows[i * STATE :]
         for w in range(lanes):
             x[YS + w] = x[Y + w] + c[HS + w] * (A2[0] * x[K0 + w] + A2[1] * x[K1 + w])
-    run(drift, a, YS, K2, a.old, lanes)
+    run(programs.drift, a, YS, K2, a.old, lanes)
     for i in range(a.n):
         x = a.rows[i * STATE :]
         for w in range(lanes):
             x[YS + w] = x[Y + w] + c[HS + w] * (A3[0] * x[K0 + w] + A3[1] * x[K1 + w] + A3[2] * x[K2 + w])
-    run(drift, a, YS, K3, a.old, lanes)
+    run(programs.drift, a, YS, K3, a.old, lanes)
     for i in range(a.n):
         x = a.rows[i * STATE :]
         for w in range(lanes):
             x[YS + w] = x[Y + w] + c[HS + w] * (
                 A4[0] * x[K0 + w] + A4[1] * x[K1 + w] + A4[2] * x[K2 + w] + A4[3] * x[K3 + w]
             )
-    run(drift, a, YS, K4, a.old, lanes)
+    run(programs.drift, a, YS, K4, a.old, lanes)
     for i in range(a.n):
         x = a.rows[i * STATE :]
         for w in range(lanes):
             x[YS + w] = x[Y + w] + c[HS + w] * (
                 A5[0] * x[K0 + w] + A5[1] * x[K1 + w] + A5[2] * x[K2 + w] + A5[3] * x[K3 + w] + A5[4] * x[K4 + w]
             )
-    run(drift, a, YS, K5, a.old, lanes)
+    run(programs.drift, a, YS, K5, a.old, lanes)
     for i in range(a.n):
         x = a.rows[i * STATE :]
         for w in range(lanes):

@@ -2,7 +2,12 @@
 
 from numba import njit
 
-from .layout import HS, K0, K1, K2, K3, K4, K5, K6, K7, LANE, LANES, LAST, STATE, STEPS, YN, YS, Y, apart, run
+from ..layout import HS, K0, K1, K2, K3, K4, K5, K6, K7, LANE, LANES, LAST, STATE, STEPS, YN, YS, Y, apart, run
+
+ADAPTIVE = True
+IMPLICIT = True
+DISCRETE = False
+SAFETY, EXPONENT, MEMORY, ORDER = 0.9, 0.25, 0.0, 0.25
 
 GAMMA = 0.25
 A = (
@@ -36,11 +41,11 @@ def past(x, w, row):  # type: ignore[no-untyped-def]
 
 
 @njit(**LANE)
-def step(a, lanes, drift, jacobian):  # type: ignore[no-untyped-def]
+def step(a, lanes, programs):  # type: ignore[no-untyped-def]
     """Propose YN from Y and K0: (1/(h gamma) - J) U = slopes and earlier stages, six times."""
     apart()
     c = a.rows
-    run(jacobian, a, Y, K0, a.matrix, lanes)
+    run(programs.jacobian, a, Y, K0, a.matrix, lanes)
     shorten(a, lanes)
     factor(a, lanes)
     for i in range(a.n):
@@ -55,7 +60,7 @@ def step(a, lanes, drift, jacobian):  # type: ignore[no-untyped-def]
             x = a.rows[i * STATE :]
             for w in range(lanes):
                 x[YS + w] = x[Y + w] + past(x, w, move)
-        run(drift, a, YS, KS, a.old, lanes)
+        run(programs.drift, a, YS, KS, a.old, lanes)
         for i in range(a.n):
             x = a.rows[i * STATE :]
             for w in range(lanes):
@@ -147,7 +152,7 @@ def solve(a, lanes, u):  # type: ignore[no-untyped-def]
 
 
 @njit(**LANE)
-def error(x, w):  # type: ignore[no-untyped-def]
+def error(x, h, w):  # type: ignore[no-untyped-def]
     """Return the estimated error of one state."""
     return x[U5 + w]
 

@@ -2,7 +2,12 @@
 
 from numba import njit
 
-from .layout import HS, K0, K1, K2, K3, KN, LANE, STATE, YN, YS, Y, apart, run
+from ..layout import HS, K0, K1, K2, K3, KN, LANE, STATE, YN, YS, Y, apart, run
+
+ADAPTIVE = False
+IMPLICIT = False
+DISCRETE = False
+SAFETY = EXPONENT = MEMORY = ORDER = 0.0
 
 
 @njit(**LANE)
@@ -15,20 +20,26 @@ def stage(a, lanes, k, share):  # type: ignore[no-untyped-def]
 
 
 @njit(**LANE)
-def step(a, lanes, drift):  # type: ignore[no-untyped-def]
+def step(a, lanes, programs):  # type: ignore[no-untyped-def]
     """Propose YN from Y and K0."""
     apart()
     stage(a, lanes, K0, 0.5)
-    run(drift, a, YS, K1, a.old, lanes)
+    run(programs.drift, a, YS, K1, a.old, lanes)
     stage(a, lanes, K1, 0.5)
-    run(drift, a, YS, K2, a.old, lanes)
+    run(programs.drift, a, YS, K2, a.old, lanes)
     stage(a, lanes, K2, 1.0)
-    run(drift, a, YS, K3, a.old, lanes)
+    run(programs.drift, a, YS, K3, a.old, lanes)
     for i in range(a.n):
         x = a.rows[i * STATE :]
         for w in range(lanes):
             slope = x[K0 + w] + 2.0 * x[K1 + w] + 2.0 * x[K2 + w] + x[K3 + w]
             x[YN + w] = x[Y + w] + a.rows[HS + w] * (slope / 6.0)
+
+
+@njit(**LANE)
+def error(x, h, w):  # type: ignore[no-untyped-def]
+    """Return 0, or nan if the step is not finite."""
+    return 0.0 * x[YN + w] + 0.0 * x[KN + w]
 
 
 @njit(**LANE)
