@@ -359,7 +359,7 @@ WRITERS = [
     ("descend", "nested_logit", "--attend", "labels", "--lr", "1", "--steps", "200", "--out", "mine.nc"),
     ("sweep", *RUN, "--axis", "N=2:16:30", "--out", "mine.nc"),
     ("derive", "nested_logit", "--attend", "labels", "--out", "mine.md"),
-    ("validate", "--only", "S6.1", "--out", "mine"),
+    ("validate", "--only", "T6.1", "--out", "mine"),
 ]
 
 
