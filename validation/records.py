@@ -39,6 +39,7 @@ class Record:
     versions: dict[str, str]
     seconds: float
     checks: tuple[Check, ...]
+    why: str = ""
 
     @property
     def verdict(self) -> Verdict:
@@ -64,7 +65,7 @@ def read(paper: str, claim: Claim) -> tuple[Record | None, str]:
         for c in values["checks"]
     )
     kept = {name: values[name] for name in ("id", "setting", "hash", "date", "versions", "seconds")}
-    return Record(**kept, checks=checks), ""
+    return Record(**kept, checks=checks, why=values.get("why", "")), ""
 
 
 def write(paper: str, claims: Sequence[Claim], outcomes: Sequence[Outcome]) -> list[Path]:
@@ -83,6 +84,7 @@ def write(paper: str, claims: Sequence[Claim], outcomes: Sequence[Outcome]) -> l
             "seconds": round(outcome.seconds, 1),
             "command": command(paper, outcome.id),
             "verdict": outcome.verdict,
+            "why": outcome.why,
             "checks": [{k: _plain(v) for k, v in asdict(c).items()} for c in outcome.checks],
         }
         paths.append(_path(paper, outcome.id))

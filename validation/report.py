@@ -26,20 +26,16 @@ def table(outcomes: Sequence[Outcome], *, width: int = 120) -> str:
 
 
 def _lines(paper: str, outcomes: Sequence[Outcome], width: int) -> list[str]:
-    ids, verdicts = (max(len(text) for text in column) for column in zip(*_heads(outcomes), strict=True))
     lines = [paper, "-" * len(paper)]
+    ids, verdicts = (max(len(getattr(outcome, name)) for outcome in outcomes) for name in ("id", "verdict"))
     indent = ids + verdicts + 4
     room = max(40, width - indent)
-    for outcome, (id, verdict) in zip(outcomes, _heads(outcomes), strict=True):
-        first, *rest = wrap(outcome.statement, room)
-        lines.append(f"{id:{ids}}  {verdict:{verdicts}}  {first}")
-        more = [] if outcome.verdict == "agrees" else [_decided(outcome), outcome.why]
-        lines += [" " * indent + text for text in (*rest, *(part for one in more for part in wrap(one, room)))]
+    for outcome in outcomes:
+        said = [outcome.statement, f"(recorded {outcome.recorded})" if outcome.recorded else ""]
+        said += [] if outcome.verdict == "agrees" else [_decided(outcome), outcome.why]
+        first, *rest = (line for part in said for line in wrap(part, room))
+        lines += [f"{outcome.id:{ids}}  {outcome.verdict:{verdicts}}  {first}", *(" " * indent + line for line in rest)]
     return [*lines, ""]
-
-
-def _heads(outcomes: Sequence[Outcome]) -> list[tuple[str, str]]:
-    return [(outcome.id, _verdict(outcome)) for outcome in outcomes]
 
 
 def _decided(outcome: Outcome) -> str:

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from minimodels.errors import InputError, check_flag, check_names, check_whole, shown, unknown
 from validation import papers, records
 from validation.jobs import Trainings
-from validation.ledger import Claim, Context, Finding, Outcome, undecided, verdict_of
+from validation.ledger import Check, Claim, Context, Outcome, undecided, verdict_of
 from validation.protocols import Training
 
 Line = tuple[str, Claim]  # of a ledger: the paper, and the claim
@@ -201,14 +201,15 @@ def settle(claim: Claim, context: Context, paper: str) -> Outcome:
         figure=claim.figure if finding else None,
         data=finding.data if finding else None,
         beside=_beside(kept) if kept and finding else stale,
-        why=_why(finding, verdict),
+        why=_why(finding.why if finding else recorded.why if recorded else "", checks, verdict),
     )
 
 
-def _why(finding: Finding | None, verdict: str) -> str:
-    if finding is None or verdict not in ("disagrees", "inconclusive"):
+def _why(known: str, checks: Sequence[Check], verdict: str) -> str:
+    """Why a claim does not agree: what is known of it, or what is missing to decide."""
+    if verdict not in ("disagrees", "inconclusive"):
         return ""
-    return finding.why or (undecided(finding.checks) if verdict == "inconclusive" and finding.checks else "")
+    return known or (undecided(checks) if verdict == "inconclusive" and checks else "")
 
 
 def _beside(kept: records.Record) -> str:

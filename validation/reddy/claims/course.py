@@ -66,7 +66,18 @@ def abrupt(context: Context) -> Finding:
 def plateau_level(context: Context) -> Finding:
     """R1, the plateau."""
     run, N_c = _reference(context)
-    return Finding([near("loss where it falls most slowly", _slow_phase(run)[1], math.log(N_c), rel=0.15)], run)
+    checks = [near("loss where it falls most slowly", _slow_phase(run)[1], math.log(N_c), rel=0.15)]
+    return Finding(checks, run, _unfinished(run, N_c))
+
+
+def _unfinished(run: xr.Dataset, N_c: int) -> str:
+    """Why the slow phase ends above its plateau."""
+    at = [s.interp(step=t) for s, t in zip(_each_seed(run), _slow_phase(run)[0], strict=True)]
+    CLA = float(np.mean([s["CLA"] for s in at]))
+    return (
+        f"The jump begins before the slow phase is complete: where the loss falls most slowly CLA is {CLA:.2f}, and a "
+        f"random choice among the labels of the context then costs log(N_c/CLA) = {math.log(N_c / CLA):.2f} at least."
+    )
 
 
 @claim(
@@ -124,7 +135,9 @@ def onsets(context: Context) -> Finding:
                     float(spearmanr(onset, step).statistic), 0.5, 1.0, "high"),
             between("share of the variance between seeds that the onset explains",
                     1 - float(((step - onset) ** 2).sum() / (step**2).sum()), 0.5, 1.0, "most"),
-        ]
+        ],
+        why=f"Few seeds: {step.size} transition, and the standard error of a rank correlation over so many is about "
+            f"1/sqrt({step.size} - 3) = {1 / math.sqrt(max(step.size - 3, 1)):.2f}.",
     )  # fmt: skip
 
 
@@ -196,4 +209,5 @@ def slow_phase_completes(context: Context) -> Finding:
             near("IC probability there", [float(s["IC_correct"]) for s in at], 1 / N_c, rel=0.15),
         ],
         run,
+        _unfinished(run, N_c),
     )

@@ -240,19 +240,24 @@ def race(study: Study, context: Context) -> Finding:
     Ks = study.classes[full]
     alone = context.of(_alone(study, full)[0])
     in_context = float(np.mean([crossing(alone.step, alone["IC_accuracy"].isel(seed=i), 0.5) for i in _seeds(alone)]))
-    checks = []
+    checks, ends = [], []
     for K, training in zip(Ks, _alone(study, full)[1:], strict=True):
         run = context.of(training)
         in_weights = float(np.mean([crossing(run.step, run["IW_accuracy"].isel(seed=i), 0.5) for i in _seeds(run)]))
         both = context.of(study.training(study.seeds[full], study.steps[full], K=K, B=1)).isel(step=-1)
         lead = math.log(in_weights / in_context)
         outcome = float((both["IC_accuracy"] - both["IW_accuracy"]).mean())
+        IC, IW = (float(both[f"{test}_accuracy"].mean()) for test in ("IC", "IW"))
+        ends.append(
+            f"K = {K}: {in_context:.0f} steps to IC alone, {in_weights:.0f} to IW alone; "
+            f"at the end IC is {IC:.2f}, IW {IW:.2f}"
+        )
         checks.append(
             ordered(
                 f"log(time IW alone / time IC alone) x (IC - IW at the end), K = {K}", lead * outcome, "the faster wins"
             )
         )
-    return Finding(checks)
+    return Finding(checks, why=f"{'. '.join(ends)}.")
 
 
 def _alone(study: Study, full: bool) -> list[NetworkTraining | HeadTraining]:

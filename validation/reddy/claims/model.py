@@ -247,7 +247,13 @@ def order(context: Context) -> Finding:
     halves = {name: half_rise(run["time"], run[name]) for name in ("CLA", "TLA2", "ILA1", "TILA2", "correct")}
     first, rest = max(halves["CLA"], halves["TLA2"]), min(halves["ILA1"], halves["TILA2"], halves["correct"])
     each = [between(f"half-rise time of {k}", v, 0.0, 150.0, "by the end") for k, v in halves.items()]
-    return Finding([ordered("lead of CLA and TLA2 over the jump", rest - first, "before the jump"), *each])
+    slow = flow(8, 32, 1, "all", t_end=600.0, options=(("beta_2", "free"),), rates=(("alpha", 0.1), ("beta_1", 0.1)))
+    lead = half_rise(slow["time"], slow["TILA2"]) - half_rise(slow["time"], slow["CLA"])
+    return Finding(
+        [ordered("lead of CLA and TLA2 over the jump", rest - first, "before the jump"), *each],
+        why="At unit rates alpha and beta_1 grow as fast as xi, so the jump begins within the slow phase; with both "
+        f"ten times slower CLA leads TILA2 by {lead:.0f}.",
+    )
 
 
 @claim("R3m", "In the model T* falls with B", level="model", setting="all tokens, N = 8, L = 32, B = 1, 2, 4")
