@@ -165,3 +165,42 @@ def test_importing_the_package_loads_no_torch() -> None:
     code = "import sys, validation; dir(validation); assert 'torch' not in sys.modules and 'xarray' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
     assert {"train", "SGD", "Adam", "claims", "compare"} <= set(validation.__all__) <= set(dir(validation))
+
+
+def test_a_training_stops_where_every_seed_has_passed_every_level() -> None:
+    options = {**QUICK, "steps": 400, "record_every": 10, "seed": [0, 1, 2], "optimiser": SGD(lr=0.1)}
+    whole = train(*TOY, **options)
+    for levels in (
+        {"stop_above": 0.5},
+        {"stop_below": {"loss": 0.1}},
+        {"stop_above": {"share": 0.9}, "stop_below": 0.1},
+    ):
+        run = train(*TOY, **options, **levels)
+        assert run.attrs["status"] == "STOPPED"
+        passed = np.ones(whole.sizes["step"], bool)
+        for what, given in levels.items():
+            named = given if isinstance(given, dict) else {{"stop_above": "share", "stop_below": "loss"}[what]: given}
+            for name, level in named.items():
+                beyond = whole[name] > level if what == "stop_above" else whole[name] < level
+                passed &= beyond.all("seed").values
+        assert run.step[-1] == whole.step[passed.argmax()]
+        xr.testing.assert_equal(run["loss"], whole["loss"].sel(step=run.step))
+
+
+def test_the_escape_is_where_its_measure_crosses_one_half_or_censored() -> None:
+    run = train(*TOY, **{**QUICK, "steps": 60}, seed=[0, 1], optimiser=SGD(lr=0.1))
+    for i in (0, 1):
+        share, step = run["share"][i].values, float(run["escape_step"][i])
+        assert np.interp(step, run.step, share) == pytest.approx(0.5)
+        assert (share[run.step.values < step] < 0.5).all()
+    assert not run["escape_step_censored"].any()
+    short = train(*TOY, **{**QUICK, "steps": 4}, optimiser=SGD(lr=0.1))
+    assert np.isnan(short["escape_step"])
+    assert short["escape_step_censored"]
+
+
+def test_several_windows_of_a_clamp_hold_one_after_the_other() -> None:
+    held = clamps(Product(), {"u": [("one", 2, 4), ("one", 8, 9)]})
+    assert held == {"u": (("one", 2.0, 4.0), ("one", 8.0, 9.0))}
+    with pytest.raises(InputError, match=r"two windows of clamp\['u'\] overlap"):
+        clamps(Product(), {"u": [("one", 2, 4), ("one", 3, 9)]})

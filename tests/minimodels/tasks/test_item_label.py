@@ -360,3 +360,12 @@ def test_orthonormal_label_vectors_leave_the_class_means_as_they_are() -> None:
 def test_a_sample_that_does_not_fit_into_memory_is_refused() -> None:
     with pytest.raises(InputError, match=r"a sample of 9e\+15 sequences would take .* GB"):
         SMALL.sample(0, 0, 9 * 10**15)
+
+
+def test_draws_by_number_share_embeddings_and_nothing_else() -> None:
+    first, other = (SMALL.test_set("IC", 3, 64, draw=draw) for draw in (0, 1))
+    assert np.array_equal(first.content, SMALL.test_set("IC", 3, 64).content)
+    assert (first.content != other.content).mean() > 0.8
+    labels = SMALL.embeddings(3).labels
+    for drawn in (first, other):  # labels are shown by the vectors of the seed
+        assert np.array_equal(drawn.content[:, 1::2], labels[drawn.labels])

@@ -1,4 +1,4 @@
-"""The network as its equations stand, at every position and for one seed: the oracle of `validation.network`."""
+"""The network as its equations stand, at every position and for one seed: the oracle of `validation.reddy.network`."""
 
 import torch
 from torch import Tensor
