@@ -127,16 +127,13 @@ def _code(*functions: Any) -> dict[str, str]:
 
 
 def _text(function: FunctionType) -> str:
+    """Return the code of a function without docstrings and decorators: a claim's statement may be said otherwise."""
     tree = ast.parse(dedent(inspect.getsource(function)))
     for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if (
-            isinstance(body, list)
-            and body
-            and isinstance(body[0], ast.Expr)
-            and isinstance(body[0].value, ast.Constant)
-        ):
-            body[0] = ast.Expr(ast.Constant(""))
+        if isinstance(node, ast.FunctionDef):
+            node.decorator_list = []
+            if ast.get_docstring(node) is not None:
+                node.body[0] = ast.Pass()
     return ast.unparse(tree)
 
 

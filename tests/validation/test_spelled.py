@@ -14,8 +14,8 @@ from validation.words import Setting, in_words
 @pytest.mark.parametrize(
     "value",
     [
-        toy.SMALL, (1, 2.5, None, True, "x"), {"a": (1, (2, 3))}, toy.weights, Adam(lr=0.01, schedule=((0, 0.1), (5, 1.0))),
-        SGD(clip=1.0), {"deep": {"er": toy.Slope(a=0.1)}},
+        toy.SMALL, (1, 2.5, None, True, "x"), {"a": (1, (2, 3))}, toy.weights, SGD(clip=1.0),
+        Adam(lr=0.01, schedule=((0, 0.1), (5, 1.0))), {"deep": {"er": toy.Slope(a=0.1)}},
     ],
 )  # fmt: skip
 def test_what_is_spelled_is_read_again(value: object) -> None:

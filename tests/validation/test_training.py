@@ -17,6 +17,7 @@ from minimodels.errors import InputError, RunFailed  # noqa: E402
 from tests.validation.toy import Product, Slope  # noqa: E402
 from validation import SGD, Adam, train  # noqa: E402
 from validation.loop import Loop  # noqa: E402
+from validation.training import clamps  # noqa: E402
 
 TOY = Slope(), Product()
 ROOT = Path(__file__).parents[2]

@@ -1,6 +1,7 @@
 """Claims about the course of a network's training: what it waits for, the slow phase, the jump, and their order."""
 
 import math
+from functools import partial
 
 import numpy as np
 import xarray as xr
@@ -11,6 +12,8 @@ from validation.curves import crossing, half_rise, jump, plateau
 from validation.ledger import Check, Context, Finding, between, claim, near, ordered
 from validation.reddy import settings
 from validation.reddy.figures import network as figures
+
+of_reference = partial(claim, level="network", trainings=settings.reference)
 
 
 def _reference(context: Context) -> tuple[xr.Dataset, int]:
@@ -31,14 +34,7 @@ def _slow_phase(run: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
     return np.array(found).T[0], np.array(found).T[1]
 
 
-@claim(
-    "R1a",
-    "A slow phase is followed by an abrupt jump to low loss",
-    level="network",
-    headline=True,
-    trainings=settings.reference,
-    figure=figures.course,
-)
+@of_reference("R1a", "A slow phase is followed by an abrupt jump to low loss", headline=True, figure=figures.course)
 def abrupt(context: Context) -> Finding:
     """R1, the jump."""
     run, N_c = _reference(context)
@@ -55,14 +51,7 @@ def abrupt(context: Context) -> Finding:
     )
 
 
-@claim(
-    "R1b",
-    "Before the jump the loss has a plateau near log N_c",
-    level="network",
-    headline=True,
-    trainings=settings.reference,
-    figure=figures.course,
-)
+@of_reference("R1b", "Before the jump the loss has a plateau near log N_c", headline=True, figure=figures.course)
 def plateau_level(context: Context) -> Finding:
     """R1, the plateau."""
     run, N_c = _reference(context)
@@ -80,14 +69,8 @@ def _unfinished(run: xr.Dataset, N_c: int) -> str:
     )
 
 
-@claim(
-    "R1c",
-    "Unlearning the random logits switches most of the classifier's last layer off; the slow phase begins "
-    "when it is back",
-    level="network",
-    trainings=settings.reference,
-    figure=figures.activity,
-)
+@of_reference("R1c", "Unlearning the random logits switches most of the classifier's last layer off; the slow phase "
+              "begins when it is back", figure=figures.activity)  # fmt: skip
 def switched_off(context: Context) -> Finding:
     """R1, why the slow phase is late and how late: the classifier is switched off first, as in `head_rates`."""
     from validation.reddy.analyses import activity
@@ -112,12 +95,8 @@ def switched_off(context: Context) -> Finding:
     )  # fmt: skip
 
 
-@claim(
-    "R1d",
-    "The seeds of a configuration transition as much later as their slow phases begin later (a tenth of CLA learned)",
-    level="network",
-    trainings=settings.shifts,
-)
+@claim("R1d", "The seeds of a configuration transition as much later as their slow phases begin later (a tenth of "
+       "CLA learned)", level="network", trainings=settings.shifts)  # fmt: skip
 def onsets(context: Context) -> Finding:
     """R1, what the seeds of a configuration differ in: when their slow phase begins."""
     onset, step = np.empty(0), np.empty(0)
@@ -141,13 +120,8 @@ def onsets(context: Context) -> Finding:
     )  # fmt: skip
 
 
-@claim(
-    "R10",
-    "CLA and TLA2 rise first; ILA1, TILA2 and IC accuracy jump together",
-    level="network",
-    headline=True,
-    trainings=settings.reference,
-    figure=figures.course,
+@of_reference(
+    "R10", "CLA and TLA2 rise first; ILA1, TILA2 and IC accuracy jump together", headline=True, figure=figures.course
 )
 def order(context: Context) -> Finding:
     """R10."""
@@ -171,13 +145,7 @@ def order(context: Context) -> Finding:
     )
 
 
-@claim(
-    "R11a",
-    "In the slow phase the network picks a random label of the context",
-    level="network",
-    trainings=settings.reference,
-    figure=figures.course,
-)
+@of_reference("R11a", "In the slow phase the network picks a random label of the context", figure=figures.course)
 def random_choice(context: Context) -> Finding:
     """R11, the slow phase: a random label of the context."""
     run, N_c = _reference(context)
@@ -191,12 +159,8 @@ def random_choice(context: Context) -> Finding:
     return Finding([near("N_c x correct / CLA at the half-rise of CLA", ratios, 1.0, rel=0.15)], run)
 
 
-@claim(
-    "R11b",
-    "At the end of the slow phase CLA is near 1 and the IC probability near 1/N_c",
-    level="network",
-    trainings=settings.reference,
-    figure=figures.course,
+@of_reference(
+    "R11b", "At the end of the slow phase CLA is near 1 and the IC probability near 1/N_c", figure=figures.course
 )
 def slow_phase_completes(context: Context) -> Finding:
     """R11, how far the slow phase goes before the jump."""

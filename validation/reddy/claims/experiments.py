@@ -1,6 +1,7 @@
 """Experiments on the nested-logit model: curricula, causal interventions, the landscape, escape from the saddle."""
 
 import math
+from functools import partial
 
 import numpy as np
 import xarray as xr
@@ -14,6 +15,7 @@ from validation.ledger import Context, Finding, between, claim, near, ordered
 from validation.reddy.figures import model as figures
 from validation.reddy.flow import EFFECTIVE, bound, escape_time
 
+of_model = partial(claim, level="model")
 STATES = ("beta_1", "alpha", "xi")
 ORIGIN = dict.fromkeys(STATES, 0.0)
 
@@ -37,13 +39,9 @@ def _escape(
     return time, {k: float(there[k][-1]) for k in STATES}
 
 
-@claim(
-    "R20m",
-    "A curriculum that begins with fewer pairs shortens the way to the transition",
-    level="model",
-    setting="all tokens, N = 8, L = 32 after N = 2, 4, 8 and L = 16, 32, 64",
-    figure=figures.curriculum,
-)
+@of_model("R20m", "A curriculum that begins with fewer pairs shortens the way to the transition",
+          setting="all tokens, N = 8, L = 32 after N = 2, 4, 8 and L = 16, 32, 64",
+          figure=figures.curriculum)  # fmt: skip
 def curriculum(context: Context) -> Finding:
     """R20: train at (N0, L0) until the transition there, then at N = 8, L = 32."""
     checks, rows = [], []
@@ -64,12 +62,8 @@ def curriculum(context: Context) -> Finding:
     return Finding(checks, data)
 
 
-@claim(
-    "R21m",
-    "Each logit is needed; the attention logits of after restore the answer only together",
-    level="model",
-    setting="all tokens, N = 8, L = 32, from 0",
-)
+@of_model("R21m", "Each logit is needed; the attention logits of after restore the answer only together",
+          setting="all tokens, N = 8, L = 32, from 0")  # fmt: skip
 def causes(context: Context) -> Finding:
     """R21: each state held at 0, or at its final value from the start; and states of after patched into before.
 
@@ -105,13 +99,8 @@ def causes(context: Context) -> Finding:
     return Finding(checks)
 
 
-@claim(
-    "R24",
-    "At the origin only xi has a slope; at L = N it vanishes and leaves a saddle in (alpha, xi)",
-    level="model",
-    setting="all tokens, N = 8, L = 8 and 32",
-    figure=figures.landscape,
-)
+@of_model("R24", "At the origin only xi has a slope; at L = N it vanishes and leaves a saddle in (alpha, xi)",
+          setting="all tokens, N = 8, L = 8 and 32", figure=figures.landscape)  # fmt: skip
 def landscape(context: Context) -> Finding:
     """R24: loss over alpha and xi, where only xi moves at first, and the saddle that replaces the slope at L = N."""
     values = np.linspace(-4, 10, 71), np.linspace(-4, 14, 73)
@@ -158,14 +147,8 @@ def _origin(points: list[FixedPoint]) -> FixedPoint:
     return min(points, key=lambda point: max(abs(v) for v in point.state.values()))
 
 
-@claim(
-    "R14p",
-    "T* is finite wherever L > N and grows without bound towards L = N",
-    level="model",
-    headline=True,
-    setting="all tokens, from 0, N = 2..16, L = 2..128",
-    figure=figures.phase_diagram,
-)
+@of_model("R14p", "T* is finite wherever L > N and grows without bound towards L = N", headline=True,
+          setting="all tokens, from 0, N = 2..16, L = 2..128", figure=figures.phase_diagram)  # fmt: skip
 def phase_diagram(context: Context) -> Finding:
     """T* over (N, L): finite above the line L = N, without bound towards it."""
     side = 120 if context.full else 60
@@ -184,13 +167,8 @@ def phase_diagram(context: Context) -> Finding:
     return Finding(checks, grid)
 
 
-@claim(
-    "R15m",
-    "At L = N the escape time depends on the start as ln(1/x0)/lambda",
-    level="model",
-    setting="all tokens, N = L = 8, 200 random starts of scale .01 and .1",
-    figure=figures.survival,
-)
+@of_model("R15m", "At L = N the escape time depends on the start as ln(1/x0)/lambda",
+          setting="all tokens, N = L = 8, 200 random starts of scale .01 and .1", figure=figures.survival)  # fmt: skip
 def survival(context: Context) -> Finding:
     """R15 in the model: escape times over random starts at L = N, censored at the end of the run."""
     starts, horizon = (400, 20_000.0) if context.full else (200, 20_000.0)

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from validation.ledger import Context, Finding, between, claim, near, ordered
 from validation.reddy.figures import head as figures
 from validation.reddy.trainings import HeadTraining
 
+of_head = partial(claim, level="model")
 LINEAR = InductionHead(classifier="linear")
 Key = tuple[int, int, int]
 
@@ -93,13 +94,8 @@ def _comparison(context: Context) -> xr.Dataset:
     )
 
 
-@claim(
-    "R28",
-    "The head's transition step is predicted within 5% for L <= D, nothing fitted",
-    level="model",
-    trainings=_compared,
-    figure=figures.head_steps,
-)
+@of_head("R28", "The head's transition step is predicted within 5% for L <= D, nothing fitted",
+         trainings=_compared, figure=figures.head_steps)  # fmt: skip
 def predicted_steps(context: Context) -> Finding:
     """R28: head / prediction for L up to D."""
     checks = [
@@ -115,17 +111,12 @@ def predicted_steps(context: Context) -> Finding:
     return Finding(checks, _comparison(context), why)
 
 
-@claim(
-    "R28l",
-    "What deviates is due to overlaps of the label vectors: with orthonormal ones it is gone",
-    level="model",
-    trainings=lambda full: [
-        *_compared(),
-        _to_transition((4, 64, 1), "orthonormal", 252),
-        _to_transition((4, 64, 1), "gaussian", 252),
-    ],
-    figure=figures.head_steps,
-)
+def _with_large_D(full: bool) -> list[HeadTraining]:
+    return [*_compared(), _to_transition((4, 64, 1), "orthonormal", 252), _to_transition((4, 64, 1), "gaussian", 252)]
+
+
+@of_head("R28l", "What deviates is due to overlaps of the label vectors: with orthonormal ones it is gone",
+         trainings=_with_large_D, figure=figures.head_steps)  # fmt: skip
 def predicted_without_overlaps(context: Context) -> Finding:
     """R28, the deviation explained: it is that of overlapping label vectors."""
     checks = [
@@ -141,15 +132,8 @@ def predicted_without_overlaps(context: Context) -> Finding:
     return Finding(checks, _comparison(context))
 
 
-@claim(
-    "R28d",
-    "With the overlaps of random label vectors in the theory the step is predicted within 5%, also for "
-    "L > D, nothing fitted",
-    level="model",
-    headline=True,
-    trainings=_compared,
-    figure=figures.head_steps,
-)
+@of_head("R28d", "With the overlaps of random label vectors in the theory the step is predicted within 5%, also for "
+         "L > D, nothing fitted", headline=True, trainings=_compared, figure=figures.head_steps)  # fmt: skip
 def predicted_with_overlaps(context: Context) -> Finding:
     """R28, the overlaps of random label vectors in the theory: also beyond L = D."""
     checks = [
@@ -164,13 +148,8 @@ def predicted_with_overlaps(context: Context) -> Finding:
     return Finding(checks, _comparison(context))
 
 
-@claim(
-    "R27",
-    "Head / prediction is constant in L within 5% at each N; unit rates predict the wrong sign",
-    level="model",
-    trainings=_compared,
-    figure=figures.head_steps,
-)
+@of_head("R27", "Head / prediction is constant in L within 5% at each N; unit rates predict the wrong sign",
+         trainings=_compared, figure=figures.head_steps)  # fmt: skip
 def constant_along_L(context: Context) -> Finding:
     """R27: at each N the ratio to the prediction does not depend on L; with unit rates the sign is wrong."""
     checks = []
@@ -192,13 +171,9 @@ def constant_along_L(context: Context) -> Finding:
     return Finding(checks, _comparison(context))
 
 
-@claim(
-    "R28g",
-    "Gradient flow describes the head's SGD at small learning rates and large batches only",
-    level="model",
-    trainings=lambda full: [_to_transition((4, 16, 1), "orthonormal", 63, lr, n) for n in BATCHES for lr in RATES],
-    figure=figures.sgd,
-)
+@of_head("R28g", "Gradient flow describes the head's SGD at small learning rates and large batches only",
+         trainings=lambda full: [_to_transition((4, 16, 1), "orthonormal", 63, lr, n) for n in BATCHES for lr in RATES],
+         figure=figures.sgd)  # fmt: skip
 def beyond_gradient_flow(context: Context) -> Finding:
     """Where gradient flow stops describing SGD: learning rate and batch."""
     key = (4, 16, 1)
@@ -222,13 +197,9 @@ def _deep(key: Key, layers: int) -> HeadTraining:
     )  # fmt: skip
 
 
-@claim(
-    "R28k",
-    "With the tangent kernel's rate of xi the transition of a head with deep classifier and gain 2N + 1 "
-    "is predicted within a factor of 2, nothing fitted",
-    level="model",
-    trainings=lambda full: [_deep(key, layers) for layers in (1, 3) for key in DEEP],
-)
+@of_head("R28k", "With the tangent kernel's rate of xi the transition of a head with deep classifier and gain 2N + 1 "
+         "is predicted within a factor of 2, nothing fitted",
+         trainings=lambda full: [_deep(key, layers) for layers in (1, 3) for key in DEEP])  # fmt: skip
 def deep_predicted(context: Context) -> Finding:
     """R28 for the deep classifier with gain: the tangent kernel's rate of xi at the start in the place of 1/(L-1)."""
     checks = []
@@ -262,12 +233,8 @@ def _moving() -> dict[str, HeadTraining]:
     }  # fmt: skip
 
 
-@claim(
-    "R28s",
-    "With a deep classifier plain SGD stalls at gain 1; with gain 2N + 1 or with Adam it learns",
-    level="model",
-    trainings=lambda full: [*map(_stalled, STALLED), *_moving().values()],
-)
+@of_head("R28s", "With a deep classifier plain SGD stalls at gain 1; with gain 2N + 1 or with Adam it learns",
+         trainings=lambda full: [*map(_stalled, STALLED), *_moving().values()])  # fmt: skip
 def stall(context: Context) -> Finding:
     """The deep classifier: plain SGD at gain 1 switches it off, a gain or Adam does not."""
     checks = [
@@ -293,7 +260,7 @@ def _curricula(full: bool) -> list[HeadTraining]:
     return [plain, replace(plain, name="head-curriculum-N2", task=replace(task, N=2), later=((250, task),))]
 
 
-@claim("R20h", "A curriculum in N shortens the head's way to the transition", level="model", trainings=_curricula)
+@of_head("R20h", "A curriculum in N shortens the head's way to the transition", trainings=_curricula)
 def curriculum(context: Context) -> Finding:
     """R20 for the head: N = 2, then N = 8."""
     # on held-out sequences of the last stage: the minibatches of the first are easier
@@ -315,11 +282,8 @@ def _free(full: bool) -> list[HeadTraining]:
     ]  # fmt: skip
 
 
-@claim(
-    "R12",
-    "The three-parameter head learns in the same order: CLA and TLA2 first, the rest at once",
-    level="model",
-    trainings=_free,
+@of_head(
+    "R12", "The three-parameter head learns in the same order: CLA and TLA2 first, the rest at once", trainings=_free
 )
 def three_parameters(context: Context) -> Finding:
     """R12: the order of the progress measures, and that attention to labels is learned too."""
@@ -358,13 +322,8 @@ def _unequal(full: bool) -> list[HeadTraining]:
     return [start, replace(long, name="gains-zipf0", task=replace(task, zipf=0.0)), long]
 
 
-@claim(
-    "R23",
-    "A label's gain grows with its frequency, more than in proportion at first, as its logarithm at last",
-    level="model",
-    trainings=_unequal,
-    figure=figures.gains,
-)
+@of_head("R23", "A label's gain grows with its frequency, more than in proportion at first, as its logarithm at last",
+         trainings=_unequal, figure=figures.gains)  # fmt: skip
 def unequal_labels(context: Context) -> Finding:
     """R23: the gain of every label under unequal frequencies."""
     start, equal, unequal = map(context.of, _unequal(context.full))

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import xarray as xr
@@ -13,6 +14,8 @@ from validation.reddy import settings
 from validation.reddy.figures import network as figures
 from validation.trainings import NetworkTraining
 
+of_reference = partial(claim, level="network", trainings=settings.reference)
+
 
 def _interventions(context: Context) -> tuple[xr.Dataset, NetworkTraining]:
     from validation.reddy.analyses import interventions
@@ -21,14 +24,7 @@ def _interventions(context: Context) -> tuple[xr.Dataset, NetworkTraining]:
     return context.of(training, interventions), training
 
 
-@claim(
-    "R9",
-    "The jump coincides with an induction head",
-    level="network",
-    headline=True,
-    trainings=settings.reference,
-    figure=figures.maps,
-)
+@of_reference("R9", "The jump coincides with an induction head", headline=True, figure=figures.maps)
 def induction_head(context: Context) -> Finding:
     """R9: attention before and after the jump."""
     from validation.reddy.analyses import maps as of_maps
@@ -54,7 +50,7 @@ def induction_head(context: Context) -> Finding:
     )  # fmt: skip
 
 
-@claim("R18", "Knocking out either head abolishes in-context learning", level="network", trainings=settings.reference)
+@of_reference("R18", "Knocking out either head abolishes in-context learning")
 def knock_outs(context: Context) -> Finding:
     """R18."""
     found, training = _interventions(context)
@@ -73,12 +69,8 @@ def knock_outs(context: Context) -> Finding:
     )
 
 
-@claim(
-    "R21",
-    "Attention patterns of after patched into before restore in-context learning only together",
-    level="network",
-    headline=True,
-    trainings=settings.reference,
+@of_reference(
+    "R21", "Attention patterns of after patched into before restore in-context learning only together", headline=True
 )
 def patches(context: Context) -> Finding:
     """R21."""
@@ -132,12 +124,8 @@ def _rescues(full: bool) -> dict[str, NetworkTraining]:
     }
 
 
-@claim(
-    "R19",
-    "Adam or larger initial Q, K, V rescue L = N",
-    level="network",
-    trainings=lambda full: list(_rescues(full).values()),
-)
+@claim("R19", "Adam or larger initial Q, K, V rescue L = N", level="network",
+       trainings=lambda full: list(_rescues(full).values()))  # fmt: skip
 def rescue(context: Context) -> Finding:
     """R19."""
     trainings = _rescues(context.full)
@@ -195,13 +183,8 @@ def _depths(full: bool) -> list[NetworkTraining]:
     ]  # fmt: skip
 
 
-@claim(
-    "R26",
-    "Fewer than three classifier layers break in-weights learning at large K",
-    level="network",
-    trainings=_depths,
-    full_only="takes minutes: use the full settings",
-)
+@claim("R26", "Fewer than three classifier layers break in-weights learning at large K", level="network",
+       trainings=_depths, full_only="takes minutes: use the full settings")  # fmt: skip
 def depth(context: Context) -> Finding:
     """R26."""
     final = [context.of(training)["IW_accuracy"].isel(step=-1).values for training in _depths(True)]

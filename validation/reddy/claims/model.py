@@ -1,6 +1,7 @@
 """Claims about the nested-logit model and its theory; numbers are those of the specification, sections 6.2 to 6.5."""
 
 import math
+from functools import partial
 
 import numpy as np
 import xarray as xr
@@ -14,6 +15,7 @@ from validation.ledger import Check, Context, Finding, between, claim, near, ord
 from validation.reddy.figures import network as figures
 from validation.reddy.flow import EFFECTIVE, bound, escape_time, flow
 
+of_model = partial(claim, level="model")
 ORIGIN = {"beta_1": 0.0, "alpha": 0.0, "xi": 0.0}
 SMALL, ANTI = (0.0, 0.01, 0.01), (0.0, -0.01, -0.01)  # beta_1, alpha, xi near the saddle
 EITHER = ("labels", "all")
@@ -36,13 +38,8 @@ def _gradient(N: int, L: int, B: int, attend: str) -> float:
     return -float(elementary(model.drift["xi"]).subs(at))
 
 
-@claim(
-    "R14",
-    "The origin is critical exactly at L = N/B: there learning needs a start off it, and is slow",
-    level="model",
-    headline=True,
-    setting="N = 8, L = 8 and 32",
-)
+@of_model("R14", "The origin is critical exactly at L = N/B: there learning needs a start off it, and is slow",
+          headline=True, setting="N = 8, L = 8 and 32")  # fmt: skip
 def origin(context: Context) -> Finding:
     """R14, where the origin is critical, and what that does to learning."""
     checks = [
@@ -61,13 +58,8 @@ def origin(context: Context) -> Finding:
     return Finding(checks)
 
 
-@claim(
-    "T6.2",
-    "From the saddle at L = N the escape takes ln(1/x0)/lambda",
-    level="theory",
-    headline=True,
-    setting="N = L = 4, 8, x0 = .01, both forms",
-)
+@claim("T6.2", "From the saddle at L = N the escape takes ln(1/x0)/lambda", level="theory", headline=True,
+       setting="N = L = 4, 8, x0 = .01, both forms")  # fmt: skip
 def saddle(context: Context) -> Finding:
     """6.2: (1/lambda) ln(1/x0) against the flow."""
     checks = []
@@ -81,13 +73,8 @@ def saddle(context: Context) -> Finding:
     return Finding(checks)
 
 
-@claim(
-    "T6.3",
-    "The slow phase follows the closed form while the attention is frozen",
-    level="theory",
-    setting="labels only, N = 8, L = 32, beta_1 = alpha = 0",
-    figure=figures.slow_phase,
-)
+@claim("T6.3", "The slow phase follows the closed form while the attention is frozen", level="theory",
+       setting="labels only, N = 8, L = 32, beta_1 = alpha = 0", figure=figures.slow_phase)  # fmt: skip
 def slow_phase(context: Context) -> Finding:
     """6.3: the closed form against the flow with frozen attention."""
     frozen = flow(8, 32, 1, "labels", clamp=(("alpha", 0.0), ("beta_1", 0.0)), t_end=300.0, points=601)
@@ -112,7 +99,7 @@ def slow_phase(context: Context) -> Finding:
     return Finding(checks, data)
 
 
-@claim("T6.4", "T* takes the tabulated values", level="model", setting="six (N, L, B), both forms, from 0")
+@of_model("T6.4", "T* takes the tabulated values", setting="six (N, L, B), both forms, from 0")
 def table(context: Context) -> Finding:
     """6.4: the transition times."""
     checks = [
@@ -123,14 +110,10 @@ def table(context: Context) -> Finding:
     return Finding(checks)
 
 
-@claim(
-    "T6.4p",
-    "The predictors of T* hold: leading order within 10% at N = 8, quadratures within 0.1%",
-    level="theory",
-    headline=True,
-    setting="six (N, L, B) and a map of N, L, B and rates, both forms, from 0",
-    figure=figures.predictor,
-)
+@claim("T6.4p", "The predictors of T* hold: leading order within 10% at N = 8, quadratures within 0.1%",
+       level="theory", headline=True,
+       setting="six (N, L, B) and a map of N, L, B and rates, both forms, from 0",
+       figure=figures.predictor)  # fmt: skip
 def predictor(context: Context) -> Finding:
     """6.4: the predictors against the flow, at the tabulated points and over the phase diagram."""
     checks: list[Check] = []
@@ -150,12 +133,8 @@ def predictor(context: Context) -> Finding:
     return Finding(checks, errors)
 
 
-@claim(
-    "T6.1",
-    "alpha^2/(2 eta_alpha) - (beta_1 + e^beta_1/M)/eta_beta_1 is conserved",
-    level="theory",
-    setting="three (N, L, B) with different rates",
-)
+@claim("T6.1", "alpha^2/(2 eta_alpha) - (beta_1 + e^beta_1/M)/eta_beta_1 is conserved", level="theory",
+       setting="three (N, L, B) with different rates")  # fmt: skip
 def invariant(context: Context) -> Finding:
     """alpha^2/(2 eta_alpha) - (beta_1 + e^beta_1/M)/eta_beta_1 along the flow."""
     checks = []
@@ -169,12 +148,8 @@ def invariant(context: Context) -> Finding:
     return Finding(checks)
 
 
-@claim(
-    "R1m",
-    "In the model the jump gets sharper with N",
-    level="model",
-    setting="labels only, from 0, unit rates; N, L = 4, 16 and 8, 32",
-)
+@of_model("R1m", "In the model the jump gets sharper with N",
+          setting="labels only, from 0, unit rates; N, L = 4, 16 and 8, 32")  # fmt: skip
 def widths(context: Context) -> Finding:
     """R1 in the model: r from .2 to .9."""
     checks, relative = [], []
@@ -187,11 +162,8 @@ def widths(context: Context) -> Finding:
     return Finding(checks)
 
 
-@claim(
-    "T6.4r",
-    "Slower attention gives a longer slow phase",
-    level="model",
-    setting="N = 8, L = 32, eta_alpha = eta_beta_1 = 1, .3",
+@of_model(
+    "T6.4r", "Slower attention gives a longer slow phase", setting="N = 8, L = 32, eta_alpha = eta_beta_1 = 1, .3"
 )
 def slow_rates(context: Context) -> Finding:
     """6.4: slower beta_1 and alpha make a plateau."""
@@ -206,12 +178,7 @@ def slow_rates(context: Context) -> Finding:
     return Finding(checks)
 
 
-@claim(
-    "T6.2b",
-    "At L = N a second branch, anti-induction, also escapes",
-    level="model",
-    setting="N = 8, start alpha = xi = -.01",
-)
+@of_model("T6.2b", "At L = N a second branch, anti-induction, also escapes", setting="N = 8, start alpha = xi = -.01")
 def anti_induction(context: Context) -> Finding:
     """6.2: the second route at L = N."""
     checks = []
@@ -235,12 +202,8 @@ def anti_induction(context: Context) -> Finding:
     return Finding(checks)
 
 
-@claim(
-    "R10m",
-    "In the model CLA and TLA2 rise before ILA1, TILA2 and the correct probability",
-    level="model",
-    setting="all tokens, beta_2 free, N = 8, L = 32",
-)
+@of_model("R10m", "In the model CLA and TLA2 rise before ILA1, TILA2 and the correct probability",
+          setting="all tokens, beta_2 free, N = 8, L = 32")  # fmt: skip
 def order(context: Context) -> Finding:
     """R10 in the model with beta_2 free: half-rise times."""
     run = flow(8, 32, 1, "all", t_end=150.0, options=(("beta_2", "free"),))
@@ -256,7 +219,7 @@ def order(context: Context) -> Finding:
     )
 
 
-@claim("R3m", "In the model T* falls with B", level="model", setting="all tokens, N = 8, L = 32, B = 1, 2, 4")
+@of_model("R3m", "In the model T* falls with B", setting="all tokens, N = 8, L = 32, B = 1, 2, 4")
 def with_burstiness(context: Context) -> Finding:
     """R3 in the model."""
     times = [escape_time(flow(8, 32, B)) for B in (1, 2, 4)]
@@ -268,13 +231,8 @@ def with_burstiness(context: Context) -> Finding:
     )
 
 
-@claim(
-    "R27m",
-    "T* falls with L at unit rates and grows with the rate 1/(L-1) of xi",
-    level="model",
-    headline=True,
-    setting="all tokens, N = 4, L = 8..64",
-)
+@of_model("R27m", "T* falls with L at unit rates and grows with the rate 1/(L-1) of xi", headline=True,
+          setting="all tokens, N = 4, L = 8..64")  # fmt: skip
 def with_labels(context: Context) -> Finding:
     """R27 in the model: the sign of the dependence on L."""
     checks = []
@@ -288,12 +246,8 @@ def with_labels(context: Context) -> Finding:
     return Finding(checks)
 
 
-@claim(
-    "R28m",
-    "With exact positions and the rate 1/(L-1), T* takes the values found for the head",
-    level="model",
-    setting="N = 4, L = 16 and N = 8, L = 32, eps = .1",
-)
+@of_model("R28m", "With exact positions and the rate 1/(L-1), T* takes the values found for the head",
+          setting="N = 4, L = 16 and N = 8, L = 32, eps = .1")  # fmt: skip
 def exact_positions(context: Context) -> Finding:
     """R28 for the model: exact positions, eps = .1, rate 1/(L-1)."""
     checks = [
@@ -303,12 +257,8 @@ def exact_positions(context: Context) -> Finding:
     return Finding(checks)
 
 
-@claim(
-    "R25",
-    "A high CLA from the start (L = N) allows in-context learning, but does not speed it up",
-    level="model",
-    setting="all tokens, N = 8, start .01, L = 8 and 16",
-)
+@of_model("R25", "A high CLA from the start (L = N) allows in-context learning, but does not speed it up",
+          setting="all tokens, N = 8, start .01, L = 8 and 16")  # fmt: skip
 def without_slow_phase(context: Context) -> Finding:
     """R25: CLA = 1 from the start is possible, but slower."""
     at, above = (flow(8, L, 1, "all", SMALL) for L in (8, 16))

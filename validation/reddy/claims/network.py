@@ -1,6 +1,7 @@
 """Claims about the transition steps of trained networks, and how far the reduced model predicts them."""
 
 import math
+from functools import partial
 
 import numpy as np
 import xarray as xr
@@ -15,14 +16,12 @@ from validation.reddy.flow import EFFECTIVE, flow
 from validation.reddy.settings import GRID_B, GRID_L, GRID_N
 from validation.trainings import NetworkTraining
 
+of_shifts = partial(claim, level="network", trainings=settings.shifts)
 
-@claim(
-    "R15",
-    "L = N, B = 1: few seeds learn within the budget; L > N: all do",
-    level="network",
-    trainings=lambda full: [training for pair in settings.saturated(full) for training in pair],
-    figure=figures.saturation,
-)
+
+@claim("R15", "L = N, B = 1: few seeds learn within the budget; L > N: all do", level="network",
+       trainings=lambda full: [training for pair in settings.saturated(full) for training in pair],
+       figure=figures.saturation)  # fmt: skip
 def saturation(context: Context) -> Finding:
     """R15."""
     checks, data = [], []
@@ -65,39 +64,21 @@ def _along(what: str, values: tuple[int, ...], steps: np.ndarray, *, falls: bool
     return [Check(names[0] if falls else names[1], difference, error, 0.0, math.inf, "positive"), *checks]
 
 
-@claim(
-    "R3t",
-    "More bursty contexts shift the transition to earlier steps",
-    level="network",
-    trainings=settings.shifts,
-    figure=figures.shifts,
-)
+@of_shifts("R3t", "More bursty contexts shift the transition to earlier steps", figure=figures.shifts)
 def with_burstiness(context: Context) -> Finding:
     """R3, by times."""
     steps = _escapes(context, settings.along_B(context.full))
     return Finding(_along("B", GRID_B, steps, falls=True), transitions(context))
 
 
-@claim(
-    "R27p",
-    "At L = 4N the transition comes later with more pairs",
-    level="network",
-    trainings=settings.shifts,
-    figure=figures.shifts,
-)
+@of_shifts("R27p", "At L = 4N the transition comes later with more pairs", figure=figures.shifts)
 def with_pairs(context: Context) -> Finding:
     """6.4, by times."""
     steps = _escapes(context, settings.along_N(context.full))
     return Finding(_along("N", GRID_N[context.full], steps), transitions(context))
 
 
-@claim(
-    "R27n",
-    "At fixed N the transition comes later with more labels",
-    level="network",
-    trainings=settings.shifts,
-    figure=figures.shifts,
-)
+@of_shifts("R27n", "At fixed N the transition comes later with more labels", figure=figures.shifts)
 def with_labels(context: Context) -> Finding:
     """R27."""
     steps = _escapes(context, settings.along_L(context.full))
@@ -164,25 +145,15 @@ def _ratios(context: Context, prediction: str) -> Finding:
     return Finding(checks, data)
 
 
-@claim(
-    "R28n",
-    "With the rate 1/(L-1) of xi the transition step is predicted within a factor 2, nothing fitted",
-    level="network",
-    trainings=settings.shifts,
-    figure=figures.shifts,
-)
+@of_shifts("R28n", "With the rate 1/(L-1) of xi the transition step is predicted within a factor 2, nothing fitted",
+           figure=figures.shifts)  # fmt: skip
 def no_clock(context: Context) -> Finding:
     """R28."""
     return _ratios(context, "no_clock")
 
 
-@claim(
-    "R28e",
-    "Effective rates of the initial matrices, exact positions and overlaps predict the transition step",
-    level="network",
-    trainings=settings.shifts,
-    figure=figures.matrices,
-)
+@of_shifts("R28e", "Effective rates of the initial matrices, exact positions and overlaps predict the transition step",
+           figure=figures.matrices)  # fmt: skip
 def matrices(context: Context) -> Finding:
     """R28 for the network: effective rates from its initial matrices, exact positions, nothing fitted."""
     data = transitions(context)
@@ -204,12 +175,7 @@ def matrices(context: Context) -> Finding:
     )  # fmt: skip
 
 
-@claim(
-    "R28i",
-    "At initialisation the rates are 3 (d/D)^2/D (alpha) and 2d/(ND) (1 + <1/(2k - 1)>) (beta_1)",
-    level="network",
-    trainings=settings.shifts,
-)
+@of_shifts("R28i", "At initialisation the rates are 3 (d/D)^2/D (alpha) and 2d/(ND) (1 + <1/(2k - 1)>) (beta_1)")
 def initial_rates(context: Context) -> Finding:
     """6.5: the rates of alpha and beta_1 at initialisation, from sizes alone."""
     from validation.reddy.analyses import rates as of_rates
@@ -229,13 +195,8 @@ def initial_rates(context: Context) -> Finding:
     return Finding(checks)
 
 
-@claim(
-    "R28r",
-    "The rates grow along the run, that of xi by orders of magnitude, and beta_1 falls before it rises",
-    level="network",
-    trainings=lambda full: settings.reference(False),
-    figure=figures.course_of_rates,
-)
+@claim("R28r", "The rates grow along the run, that of xi by orders of magnitude, and beta_1 falls before it rises",
+       level="network", trainings=lambda full: settings.reference(False), figure=figures.course_of_rates)  # fmt: skip
 def account(context: Context) -> Finding:
     """6.5: d alpha/dt and d xi/dt along a run against rate x slope of the reduced loss, and the drift of beta_1."""
     from validation.reddy.analyses import rates as of_rates
@@ -260,13 +221,8 @@ def account(context: Context) -> Finding:
     )  # fmt: skip
 
 
-@claim(
-    "R28o",
-    "On the reference the correct probability follows the model's course within .1",
-    level="network",
-    trainings=lambda full: [settings.clock(full)],
-    figure=figures.overlay,
-)
+@claim("R28o", "On the reference the correct probability follows the model's course within .1",
+       level="network", trainings=lambda full: [settings.clock(full)], figure=figures.overlay)  # fmt: skip
 def overlay(context: Context) -> Finding:
     """The reference beside the model: effective rates without a clock, unit rates with a fitted one."""
     training = settings.clock(context.full)
@@ -289,13 +245,8 @@ def overlay(context: Context) -> Finding:
     return Finding(checks, data)
 
 
-@claim(
-    "R28c",
-    "With unit rates and a clock fitted on the reference, the others are predicted within a factor 2",
-    level="network",
-    trainings=settings.shifts,
-    figure=figures.shifts,
-)
+@of_shifts("R28c", "With unit rates and a clock fitted on the reference, the others are predicted within a factor 2",
+           figure=figures.shifts)  # fmt: skip
 def fitted_clock(context: Context) -> Finding:
     """One clock for all."""
     return _ratios(context, "fitted_clock")
