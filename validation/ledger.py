@@ -152,14 +152,20 @@ class Claim:
     headline: bool = False
     full_only: str = ""
 
-    def words(self, full: bool) -> str:
-        """What it is measured on, in words: those of its trainings, or as stated."""
-        trainings = self.trainings(full)
-        return in_words([t.settings() for t in trainings]) if trainings else self.setting
+    def wanted(self, full: bool) -> tuple[Sequence[Training], str]:
+        """Return the trainings it needs now, and why it cannot be run; empty if it can."""
+        if self.full_only and not full:
+            return (), self.full_only
+        try:
+            return self.trainings(full), ""
+        except ModuleNotFoundError as error:
+            return (), f"{error.name} is needed to train networks: pip install 'minimodels[validation]'"
+        except Exception as error:  # one claim is lost, not the ledger
+            return (), f"stating its trainings failed: {type(error).__name__}: {error}"
 
-    def obstacle(self, full: bool) -> str:
-        """Why it is not run at these settings; empty if it is."""
-        return "" if full else self.full_only
+    def words(self, trainings: Sequence[Training]) -> str:
+        """What it is measured on, in words: those of its trainings, or as stated."""
+        return in_words([training.settings() for training in trainings]) if trainings else self.setting
 
 
 def claim(

@@ -58,6 +58,9 @@ def read(paper: str, claim: Claim) -> tuple[Record | None, str]:
     if not path.exists():
         return None, ""
     values = json.loads(path.read_text(encoding="utf-8"))
+    _, obstacle = claim.wanted(full=True)
+    if obstacle:
+        return None, obstacle
     if values.get("hash") != fingerprint(claim):
         return None, f"the record of {values['date']} is stale: {command(paper, claim.id)} makes it anew"
     checks = tuple(

@@ -83,11 +83,11 @@ def claims(
         from validation.training import check_device
 
         check_device(device)
-    wanted = needed(lines, full)
-    places = [(paper, _on(training, device)) for (paper, _), training in wanted.items()]
+    places = [(paper, _on(training, device)) for (paper, _), training in needed(lines, full).items()]
     kept = user_data_path("minimodels") / "trainings" if full and out is None else out
     found: dict[str, Outcome] = {}
     contexts = {paper: Context(full) for paper, _ in lines}
+    waiting = {claim.id: {training.name for training in claim.wanted(full)[0]} for _, claim in lines}
     with (
         Trainings(places, out=kept, workers=workers or os.cpu_count() or 1) as trainings,
         tqdm(total=len(places) + len(lines), disable=None if progress is None else not progress) as bar,
@@ -95,10 +95,7 @@ def claims(
 
         def settle_those_ready() -> None:
             for paper, claim in lines:
-                ended = contexts[paper].seconds
-                if claim.id not in found and (
-                    claim.obstacle(full) or all(t.name in ended for t in claim.trainings(full))
-                ):
+                if claim.id not in found and waiting[claim.id] <= contexts[paper].seconds.keys():
                     found[claim.id] = settle(claim, contexts[paper], paper)
                     each(found[claim.id])
                     bar.update()
@@ -153,7 +150,7 @@ def needed(lines: Sequence[Line], full: bool) -> dict[tuple[str, str], Training]
     """
     found: dict[tuple[str, str], Training] = {}
     for paper, claim in lines:
-        for training in () if claim.obstacle(full) else claim.trainings(full):
+        for training in claim.wanted(full)[0]:
             if found.setdefault((paper, training.name), training) != training:
                 raise RuntimeError(f"two trainings of {paper} have the name {training.name!r}")
     return found
@@ -168,8 +165,8 @@ def _on(training: Training, device: str) -> Training:
 def settle(claim: Claim, context: Context, paper: str) -> Outcome:
     """Measure one claim; what cannot be measured now is taken from its record, or not run, with the reason."""
     start = time.perf_counter()
-    reason = claim.obstacle(context.full)
-    names = [] if reason else [training.name for training in claim.trainings(context.full)]
+    trainings, reason = claim.wanted(context.full)
+    names = [training.name for training in trainings]
     for name in names:
         if name in context.failures:
             reason = f"the training {name} failed: {context.failures[name]}"
@@ -187,7 +184,7 @@ def settle(claim: Claim, context: Context, paper: str) -> Outcome:
         paper=paper,
         statement=claim.statement,
         level=claim.level,
-        setting=claim.words(context.full or recorded is not None),
+        setting=recorded.setting if recorded else claim.words(trainings),
         measured={c.what: c.value for c in checks},
         expected={c.what: c.expected for c in checks},
         tolerance={c.what: c.tolerance for c in checks},

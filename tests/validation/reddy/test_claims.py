@@ -35,8 +35,8 @@ def test_the_ledger_has_every_line_of_the_specification_once() -> None:
     lines = {int("".join(ch for ch in i[1:] if ch.isdigit())) for i in ids if i.startswith("R")}
     assert lines == set(range(1, 29))
     for c in every:
-        assert c.words(full=False), c.id
-        assert c.words(full=True), c.id
+        assert c.words(c.trainings(False)), c.id
+        assert c.words(c.trainings(True)), c.id
 
 
 def test_claims_about_the_model_agree_with_the_specification() -> None:
@@ -215,7 +215,8 @@ def test_claims_that_need_no_network_are_checked_and_reported_without_torch(tmp_
         "        if name.split('.')[0] in ('torch', 'safetensors'):\n"
         "            raise ModuleNotFoundError('No module named ' + name, name=name)\n"
         "sys.meta_path.insert(0, Missing())\n"
-        f"from minimodels.cli import main; main(['validate', '--only', 'R1m', '--out', {str(tmp_path / 'report')!r}])"
+        "from minimodels.cli import main; "
+        f"main(['validate', '--only', 'R1m', 'R1a', 'R4', 'R20h', '--out', {str(tmp_path / 'report')!r}])"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, check=False,
@@ -224,5 +225,9 @@ def test_claims_that_need_no_network_are_checked_and_reported_without_torch(tmp_
     assert done.returncode in (0, 1), done.stderr
     assert "No module" not in done.stderr
     claims = json.loads((tmp_path / "report" / "claims.json").read_text())
-    assert [c["id"] for c in claims] == ["R1m"]
-    assert claims[0]["verdict"] != "not run"
+    by_id = {c["id"]: c for c in claims}
+    assert list(by_id) == ["R1a", "R1m", "R4", "R20h"]
+    assert by_id["R1m"]["verdict"] == by_id["R20h"]["verdict"] == "agrees"  # the head's training needs no torch
+    for id in ("R1a", "R4"):
+        assert by_id[id]["verdict"] == "not run"
+        assert "torch is needed to train networks: pip install 'minimodels[validation]'" in by_id[id]["reason"]
