@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from minimodels.tasks.item_label import ItemLabelTask
-from tests.validation import plain
+from tests.validation.reddy import plain
 from validation import SGD, AttentionOnly
 
 
