@@ -11,8 +11,8 @@ import sympy as sp
 from minimodels.errors import InputError, check_setting, shown, unknown
 from minimodels.model import Model
 from minimodels.models import model as build
+from theory import wings
 from theory.listing import Listing
-from theory.wings import derivations
 
 NOTATION = {"eta_beta_1": r"\eta_{\beta_1}", "eps": r"\varepsilon", "CLA": r"\mathrm{CLA}"}
 Init = Mapping[str, float]
@@ -203,7 +203,7 @@ def derive(model: str | Model, **options: object) -> Derivation:
         A built-in model, by name (``memorisation_race``, ``nested_logit`` or ``single_location``) or as `mm.model`
         returns it; or a model of your own (`mm.GradientFlow`, `mm.Flow`, `mm.Map`), which gets what holds for every
         one: the fall of the loss, fixed points in closed form where they are simple, the linearisation, conserved
-        quantities up to degree 2, symmetries.
+        quantities up to degree 2, symmetries. So does a built-in model that no wing derives the theory of.
     **options
         With a name: the model's structural options, e.g. ``attend="labels"``.
 
@@ -215,7 +215,7 @@ def derive(model: str | Model, **options: object) -> Derivation:
     Raises
     ------
     InputError
-        For something that is no model, a name without a theory, or an unknown option.
+        For something that is no model, an unknown name or option, or a model about which no wing says anything.
 
     Examples
     --------
@@ -227,31 +227,39 @@ def derive(model: str | Model, **options: object) -> Derivation:
     if isinstance(model, Model):
         if options:
             raise InputError(f"options belong to a name; {model.name!r} is a model and has its own: leave them out.")
-        if not is_built_in(model):
-            made: Derivation = import_module("theory.own.every").derive(model)
-            return made
-        return derive(model.name, **model.options)
+        return derive(model.name, **model.options) if is_built_in(model) else _in_general(model)
     if not isinstance(model, str):
         raise InputError(
             f"`model` is a built-in model's name or a GradientFlow, a Flow or a Map, as mm.model('nested_logit') "
             f"returns; got {shown(model)}."
         )
-    known_models = derivations()
-    if model not in known_models:
-        raise unknown("model with a theory", model, known_models)
     known = build(model).options
     for key in options:
         if key not in known:
             raise unknown(f"option of {model!r}", key, known)
     for key, value in options.items():
         check_setting(value, f"the option `{key}` of {model!r}")
-    derived: Derivation = import_module(known_models[model]).derive(**options)
+    homes = wings.derivations()
+    if model not in homes:
+        return _in_general(build(model, **options))
+    derived: Derivation = import_module(homes[model]).derive(**options)
     return derived
+
+
+def _in_general(model: Model) -> Derivation:
+    """Return what holds for every model, of this one: what the wings with a file ``every`` derive."""
+    made: list[Derivation] = [every.derive(model) for every in wings.modules("every")]
+    if not made:
+        raise InputError(
+            f"nothing is derived about {model.name!r}: no wing of `theory` has its theory, and none tells what holds "
+            "for every model."
+        )
+    return replace(made[0], results=tuple(result for derivation in made for result in derivation))
 
 
 def is_built_in(model: Model) -> bool:
     """Whether a model is the built-in one of its name: the same states, parameters and dynamics."""
-    if model.name not in derivations():
+    if model.name not in wings.derivations():
         return False
     try:
         built = build(model.name, **{**model.values, **model.options})

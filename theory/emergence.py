@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from minimodels.errors import InputError
 from minimodels.models import model as build
 from minimodels.sweep import sweep
 from theory import wings
@@ -54,8 +55,15 @@ def emergence_scaling() -> xr.Dataset:
     xarray.Dataset
         Dimensions law, step and interval: ``size`` and ``time`` at each step, the local ``exponent`` between two
         steps, its ``limit``, and the ``model`` and ``variable`` of each law. A second or two once kernels are warm.
+
+    Raises
+    ------
+    InputError
+        If no wing states a law.
     """
     laws = [law for module in wings.modules("laws") for law in module.LAWS]
+    if not laws:
+        raise InputError("there is no growth law to measure: no wing of `theory` states one.")
     times, sizes = np.stack([law.times() for law in laws]), np.array([law.sizes for law in laws])
     exponents = np.diff(np.log(times), axis=1) / np.diff(np.log(sizes), axis=1)
     return xr.Dataset(

@@ -1,7 +1,8 @@
 """The wings, one folder a paper: found, not listed.
 
 A folder of `theory` whose ``PUBLIC`` maps names to its files is a wing. A file of it with the name of a model derives
-that model's theory; a file ``laws`` states growth laws.
+that model's theory; a file ``every`` derives what holds for every model, also of a user's own; a file ``laws`` states
+growth laws.
 """
 
 from functools import cache

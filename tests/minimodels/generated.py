@@ -16,6 +16,8 @@ import traceback
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,7 @@ import sympy as sp
 import minimodels as mm
 import theory
 from minimodels import cli, measure
+from validation.papers import ledgers
 
 NAMES = [
     "x", "y", "z", "w", "v1", "a", "b", "k_1", "mu", "N", "L", "D",
@@ -198,6 +201,14 @@ def described(model: Any) -> str:
     return f"{type(model).__name__} {model.init} {model.values} {getattr(model, 'drift', '')} {model.rates}"
 
 
+def of_wings() -> list[tuple[Callable[..., Any], dict[str, Any]]]:
+    """Return the right calls of what the wings add: the `CALLS` of a file ``calls`` beside their tests."""
+    tests = Path(__file__).parent.parent
+    files = [path.relative_to(tests.parent).with_suffix("") for path in sorted(tests.glob("*/*/calls.py"))]
+    return [call for file in files for call in import_module(".".join(file.parts)).CALLS]
+
+
+CLAIMS = [claim.id for ledger in ledgers().values() for claim in ledger.claims]
 LINE = mm.Flow(name="line", state={"x": 1.0}, parameters={"a": -1.0}, drift={"x": "a*x"})
 WELL = mm.GradientFlow(name="well", state={"x": 0.1, "y": 0.2}, parameters={"a": 1.0}, loss="(x**2 - a)**2/4 + y**2/2")
 NESTED = {"name": "nested_logit", "attend": "labels"}
@@ -246,10 +257,8 @@ CALLS: list[tuple[Callable[..., Any], dict[str, Any]]] = [
     (mm.oracles, {"task": TASK}),
     (theory.derive, {"model": "nested_logit", "attend": "labels"}),
     (theory.predict, {"model": mm.model(**NESTED)}),
-    (theory.exact_transition_time, {"N": 8, "L": 32, "eps": 0.1, "rates": {"xi": 1}, "init": {"xi": 0.1}, "D": 100}),
+    *of_wings(),
     (theory.emergence_scaling, {}),
-    (theory.head_rates, {"L": 16, "layers": 1, "gain": 1.0}),
-    (theory.label_gain_rates, {"task": TASK}),
     (measure.plateaus, {"time": np.arange(50.0), "values": CURVE, "flat": 0.05, "decades": 0.3}),
     (measure.escape_time, {"time": np.arange(50.0), "values": CURVE, "level": 0.5, "direction": -1}),
 ]  # fmt: skip
@@ -297,7 +306,7 @@ VALUES = [
     "N=2:4:3:log",
     "N=nan", "a/b.nc", "/", ".", "x.nc", "x.png", "x.txt", "y" * 300 + ".nc", "/proc/x.nc", "xi=1@", "xi=1@2:1",
     "xi=1@a:b",
-    "0.5", "100", "R28l", "t", "-", "--", "-h", "--no", "\udc80", "1_000", "０", "0x10", "True", "None",
+    "0.5", "100", *CLAIMS[-1:], "t", "-", "--", "-h", "--no", "\udc80", "1_000", "０", "0x10", "True", "None",
 ]  # fmt: skip
 STARTS = [
     ["models"], ["models", "nested_logit"], ["simulate", "nested_logit", "--attend", "labels", "--t-end", "20"],
@@ -314,7 +323,7 @@ def try_command(rng: random.Random) -> str:
     words = [*start, *(rng.choice([*WORDS, *VALUES, *VALUES]) for _ in range(rng.choice([0, 1, 2, 2, 3, 4])))]
     if rng.random() < 0.2 and words:
         words.pop(rng.randrange(len(words)))
-    refused = words[1:2] == ["--only"] and len(words) > 2 and words[2] not in ("R28l", "T6.1") and words[2][:1] != "-"
+    refused = words[1:2] == ["--only"] and len(words) > 2 and words[2] not in CLAIMS and words[2][:1] != "-"
     if words[:1] == ["warmup"] or (words[:1] == ["validate"] and "--list" not in words and not refused):  # takes long
         return "left out"
     if words[:1] == ["validate"] and "--only" not in words[:-1]:

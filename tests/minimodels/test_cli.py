@@ -105,16 +105,6 @@ def test_sweep(axes: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixt
     assert "SUCCESS" in said
 
 
-def test_derive_and_predict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = main(capsys, "derive", "nested_logit", "--format", "latex", "--out", str(tmp_path / "d.tex"))
-    assert code == 0
-    assert out == ""
-    assert "\\beta_{1}" in (tmp_path / "d.tex").read_text()
-    code, out, errors = main(capsys, "predict", "nested_logit", "--attend", "labels", "--N", "8", "--L", "8")
-    assert code == 0, errors
-    assert "0.0121528" in out
-
-
 LATE = "Error parsing --t-end: could not convert string to float: 'late'; see `minimodels simulate --help`."
 BAD = [
     ("simulate nested_logits", "did you mean 'nested_logit'"),
@@ -190,20 +180,24 @@ def test_a_process_ends_with_status_2_and_no_traceback() -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [("simulate", *RUN), ("descend", *RUN[:3]), ("sweep", *RUN, "--axis", "N=4,8"), ("derive", *RUN[:3])],
+    "words", [("simulate", *RUN), ("descend", *RUN[:3]), ("sweep", *RUN, "--axis", "N=4,8")],
     ids=lambda words: words[0],
 )  # fmt: skip
 def test_a_path_that_cannot_be_written(
     words: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    refuses_paths((*words, "--overwrite"), ("--out", "--plot"), tmp_path, capsys)
+
+
+def refuses_paths(
+    words: tuple[str, ...], flags: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A command refuses a file as a folder and a folder as a file, and changes neither."""
     (tmp_path / "file").write_text("a regular file")
     (tmp_path / "run.nc").mkdir()
     (tmp_path / "plot.png").mkdir()
-    paths = [("--out", "file/run.nc"), ("--out", "run.nc")]
-    if words[0] != "derive":
-        paths += [("--plot", "file/plot.png"), ("--plot", "plot.png")]
-        words = (*words, "--overwrite")
-    for flag, path in paths:
+    paths = [("--out", "file/run.nc"), ("--out", "run.nc"), ("--plot", "file/plot.png"), ("--plot", "plot.png")]
+    for flag, path in ((flag, path) for flag, path in paths if flag in flags):
         code, out, errors = main(capsys, *words, flag, str(tmp_path / path))
         assert code == 2
         assert "cannot write" in errors or "does not exist" in errors
@@ -332,16 +326,6 @@ def test_what_is_given_twice_is_refused(capsys: pytest.CaptureFixture[str]) -> N
         assert "twice" in errors
 
 
-def test_a_derivation_does_not_overwrite(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    target = tmp_path / "theory.tex"
-    target.write_text("mine")
-    code, _, errors = main(capsys, "derive", "single_location", "--out", str(target))
-    assert (code, target.read_text()) == (2, "mine")
-    assert "--overwrite" in errors
-    assert main(capsys, "derive", "single_location", "--out", str(target), "--overwrite")[0] == 0
-    assert target.read_text() != "mine"
-
-
 def test_text_on_the_command_line_is_never_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     touched = tmp_path / "touched"
     for command in ("simulate", "predict", "descend"):
@@ -358,8 +342,6 @@ WRITERS = [
     ("simulate", *RUN, "--plot", "mine.pdf"),
     ("descend", "nested_logit", "--attend", "labels", "--lr", "1", "--steps", "200", "--out", "mine.nc"),
     ("sweep", *RUN, "--axis", "N=2:16:30", "--out", "mine.nc"),
-    ("derive", "nested_logit", "--attend", "labels", "--out", "mine.md"),
-    ("validate", "--only", "T6.1", "--out", "mine"),
 ]
 
 
@@ -370,6 +352,11 @@ def test_where_nothing_can_be_written_one_sentence_says_so_and_what_was_there_is
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
+    keeps_what_was_there(words, room, tmp_path, capsys)
+
+
+def keeps_what_was_there(words: tuple[str, ...], room: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A command that writes to the last of its words, in the current folder, says so where there is no room."""
     assert main(capsys, *words)[0] == 0  # all that has to be compiled is there
     target = Path(words[-1]) / "claims.json" if words[0] == "validate" else Path(words[-1])
     before = target.read_bytes()

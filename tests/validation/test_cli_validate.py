@@ -15,7 +15,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from tests.minimodels.test_cli import main
+from tests.minimodels.test_cli import keeps_what_was_there, main
 from tests.validation import toy
 from validation import papers, verdicts
 from validation.jobs import Place, Trained, Trainings
@@ -135,6 +135,13 @@ def test_what_is_refused_is_one_sentence_and_leaves_nothing(
     assert errors.count("\n") == 1
     assert out == ""
     assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize("room", [0, 100])
+def test_a_report_that_does_not_fit_leaves_the_one_before(
+    room: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keeps_what_was_there(("validate", "--only", "T1", "--out", "mine"), room, tmp_path, capsys)
 
 
 def test_a_damaged_checkpoint_is_refused_and_left_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

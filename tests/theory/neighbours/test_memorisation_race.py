@@ -34,6 +34,11 @@ def test_every_step_holds(form: str) -> None:
     assert theory.predict(race(form=form))["reduction"].applies == (form == "loss")
 
 
+def test_the_model_itself_has_the_theory_of_its_name() -> None:
+    model = race(form="two-variable")
+    assert theory.derive(model) is theory.derive("memorisation_race", **model.options)
+
+
 def test_runaway_is_the_integrated_flow() -> None:
     """Closed form and invariant against LSODA at random dampings (0 among them), rates, starts of either sign."""
     rng = np.random.default_rng(0)
@@ -168,3 +173,9 @@ def test_what_does_not_apply() -> None:
     assert theory.predict(race().with_rates(v=0))["acquisition"].error < 0.06
     with pytest.raises(InputError, match="one of 'loss', 'two-variable'"):
         theory.derive("memorisation_race", form="exact")
+
+
+@pytest.mark.parametrize("values", [{"nu": 1e-300}, {"N": 1e300}])
+def test_parameters_at_the_ends_of_floating_point_are_no_traceback(values: dict[str, float]) -> None:
+    predictions = theory.predict(race(**values))
+    assert any("range of floating point" in p.reason for p in predictions)

@@ -29,6 +29,11 @@ def test_every_step_holds(repetition: str, last: str) -> None:
     assert derivation.latex().count(r"\begin{equation}") == derivation.latex().count(r"\end{equation}")
 
 
+def test_the_model_itself_has_the_theory_of_its_name() -> None:
+    model = location(repetition="sample")
+    assert theory.derive(model) is theory.derive("single_location", **model.options)
+
+
 @pytest.mark.parametrize(("T", "d", "factor", "error"), [(64, 16, 1.332, 2e-4), (1024, 256, 1.259, 2e-5)])
 def test_the_known_factors_are_the_next_order(T: float, d: float, factor: float, error: float) -> None:
     made, unit = theory.predict(location(T=T, d=d)), T * d**0.5

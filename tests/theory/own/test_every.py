@@ -295,23 +295,6 @@ def test_zeros_by_elimination(equations: list[str], count: int | None) -> None:
             assert sp.simplify(sp.sympify(equation, {"x": x, "y": y, "z": z}).subs(point)) == 0
 
 
-def test_a_built_in_model_has_its_own_theory_also_as_a_model() -> None:
-    for name, options in (
-        ("nested_logit", {"attend": "labels"}),
-        ("nested_logit", {"attend": "exact", "N": 4, "L": 16}),
-        ("memorisation_race", {"form": "two-variable"}),
-        ("single_location", {"repetition": "sample"}),
-    ):
-        model = mm.model(name, **options)
-        assert theory.derive(model) is theory.derive(name, **model.options)
-    with pytest.raises(mm.InputError, match="has its own: leave them out"):
-        theory.derive(mm.model("nested_logit"), attend="labels")
-    with pytest.raises(mm.InputError, match="`model` is a built-in model's name or a GradientFlow"):
-        theory.derive(3)  # type: ignore[arg-type]
-
-
 def test_a_model_of_a_built_in_name_is_still_ones_own() -> None:
     mine = mm.GradientFlow(name="nested_logit", state={"x": 0.1}, loss="(x**2 - 1)**2/4")
     assert theory.predict(mine)["fixed_points"].value == 3
-    with pytest.raises(mm.InputError, match="nested_logit with attend="):
-        theory.transition_time(mine)

@@ -1,0 +1,145 @@
+"""The rooms of the house: floors know no wing, wings know no other wing, and a copy without a wing still stands.
+
+A wing is a subfolder of `theory` or `validation`; the files beside it are the floor of its package.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+import grimp
+import pytest
+
+HERE = Path(__file__).parent.parent
+PACKAGES = ("minimodels", "theory", "validation")
+DOOR = "minimodels.cli.commands"  # the one file of the library that opens theory and validation
+LONGEST = 400  # lines of a file
+Wing = str  # as "theory.reddy"
+Import = tuple[str, str]  # importing file, imported file
+
+
+def wings(here: Path = HERE) -> list[Wing]:
+    """Return the wings of both packages."""
+    inits = [path for package in ("theory", "validation") for path in sorted(here.glob(f"{package}/*/__init__.py"))]
+    return [f"{path.parent.parent.name}.{path.parent.name}" for path in inits]
+
+
+def wing_of(file: str) -> Wing | None:
+    """Return the wing that a file belongs to, None on a floor."""
+    room = ".".join(file.split(".")[:2])
+    return room if room in wings() else None
+
+
+@cache
+def imports() -> frozenset[Import]:
+    """Return who imports whom, also inside functions and for type checkers only."""
+    graph = grimp.build_graph(*PACKAGES, cache_dir=None)
+    return frozenset((file, other) for file in graph.modules for other in graph.find_modules_directly_imported_by(file))
+
+
+def breaches(found: Iterable[Import]) -> list[str]:
+    """Return what is not allowed of these imports; a wing of `validation` may know that of `theory` of its name."""
+    wrong = []
+    for file, other in sorted(found):
+        package, of = file.split(".")[0], other.split(".")[0]
+        wing, its = wing_of(file), wing_of(other)
+        if of == "validation" and package == "theory":
+            wrong.append(f"theory knows validation: {file} imports {other}")
+        if package == "minimodels" != of and file != DOOR:
+            wrong.append(f"the library knows what is built on it: {file} imports {other}")
+        if its and not wing:
+            wrong.append(f"a floor knows a wing: {file} imports {other}")
+        if its and wing and not (its == wing or (package == "validation" and its == wing.replace(package, "theory"))):
+            wrong.append(f"a wing knows another: {file} imports {other}")
+    return wrong
+
+
+def test_nobody_imports_what_it_should_not_know() -> None:
+    assert not breaches(imports())
+    assert len(imports()) > 300  # they were read
+    assert (DOOR, "theory") in imports()
+
+
+@pytest.mark.parametrize(
+    ("file", "other", "allowed"),
+    [
+        ("theory.{a}.laws", "theory.emergence", True),
+        ("theory.{a}.laws", "theory.{a}.setting", True),
+        ("validation.{a}.claims", "theory.{a}.laws", True),
+        ("validation.{a}.claims", "theory.numeric", True),
+        ("validation.comparison", "theory.arguments", True),
+        ("theory.emergence", "minimodels.sweep", True),
+        (DOOR, "validation.report", True),
+        ("theory.emergence", "theory.{a}.laws", False),
+        ("theory.emergence", "theory.{a}", False),
+        ("theory", "theory.{a}", False),
+        ("theory.{a}.laws", "theory.{b}.laws", False),
+        ("theory.{a}.laws", "validation.{a}.claims", False),
+        ("theory.{a}.laws", "validation.report", False),
+        ("validation.report", "validation.{a}.claims", False),
+        ("validation.report", "theory.{a}.laws", False),
+        ("validation.{a}.claims", "theory.{b}.laws", False),
+        ("validation.{a}.claims", "validation.{b}.claims", False),
+        ("minimodels.simulate", "theory", False),
+        ("minimodels.cli.words", "validation.report", False),
+        (DOOR, "theory.{a}.laws", False),
+    ],
+)
+def test_a_wrong_import_is_found(file: str, other: str, allowed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    rooms = [f"{package}.{wing}" for package in PACKAGES[1:] for wing in ("east", "west")]
+    monkeypatch.setitem(globals(), "wings", lambda: rooms)
+    made = tuple(name.format(a="east", b="west") for name in (file, other))
+    assert (breaches([made]) == []) == allowed
+
+
+def test_a_floor_does_not_name_a_wing_to_import_it_later() -> None:
+    names = re.compile("|".join(rf"\b{re.escape(wing)}\b" for wing in [*wings(), "theory.none"]))
+    floors = [path for package in PACKAGES[1:] for path in sorted(HERE.glob(f"{package}/*.py"))]
+    floors += sorted(HERE.glob("minimodels/**/*.py"))
+    assert len(floors) > 50
+    assert not [f"{path.name} names {found[0]}" for path in floors if (found := names.search(path.read_text()))]
+
+
+def without(wing: Wing, to: Path) -> list[Wing]:
+    """Copy the repository without a wing and without the wings that import it; return those left out."""
+    gone = sorted({wing} | {w for file, other in imports() if wing_of(other) == wing and (w := wing_of(file))})
+    for folder in (*PACKAGES, "tests"):
+        shutil.copytree(HERE / folder, to / folder, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+    shutil.copy(HERE / "pyproject.toml", to)
+    for room in gone:
+        for folder in (to / room.replace(".", "/"), to / "tests" / room.replace(".", "/")):
+            shutil.rmtree(folder)
+    return gone
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("wing", wings())
+def test_a_copy_without_a_wing_collects_all_other_tests(wing: Wing, tmp_path: Path) -> None:
+    gone = without(wing, tmp_path)
+    assert sorted(wings(tmp_path)) == sorted(set(wings()) - set(gone))
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"], cwd=tmp_path,
+        capture_output=True, text=True, timeout=500, env=os.environ | {"PYTHONPATH": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    files = {line.partition("::")[0] for line in done.stdout.splitlines() if "::" in line}
+    assert files == {str(path.relative_to(tmp_path)) for path in tmp_path.glob("tests/**/test_*.py")}
+
+
+def test_no_file_is_longer_than_one_reads() -> None:
+    files = [path for package in PACKAGES for path in sorted(HERE.glob(f"{package}/**/*.py"))]
+    lines = {str(path.relative_to(HERE)): len(path.read_text().splitlines()) for path in files}
+    assert len(lines) > 100
+    assert not {file: count for file, count in lines.items() if count > LONGEST}
+
+
+def test_the_folders_of_the_tests_mirror_those_of_the_sources() -> None:
+    folders = {path.parent.relative_to(HERE / "tests") for path in HERE.glob("tests/*/**/*.py")} - {Path("benchmarks")}
+    assert folders
+    assert not sorted(str(folder) for folder in folders if not (HERE / folder / "__init__.py").is_file())
+    assert not [wing for wing in wings() if Path(wing.replace(".", "/")) not in folders]
