@@ -23,8 +23,9 @@ from typing import Any
 
 from minimodels.files import write_file
 from validation.ledger import Check, Claim, Outcome, Verdict, verdict_of
-from validation.spelled import spell
+from validation.spelled import spell, without_defaults
 
+Defaults = dict[str, dict[str, Any]]  # of fields, by type
 PLAIN = bool | int | float | str | tuple | list | dict | None
 
 
@@ -61,7 +62,10 @@ def read(paper: str, claim: Claim) -> tuple[Record | None, str]:
     _, obstacle = claim.wanted(full=True)
     if obstacle:
         return None, obstacle
-    if values.get("hash") != fingerprint(claim):
+    now, defaults = fingerprint(claim)
+    then = ((kind, name, value) for kind, of in values.get("defaults", {}).items() for name, value in of.items())
+    changed = any(defaults.get(kind, {}).get(name, value) != value for kind, name, value in then)
+    if values.get("hash") != now or changed:
         return None, f"the record of {values['date']} is stale: {command(paper, claim.id)} makes it anew"
     checks = tuple(
         Check(c["what"], float(c["value"]), float(c["error"]), float(c["low"]), float(c["high"]), c["expected"])
@@ -77,11 +81,13 @@ def write(paper: str, claims: Sequence[Claim], outcomes: Sequence[Outcome]) -> l
     for claim, outcome in zip(claims, outcomes, strict=True):
         if outcome.verdict == "not run":
             continue
+        hash, defaults = fingerprint(claim)
         values = {
             "id": outcome.id,
             "statement": outcome.statement,
             "setting": outcome.setting,
-            "hash": fingerprint(claim),
+            "hash": hash,
+            "defaults": defaults,
             "date": date.today().isoformat(),
             "versions": _versions(),
             "seconds": round(outcome.seconds, 1),
@@ -96,12 +102,14 @@ def write(paper: str, claims: Sequence[Claim], outcomes: Sequence[Outcome]) -> l
     return paths
 
 
-def fingerprint(claim: Claim) -> str:
-    """Return the hash of a claim's full trainings and of what measures it."""
+def fingerprint(claim: Claim) -> tuple[str, Defaults]:
+    """Return the hash of a claim's full trainings and of what measures it, and the defaults the trainings rely on."""
     trainings = claim.trainings(True)
     code = _code(claim.measure, *(analysis for t in trainings for analysis in getattr(t, "analyses", ())))
-    said = json.dumps([[spell(t) for t in trainings], [code[name] for name in sorted(code)]])
-    return hashlib.sha256(said.encode()).hexdigest()[:16]
+    defaults: Defaults = {}
+    given = [without_defaults(spell(training), defaults) for training in trainings]
+    said = json.dumps([given, sorted(code.values())])
+    return hashlib.sha256(said.encode()).hexdigest()[:16], defaults
 
 
 def _code(*functions: Any) -> dict[str, str]:
@@ -114,7 +122,7 @@ def _code(*functions: Any) -> dict[str, str]:
     while waiting:
         one = waiting.pop()
         if isinstance(one, partial):
-            found[f"arguments of {one.func.__qualname__}"] = json.dumps(spell([one.args, one.keywords]))
+            found[f"arguments of {one.func.__qualname__}"] = _plainly([one.args, one.keywords])
             waiting.append(one.func)
             continue
         name = f"{one.__module__}.{one.__qualname__}"
@@ -125,8 +133,12 @@ def _code(*functions: Any) -> dict[str, str]:
             if isinstance(value, FunctionType | partial):
                 waiting.append(value)
             else:
-                found[f"{one.__module__}.{used}"] = json.dumps(spell(value))
+                found[f"{one.__module__}.{used}"] = f"{used} = {_plainly(value)}"
     return found
+
+
+def _plainly(value: Any) -> str:
+    return json.dumps(without_defaults(spell(value), {}))
 
 
 def _text(function: FunctionType) -> str:

@@ -1,7 +1,7 @@
 """Objects as plain JSON values and back: frozen dataclasses by their dotted type name, functions by their own."""
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from importlib import import_module
 from inspect import isfunction
 from operator import attrgetter
@@ -21,6 +21,32 @@ def spell(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise TypeError(f"{value!r} cannot be spelled: only dataclasses, functions, lists, dictionaries and plain values.")
+
+
+def without_defaults(value: Any, left_out: dict[str, dict[str, Any]]) -> Any:
+    """Return a spelled value without what its types would put there themselves, which is noted in ``left_out``.
+
+    Types and functions go by their names alone, wherever they are: a new option, or another room, changes nothing.
+    """
+    if isinstance(value, list):
+        return [without_defaults(each, left_out) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if "function" in value:
+        return {"function": value["function"].partition(":")[2]}
+    if "type" not in value:
+        return {key: without_defaults(each, left_out) for key, each in value.items()}
+    kind = _found(value["type"])
+    usual = {f.name: spell(default(f)) for f in fields(kind) if f.init and default(f) is not MISSING}
+    same = {name: each for name, each in usual.items() if value[name] == each}
+    left_out.setdefault(kind.__qualname__, {}).update(same)
+    given = {name: without_defaults(each, left_out) for name, each in value.items() if name not in (*same, "type")}
+    return {"type": kind.__qualname__, **given}
+
+
+def default(f: Field[Any]) -> Any:
+    """Return what a field of a dataclass has unless it is given."""
+    return f.default_factory() if f.default_factory is not MISSING else f.default
 
 
 def read(value: Any) -> Any:

@@ -10,6 +10,7 @@ import xarray as xr
 from minimodels.errors import RunFailed
 from minimodels.results import FORMAT, save
 from validation.protocols import Network, Optimiser, Task
+from validation.spelled import default
 from validation.words import Setting
 
 Analysis = Callable[["NetworkTraining", Path], xr.Dataset]  # what is read off a trained network: of its folder
@@ -34,6 +35,9 @@ class NetworkTraining:
     batch: int = 128
     tests: tuple[str, ...] | None = None
     stop_above: float | None = None
+    stop_below: float | None = None
+    data_seeds: tuple[int, ...] | None = None
+    test_seed: int = 0
     later: tuple[tuple[int, Task], ...] = ()
     clamp: Mapping[str, Any] = field(default_factory=dict)
     checkpoint_every: int = 500
@@ -66,11 +70,14 @@ class NetworkTraining:
             optimiser=self.optimiser,
             steps=self.steps,
             seed=self.seeds,
+            data_seed=self.data_seeds,
+            test_seed=self.test_seed,
             batch=self.batch,
             record_every=self.record_every,
             held_out=self.held_out,
             tests=self.tests,
             stop_above=self.stop_above,
+            stop_below=self.stop_below,
             clamp=self.clamp,
             out=folder,
             checkpoint_every=self.checkpoint_every,
@@ -118,5 +125,4 @@ def _changed(one: Any, other: Any) -> str:
 
 
 def _given(options: Any, f: Any) -> bool:
-    default = f.default_factory() if callable(f.default_factory) else f.default
-    return bool(getattr(options, f.name) != default)
+    return bool(getattr(options, f.name) != default(f))

@@ -2,7 +2,7 @@
 
 import json
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -243,13 +243,31 @@ def test_a_record_is_stale_when_trainings_or_measurement_have_changed(changed: C
 def test_a_record_notices_code_and_constants_further_down(monkeypatch: pytest.MonkeyPatch) -> None:
     from validation import ledger
 
-    before = records.fingerprint(X1)
+    before = records.fingerprint(X1)[0]
     monkeypatch.setattr(ledger, "mean_and_error", lambda values: (1.0, 0.0))
-    assert records.fingerprint(X1) != before
+    assert records.fingerprint(X1)[0] != before
     monkeypatch.undo()
-    assert records.fingerprint(X1) == before
+    assert records.fingerprint(X1)[0] == before
     monkeypatch.setattr(toy, "SMALL", replace(toy.SMALL, seeds=(7,)))  # a constant that the function names
-    assert records.fingerprint(X1) != before
+    assert records.fingerprint(X1)[0] != before
+
+
+def test_a_record_outlives_a_new_option_and_not_another_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    def version(**options: float) -> Claim:
+        """A claim about a network of one name, at different times."""
+        kinds = {"__annotations__": {name: type(value) for name, value in options.items()}, "__module__": toy.__name__}
+        made = dataclass(frozen=True)(type("Network", (toy.Product,), {**options, **kinds}))
+        monkeypatch.setattr(toy, "Network", made, raising=False)
+        training = replace(toy.SMALL, network=made())
+        return replace(X1, trainings=lambda full: [training], full_only="takes hours")
+
+    kept(version(), "agrees")
+    assert settle(version(), Context(False, {}), "toy").verdict == "agrees"
+    assert settle(version(more=0), Context(False, {}), "toy").verdict == "agrees"
+    for other in (version(size=0.2), version(more=0, size=0.2)):
+        outcome = settle(other, Context(False, {}), "toy")
+        assert outcome.verdict == "not run"
+        assert "is stale" in outcome.reason
 
 
 def test_only_full_runs_are_recorded() -> None:
