@@ -264,8 +264,8 @@ def test_a_record_outlives_a_new_option_and_not_another_default(monkeypatch: pyt
     kept(version(), "agrees")
     assert settle(version(), Context(False, {}), "toy").verdict == "agrees"
     assert settle(version(more=0), Context(False, {}), "toy").verdict == "agrees"
-    for other in (version(size=0.2), version(more=0, size=0.2)):
-        outcome = settle(other, Context(False, {}), "toy")
+    for options in ({"size": 0.2}, {"more": 0, "size": 0.2}):
+        outcome = settle(version(**options), Context(False, {}), "toy")
         assert outcome.verdict == "not run"
         assert "is stale" in outcome.reason
 
