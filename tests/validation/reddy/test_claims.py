@@ -14,7 +14,7 @@ import xarray as xr
 pytest.importorskip("torch")
 
 from minimodels.results import load
-from validation import claims, report
+from validation import claims, records, reddy, report
 from validation.ledger import Claim, Context, Outcome
 from validation.papers import claims_of
 from validation.verdicts import settle as settle_of
@@ -231,3 +231,13 @@ def test_claims_that_need_no_network_are_checked_and_reported_without_torch(tmp_
     for id in ("R1a", "R4"):
         assert by_id[id]["verdict"] == "not run"
         assert "torch is needed to train networks: pip install 'minimodels[validation]'" in by_id[id]["reason"]
+
+
+def test_the_records_that_are_kept_speak_for_their_claims() -> None:
+    """One that is stale is made anew, or removed."""
+    names = {path.stem for path in (Path(reddy.__file__).parent / "records").glob("*.json")}
+    assert names <= set(claims_of("reddy"))
+    found = {name: records.read("reddy", claim(name)) for name in names}
+    assert len(found) > 30
+    assert not {name: stale for name, (record, stale) in found.items() if record is None}
+    assert {record.setting for record, _ in found.values()} >= {claim("R26").words(claim("R26").trainings(True))}
