@@ -20,13 +20,14 @@ def steps(task: ItemLabelTask, batch: int) -> dict[str, Callable[[], None]]:
     """Both ways to make one step, from the same parameters on the same sequences."""
     network, sgd = AttentionOnly(), SGD(lr=0.01)
     drawn = task.sample(0, 0, batch)
-    tokens, target = torch.from_numpy(drawn.tokens(task.positions)), torch.from_numpy(drawn.target)
+    batched = network.batch(task, [drawn])
+    tokens, target = batched.tokens[0], batched.target[0]
     ours = {name: t.requires_grad_() for name, t in network.stacked(task, (0,)).items()}
     theirs = {name: t.detach()[0].clone().requires_grad_() for name, t in ours.items()}
     values = list(ours.values())
 
     def last_token() -> None:
-        loss = network.losses(ours, tokens[None], target[None]).sum()
+        loss = network.losses(ours, batched)["loss"].sum()
         gradients = torch.autograd.grad(loss, values)
         with torch.no_grad():
             sgd.update(values, gradients, {}, 0)
