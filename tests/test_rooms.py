@@ -61,8 +61,8 @@ def breaches(found: Iterable[Import]) -> list[str]:
 
 def test_nobody_imports_what_it_should_not_know() -> None:
     assert not breaches(imports())
-    assert len(imports()) > 300  # they were read
-    assert (DOOR, "theory") in imports()
+    assert (DOOR, "theory") in imports()  # they were read, those within functions too
+    assert ("theory.prediction", "theory.derivation") in imports()
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_floor_does_not_name_a_wing_to_import_it_later() -> None:
     names = re.compile("|".join(rf"\b{re.escape(wing)}\b" for wing in [*wings(), "theory.none"]))
     floors = [path for package in PACKAGES[1:] for path in sorted(HERE.glob(f"{package}/*.py"))]
     floors += sorted(HERE.glob("minimodels/**/*.py"))
-    assert len(floors) > 50
+    assert HERE / "theory" / "derivation.py" in floors
     assert not [f"{path.name} names {found[0]}" for path in floors if (found := names.search(path.read_text()))]
 
 
@@ -134,7 +134,7 @@ def test_a_copy_without_a_wing_collects_all_other_tests(wing: Wing, tmp_path: Pa
 def test_no_file_is_longer_than_one_reads() -> None:
     files = [path for package in PACKAGES for path in sorted(HERE.glob(f"{package}/**/*.py"))]
     lines = {str(path.relative_to(HERE)): len(path.read_text().splitlines()) for path in files}
-    assert len(lines) > 100
+    assert "theory/wings.py" in lines
     assert not {file: count for file, count in lines.items() if count > LONGEST}
 
 
