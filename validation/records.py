@@ -115,7 +115,8 @@ def fingerprint(claim: Claim) -> tuple[str, Defaults]:
 def _code(*functions: Any) -> dict[str, str]:
     """Return the text of functions and of all of `validation` that they use, with the constants, by name.
 
-    Layout, comments and docstrings do not count; neither do `theory` and `minimodels`, which their own tests check.
+    Layout, comments and docstrings do not count, nor do checks of arguments; neither do `theory` and `minimodels`,
+    which their own tests check.
     """
     found: dict[str, str] = {}
     waiting = list(functions)
@@ -168,8 +169,8 @@ def _used(function: FunctionType) -> list[tuple[str, Any]]:
 
 
 def _ours(value: Any) -> bool:
-    if isinstance(value, FunctionType):
-        return value.__module__.startswith("validation.")
+    if isinstance(value, FunctionType):  # checks of arguments only refuse
+        return value.__module__.startswith("validation.") and not value.__name__.startswith("check_")
     options = is_dataclass(value) and not isinstance(value, type | Claim)
     return options or isinstance(value, partial | PLAIN)
 
