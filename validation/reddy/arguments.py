@@ -23,7 +23,7 @@ def check_trained(network: Any, parameters: Any, task: Any, what: str = "paramet
     shapes: dict[str, tuple[int, ...]] = {"S": (task.L, d)}
     shapes |= {f"{name}{layer}": (d, d) for layer in (1, 2) for name in "QKV"}
     for layer in range(1, network.layers + 1):
-        shapes |= {f"W{layer}": (d, d), f"b{layer}": (1,)}
+        shapes |= {f"W{layer}": (d, d)} | ({} if network.biases == "held" else {f"b{layer}": (1,)})
     for name, shape in shapes.items():
         if name not in parameters:
             raise InputError(f"`{what}` lacks {name!r} of a network with layers={network.layers}; give {source}.")

@@ -21,13 +21,13 @@ pattern that is given.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from minimodels.errors import InputError, shown
+from minimodels.errors import InputError, check_choice, shown
 from minimodels.streams import Stream, generator
 from minimodels.tasks.item_label import ItemLabelTask, Sequences
 from validation.loop import stacked
@@ -55,11 +55,14 @@ class AttentionOnly:
     """Two attention layers of one head, then `layers` ReLU layers with one scalar bias each, then the read-out.
 
     Width d = 2 N_max + 1 + D follows from the task. Initialisation (author's program): Q, K, V entries N(0, 1/D),
-    here times `scale`; W entries N(0, 2/d); b and S entries N(0, 1/d).
+    here times `scale`; W entries N(0, 2/d); b and S entries N(0, 1/d). The variants: `biases` that begin at "zero" or
+    are "held" there, a `read_out` S that begins at "zero"; all other draws stay the same.
     """
 
     layers: int = 3
     scale: float = 1.0
+    biases: Literal["random", "zero", "held"] = "random"
+    read_out: Literal["random", "zero"] = "random"
 
     sites: ClassVar[Mapping[str, tuple[str, ...]]] = PATTERNS
     on_tests: ClassVar[tuple[str, ...]] = ("correct", "accuracy")
@@ -70,6 +73,8 @@ class AttentionOnly:
             raise InputError(f"`layers` must be a whole number, 0 or more; got {shown(self.layers)}: the paper has 3.")
         if isinstance(self.scale, bool) or not isinstance(self.scale, int | float) or not 0 < self.scale < np.inf:
             raise InputError(f"`scale` must be finite and positive; got {self.scale!r}: the paper's network has 1.")
+        check_choice(self.biases, "`biases`", ("random", "zero", "held"))
+        check_choice(self.read_out, "`read_out`", ("random", "zero"))
 
     def initial(self, task: ItemLabelTask, seed: int) -> dict[str, np.ndarray]:
         """Fresh parameters of one seed."""
@@ -82,8 +87,10 @@ class AttentionOnly:
         out = {f"{name}{layer}": gaussian(self.scale**2 / task.D, d, d) for layer in (1, 2) for name in "QKV"}
         for layer in range(1, self.layers + 1):
             out[f"W{layer}"] = gaussian(2 / d, d, d)
-            out[f"b{layer}"] = gaussian(1 / d, 1)
-        return out | {"S": gaussian(1 / d, task.L, d)}
+            bias = gaussian(1 / d, 1)
+            if self.biases != "held":
+                out[f"b{layer}"] = bias * (self.biases == "random")
+        return out | {"S": gaussian(1 / d, task.L, d) * (self.read_out == "random")}
 
     def stacked(self, task: ItemLabelTask, seeds: Sequence[int], device: str = "cpu") -> Parameters:
         """Fresh parameters of several seeds, side by side along a first axis."""
@@ -141,7 +148,10 @@ class AttentionOnly:
         """The classifier's input (S, n, d) and the outputs of its ReLU layers (S, n, d)."""
         P, out = parameters, [h]
         for layer in range(1, self.layers + 1):
-            out.append(torch.relu(torch.baddbmm(P[f"b{layer}"][:, :, None], out[-1], P[f"W{layer}"].mT)))
+            W = P[f"W{layer}"].mT
+            held = self.biases == "held"
+            z = torch.bmm(out[-1], W) if held else torch.baddbmm(P[f"b{layer}"][:, :, None], out[-1], W)
+            out.append(torch.relu(z))
         return out
 
     def losses(self, parameters: Parameters, batch: Batch, held: Held | None = None) -> dict[str, Tensor]:

@@ -91,3 +91,25 @@ def test_measures_take_their_exact_values_at_uniform_attention_and_flat_read_out
 def test_layers_must_be_a_whole_number() -> None:
     with pytest.raises(InputError, match=r"`layers` must be a whole number, 0 or more; got 2\.5"):
         AttentionOnly(layers=2.5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("biases", ["zero", "held"])
+def test_variants_of_the_start_leave_all_other_draws_and_hold_what_is_held(biases: str) -> None:
+    usual, variant = AttentionOnly(), AttentionOnly(biases=biases, read_out="zero")
+    first, other = (network.initial(SMALL, 3) for network in (usual, variant))
+    assert set(first) - set(other) == ({"b1", "b2", "b3"} if biases == "held" else set())
+    for name, value in other.items():
+        expected = np.zeros_like(value) if name[0] in "bS" else first[name]
+        np.testing.assert_array_equal(value, expected)
+    batch = Batch.of(SMALL, [SMALL.sample(3, 0, 32)])
+    free = {name: torch.from_numpy(value)[None] for name, value in first.items()}
+    zeroed = {name: 0 * t if name[0] == "b" else t for name, t in free.items()}
+    held = {name: t for name, t in free.items() if name[0] != "b"}
+    loss = AttentionOnly(biases="held").losses(held, batch)["loss"]
+    torch.testing.assert_close(loss, usual.losses(zeroed, batch)["loss"])
+    assert abs(loss - usual.losses(free, batch)["loss"]) > 1e-4
+
+
+def test_a_variant_must_be_one_of_few_words() -> None:
+    with pytest.raises(InputError, match="`biases` must be one of 'random', 'zero', 'held'; got 'none'"):
+        AttentionOnly(biases="none")  # type: ignore[arg-type]
