@@ -1,8 +1,6 @@
-"""A ledger of claims: each is a statement with checks whose numbers are computed, and so is the verdict.
+"""A ledger of claims: each is a statement with checks (`validation.checks`) whose numbers are computed.
 
-Every check is one number with its uncertainty and the interval the claim allows. Let m be the number and s its standard
-error; the interval [m - 2s, m + 2s] lies inside the allowed one (*agrees*), outside (*disagrees*) or across its edge
-(*inconclusive*). A claim agrees if all its checks do, and disagrees if one does.
+A claim agrees if all its checks do, and disagrees if one does.
 """
 
 import math
@@ -14,100 +12,13 @@ from pkgutil import iter_modules
 from types import ModuleType
 from typing import Any, Literal
 
-import numpy as np
 import xarray as xr
 
+from validation.checks import Check, Verdict
 from validation.protocols import Network, Task, Training
 from validation.words import in_words
 
-Verdict = Literal["agrees", "disagrees", "inconclusive", "not run"]
 Level = Literal["model", "theory", "network"]
-
-
-@dataclass(frozen=True)
-class Check:
-    """One measured number, its standard error, the interval allowed, and what is expected, in words or as a number."""
-
-    what: str
-    value: float
-    error: float
-    low: float
-    high: float
-    expected: float | str
-
-    @property
-    def verdict(self) -> Verdict:
-        """Where the number, with two standard errors either side, lies relative to the interval allowed."""
-        if math.isnan(self.value) or math.isnan(self.error):
-            return "inconclusive"
-        if math.isinf(self.value):
-            return "agrees" if self.low <= self.value <= self.high else "disagrees"
-        low, high = self.value - 2 * self.error, self.value + 2 * self.error
-        if self.low <= low and high <= self.high:
-            return "agrees"
-        if high < self.low or low > self.high:
-            return "disagrees"
-        return "inconclusive"
-
-    @property
-    def tolerance(self) -> str:
-        """The interval allowed, as text."""
-        if math.isinf(self.low):
-            return f"at most {self.high:.4g}"
-        return f"at least {self.low:.4g}" if math.isinf(self.high) else f"{self.low:.4g} to {self.high:.4g}"
-
-
-def near(what: str, values: float | Sequence[float] | np.ndarray, expected: float, *, rel: float) -> Check:
-    """The mean of the values is `expected` up to a relative tolerance."""
-    mean, error = mean_and_error(values)
-    margin = rel * abs(expected)
-    return Check(what, mean, error, expected - margin, expected + margin, expected)
-
-
-def between(
-    what: str, values: float | Sequence[float] | np.ndarray, low: float, high: float, expected: float | str
-) -> Check:
-    """The mean of the values lies between two bounds; one may be infinite."""
-    return Check(what, *mean_and_error(values), low, high, expected)
-
-
-def ordered(what: str, values: float | Sequence[float] | np.ndarray, expected: str) -> Check:
-    """The mean of the values is positive: pass later minus earlier, or larger minus smaller."""
-    return Check(what, *mean_and_error(values), 0.0, math.inf, expected)
-
-
-def mean_and_error(values: float | Sequence[float] | np.ndarray) -> tuple[float, float]:
-    """Mean and its standard error; a single number is taken as exact, an infinity among several decides the mean."""
-    each = np.atleast_1d(np.asarray(values, float))
-    if each.size == 1 or not np.isfinite(each).all():
-        return float(each.sum() / each.size), 0.0
-    return float(each.mean()), float(each.std(ddof=1) / math.sqrt(each.size))
-
-
-def verdict_of(checks: Sequence[Check]) -> Verdict:
-    """One disagreement decides; otherwise one inconclusive check does."""
-    verdicts = {check.verdict for check in checks}
-    if not verdicts:
-        return "inconclusive"
-    if "disagrees" in verdicts:
-        return "disagrees"
-    return "inconclusive" if "inconclusive" in verdicts else "agrees"
-
-
-def undecided(checks: Sequence[Check]) -> str:
-    """Why checks are inconclusive, in a sentence: which bound is near, and how many seeds would decide."""
-    check = next(c for c in checks if c.verdict == "inconclusive")
-    if not math.isfinite(check.value) or not math.isfinite(check.error):
-        return f"{check.what}: no number, since what it compares is not there in every seed."
-    bound = min((check.low, check.high), key=lambda b: abs(check.value - b))
-    away = abs(check.value - bound) / check.error  # below 2, or it would have decided
-    more = (
-        f"about {(2 / away) ** 2:.2g} times as many seeds" if away > 0.2 else "more than a hundred times as many seeds"
-    )
-    return (
-        f"{check.what}: {check.value:.4g} lies {away:.2g} standard errors from the bound {bound:.4g}; with the same "
-        f"scatter {more} would decide."
-    )
 
 
 @dataclass(frozen=True)
@@ -138,6 +49,8 @@ class Claim:
     trainings : the trainings needed, quick or full.
     setting : what it is measured on, in words, where there are no trainings that say it.
     figure : draws its data (claims with the same figure share them).
+    same_as : the id of the claim that has the same checks, with which it counts as one.
+    exploratory : whether it was stated after its data had been seen.
     headline : whether it is among those that stand for the paper.
     full_only : why it is left out of a quick run.
     """
@@ -151,6 +64,8 @@ class Claim:
     figure: Figure | None = None
     headline: bool = False
     full_only: str = ""
+    same_as: str = ""
+    exploratory: bool = False
 
     def wanted(self, full: bool) -> tuple[Sequence[Training], str]:
         """Return the trainings it needs now, and why it cannot be run; empty if it can."""
@@ -162,6 +77,14 @@ class Claim:
             return (), f"{error.name} is needed to train networks: pip install 'minimodels[validation]'"
         except Exception as error:  # one claim is lost, not the ledger
             return (), f"stating its trainings failed: {type(error).__name__}: {error}"
+
+    @property
+    def fuller(self) -> bool:
+        """Whether the full settings have other trainings than the quick ones, or are the only ones."""
+        if self.full_only or not self.trainings(True):
+            return bool(self.full_only)
+        quick, full = ({training.name: training for training in self.trainings(how)} for how in (False, True))
+        return quick != full
 
     def words(self, trainings: Sequence[Training]) -> str:
         """What it is measured on, in words: those of its trainings, or as stated."""
@@ -178,6 +101,8 @@ def claim(
     figure: Figure | None = None,
     headline: bool = False,
     full_only: str = "",
+    same_as: str = "",
+    exploratory: bool = False,
 ) -> Callable[[Callable[["Context"], Finding]], Claim]:
     """Make a claim of the function below: see `Claim`."""
 
@@ -185,7 +110,7 @@ def claim(
         return trainings(full) if callable(trainings) else trainings
 
     def made(measure: Callable[["Context"], Finding]) -> Claim:
-        return Claim(id, statement, level, measure, wanted, setting, figure, headline, full_only)
+        return Claim(id, statement, level, measure, wanted, setting, figure, headline, full_only, same_as, exploratory)
 
     return made
 
@@ -248,8 +173,8 @@ class Outcome:
     """A claim with what was found; `measured`, `expected` and `tolerance` are by check.
 
     `seconds` counts its trainings too, also those it shares with other claims. `recorded` is the date of the full run
-    that the numbers are taken from, None if they were measured now; `beside` says what such a run gave where both
-    exist. `why` says why the claim does not agree, where that is known.
+    that the numbers are taken from, None if they were measured now; `beside` says what the quick run gave where both
+    exist: the full one stands before it. `why` says why the claim does not agree, where that is known.
     """
 
     id: str
@@ -269,6 +194,8 @@ class Outcome:
     data: xr.Dataset | None = field(default=None, repr=False, compare=False)
     beside: str = ""
     why: str = ""
+    same_as: str = ""
+    exploratory: bool = False
 
     def record(self) -> dict[str, Any]:
         """The entry of `claims.json`; a number that is not finite becomes text."""
@@ -288,5 +215,5 @@ class Outcome:
             "verdict": self.verdict,
             "recorded": self.recorded,
             "seconds": round(self.seconds, 3),
-            **{k: v for k in ("reason", "why", "beside") if (v := getattr(self, k))},
+            **{k: v for k in ("reason", "why", "beside", "same_as", "exploratory") if (v := getattr(self, k))},
         }

@@ -22,10 +22,12 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from minimodels.files import write_file
-from validation.ledger import Check, Claim, Outcome, Verdict, verdict_of
+from validation.checks import Check, Verdict, verdict_of
+from validation.ledger import Claim, Outcome
 from validation.spelled import spell, without_defaults
 
 Defaults = dict[str, dict[str, Any]]  # of fields, by type
+NUMBERS = ("value", "error", "least", "most", "low", "high")  # of a check; what is not finite is kept as text
 PLAIN = bool | int | float | str | tuple | list | dict | None
 
 
@@ -67,19 +69,23 @@ def read(paper: str, claim: Claim) -> tuple[Record | None, str]:
     changed = any(defaults.get(kind, {}).get(name, value) != value for kind, name, value in then)
     if values.get("hash") != now or changed:
         return None, f"the record of {values['date']} is stale: {command(paper, claim.id)} makes it anew"
-    checks = tuple(
-        Check(c["what"], float(c["value"]), float(c["error"]), float(c["low"]), float(c["high"]), c["expected"])
-        for c in values["checks"]
-    )
+    plain: list[dict[str, Any]] = [
+        {name: float(value) if name in NUMBERS else value for name, value in check.items()}
+        for check in values["checks"]
+    ]
+    checks = tuple(Check(**check) for check in plain)
     kept = {name: values[name] for name in ("id", "setting", "hash", "date", "versions", "seconds")}
     return Record(**kept, checks=checks, why=values.get("why", "")), ""
 
 
 def write(paper: str, claims: Sequence[Claim], outcomes: Sequence[Outcome]) -> list[Path]:
-    """Keep the outcomes of a full run; claims that were not run leave their records as they are."""
+    """Keep the outcomes of a full run; claims that were not run leave their records as they are.
+
+    A full run of a claim whose quick one has the same trainings is no stronger evidence, and none is kept.
+    """
     paths = []
     for claim, outcome in zip(claims, outcomes, strict=True):
-        if outcome.verdict == "not run":
+        if outcome.verdict == "not run" or not claim.fuller:
             continue
         hash, defaults = fingerprint(claim)
         values = {

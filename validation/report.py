@@ -14,9 +14,10 @@ from typing import Any
 
 from minimodels.errors import InputError, shown
 from minimodels.files import write_file
-from validation.ledger import Check, Outcome
+from validation.checks import Check
+from validation.ledger import Outcome
 
-VERDICTS = ("agrees", "disagrees", "inconclusive", "not run")
+VERDICTS = ("agrees", "disagrees", "inconclusive", "not converged", "not run")
 
 
 def table(outcomes: Sequence[Outcome], *, width: int = 120) -> str:
@@ -66,9 +67,15 @@ def _verdict(outcome: Outcome) -> str:
 def summary(outcomes: Sequence[Outcome]) -> str:
     """How many claims have which verdict."""
     check_outcomes(outcomes)
-    counts = Counter[str](o.verdict for o in outcomes)
-    words = [f"{counts[v]} {v}" for v in VERDICTS if counts[v]]
-    return f"{len(outcomes)} claim{'s' * (len(outcomes) != 1)}: {', '.join(words) or 'none'}."
+    there = {outcome.id for outcome in outcomes}
+    once = [outcome for outcome in outcomes if outcome.same_as not in there]
+    groups = [("", [o for o in once if not o.exploratory]), ("exploratory: ", [o for o in once if o.exploratory])]
+    said = []
+    for name, its in groups:
+        counts = Counter[str](outcome.verdict for outcome in its)
+        if its or not name:
+            said.append(name + (", ".join(f"{counts[v]} {v}" for v in VERDICTS if counts[v]) or "none"))
+    return f"{len(once)} claim{'s' * (len(once) != 1)}: {'; '.join(said)}."
 
 
 def decisive(outcome: Outcome) -> Check | None:
@@ -156,7 +163,8 @@ def _write_claims(folder: Path, outcomes: Sequence[Outcome]) -> None:
 
 
 def _index(outcomes: Sequence[Outcome], title: str) -> str:
-    lines = [f"# {title}", "", summary(outcomes), "", f"| paper | {' | '.join(VERDICTS)} |", "|---|" + "---|" * 4]
+    lines = [f"# {title}", "", summary(outcomes), "", f"| paper | {' | '.join(VERDICTS)} |"]
+    lines.append("|---|" + "---|" * len(VERDICTS))
     for paper, its in by_paper(outcomes).items():
         counts = Counter[str](outcome.verdict for outcome in its)
         lines.append(f"| [{paper}]({paper}/report.md) | {' | '.join(str(counts[v]) for v in VERDICTS)} |")
@@ -182,12 +190,15 @@ def _markdown(outcomes: Sequence[Outcome], captions: dict[str, str], title: str)
         lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
     lines += [
         "",
-        "A number is followed by its standard error over seeds, if it has one. A check agrees if the number with two "
-        "standard errors either side lies within the interval allowed, disagrees if all of it lies outside, and is "
-        "inconclusive otherwise; a claim agrees if all its checks do and disagrees if one does. A verdict marked "
-        "*recorded* comes from a full run kept with the package; a record that was made with other trainings or "
-        "another measurement than today's is *stale* and not used. Settings name what differs from the defaults of "
-        "the task, the network and the optimiser.",
+        "A number is followed by its standard error over seeds, if it has one. A check agrees if the number's interval "
+        "of 95 % confidence (Student's t over seeds; Clopper and Pearson's of a share of seeds; bootstrap over seeds "
+        "of other functions) lies within the interval allowed, disagrees if all of it lies outside, and is "
+        "inconclusive otherwise; it is not converged where a seed did not get so far within its budget. A claim agrees "
+        "if all its checks do and disagrees if one does. A full run kept with the package (*recorded*) stands before a "
+        "quick one; a record that was made with other trainings or another measurement than today's is *stale* and "
+        "not used. *Exploratory* claims were stated after their data had been seen and are counted apart, and claims "
+        "with the checks of another count as one with it. Settings name what differs from the defaults of the task, "
+        "the network and the optimiser.",
         "",
     ]
     drawn = {outcome.figure.__name__: None for outcome in outcomes if outcome.figure}

@@ -12,8 +12,9 @@ from tqdm import tqdm
 
 from minimodels.errors import InputError, check_flag, check_names, check_whole, shown, unknown
 from validation import papers, records
+from validation.checks import Check, undecided, verdict_of
 from validation.jobs import Trainings
-from validation.ledger import Check, Claim, Context, Outcome, undecided, verdict_of
+from validation.ledger import Claim, Context, Outcome
 from validation.protocols import Training
 
 Line = tuple[str, Claim]  # of a ledger: the paper, and the claim
@@ -176,39 +177,44 @@ def settle(claim: Claim, context: Context, paper: str) -> Outcome:
     except Exception as error:  # one claim is lost, not the ledger
         reason = f"measuring it failed: {type(error).__name__}: {error}"
     kept, stale = (None, "") if context.full else records.read(paper, claim)
-    recorded = kept if finding is None else None
-    checks = list(finding.checks) if finding else list(recorded.checks) if recorded else []
+    measured = list(finding.checks) if finding else []
+    checks = list(kept.checks) if kept else measured
     verdict = verdict_of(checks) if checks else "not run"
+    known = kept.why if kept else finding.why if finding else ""
     return Outcome(
         id=claim.id,
         paper=paper,
         statement=claim.statement,
         level=claim.level,
-        setting=recorded.setting if recorded else claim.words(trainings),
+        setting=kept.setting if kept else claim.words(trainings),
         measured={c.what: c.value for c in checks},
         expected={c.what: c.expected for c in checks},
         tolerance={c.what: c.tolerance for c in checks},
         verdict=verdict,
-        recorded=recorded.date if recorded else None,
-        seconds=recorded.seconds
-        if recorded
+        recorded=kept.date if kept else None,
+        seconds=kept.seconds
+        if kept
         else time.perf_counter() - start + sum(context.seconds.get(name, 0.0) for name in names),
         checks=checks,
         reason="; ".join(filter(None, (reason, stale if finding is None else ""))),
         figure=claim.figure if finding else None,
         data=finding.data if finding else None,
-        beside=_beside(kept) if kept and finding else stale,
-        why=_why(finding.why if finding else recorded.why if recorded else "", checks, verdict),
+        beside=_beside(measured) if kept else stale,
+        why=_why(known, checks, verdict),
+        same_as=claim.same_as,
+        exploratory=claim.exploratory,
     )
 
 
 def _why(known: str, checks: Sequence[Check], verdict: str) -> str:
     """Why a claim does not agree: what is known of it, or what is missing to decide."""
-    if verdict not in ("disagrees", "inconclusive"):
+    if verdict not in ("disagrees", "not converged", "inconclusive"):
         return ""
-    return known or (undecided(checks) if verdict == "inconclusive" and checks else "")
+    return known if known or verdict == "disagrees" or not checks else undecided(checks)
 
 
-def _beside(kept: records.Record) -> str:
-    check = next(c for c in kept.checks if c.verdict == kept.verdict)
-    return f"full run of {kept.date}: {kept.verdict}, {check.what} {check.value:.4g}"
+def _beside(measured: Sequence[Check]) -> str:
+    """What the quick run gave, where a full one stands before it."""
+    verdict = verdict_of(measured) if measured else "not run"
+    check = next((c for c in measured if c.verdict == verdict), None)
+    return f"quick run: {verdict}" + (f", {check.what} {check.value:.4g}" if check else "")

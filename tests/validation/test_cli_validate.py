@@ -18,8 +18,9 @@ pytest.importorskip("torch")
 from tests.minimodels.test_cli import keeps_what_was_there, main
 from tests.validation import toy
 from validation import papers, verdicts
+from validation.checks import between
 from validation.jobs import Place, Trained, Trainings
-from validation.ledger import Claim, Context, Finding, between
+from validation.ledger import Claim, Context, Finding
 from validation.protocols import Training
 
 TRAINING = replace(toy.SMALL, name="tiny", steps=8, record_every=4, checkpoint_every=4, analyses=())
@@ -71,7 +72,7 @@ def test_headlines_one_paper_or_everything(tmp_path: Path, capsys: pytest.Captur
         assert list(verdicts_in(tmp_path / "report")) == ids
         assert list(verdicts_in(tmp_path / "report" / "toy")) == ids
     index = (tmp_path / "report" / "report.md").read_text()
-    assert "| [toy](toy/report.md) | 2 | 1 | 0 | 0 |" in index
+    assert "| [toy](toy/report.md) | 2 | 1 | 0 | 0 | 0 |" in index
 
 
 def test_the_claims_are_listed_without_being_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

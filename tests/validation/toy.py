@@ -9,7 +9,8 @@ import numpy as np
 import xarray as xr
 
 from minimodels.streams import Stream, generator
-from validation.ledger import Context, Finding, Ledger, between, claim, collected, ordered
+from validation.checks import between, ordered
+from validation.ledger import Context, Finding, Ledger, claim, collected
 from validation.optimisers import SGD
 from validation.trainings import NetworkTraining
 

@@ -7,6 +7,7 @@ from minimodels.tasks.item_label import ItemLabelTask
 from validation.trainings import NetworkTraining
 
 Key = tuple[int, int, int]  # N, L, B
+SEEDS = tuple(range(6))
 
 REFERENCE: dict[bool, Key] = {False: (4, 16, 1), True: (8, 32, 1)}
 # small networks, B = 1 at N_ALONG_L, N and L of (4, 16) along B, L = 4N along N; at N = 2 the plateau is r = 1/2
@@ -37,7 +38,7 @@ def small(key: Key, full: bool) -> NetworkTraining:
     task = ItemLabelTask(N=N, L=L, B=B, K=L, D=31, N_max=N, p_C=1.0, K_c=None)
     return train_network(
         f"{'full' if full else 'quick'}-N{N}-L{L}-B{B}", task, "sgd", 0.1,
-        steps=SATURATED_STEPS[full] * N if task.N_c == L else STEPS[full], seeds=tuple(range(3)), record_every=20,
+        steps=SATURATED_STEPS[full] * N if task.N_c == L else STEPS[full], seeds=SEEDS, record_every=20,
         stop_above=0.9, analyses=() if task.N_c == L else (analyses.rates,),
     )  # fmt: skip
 
@@ -51,8 +52,9 @@ def reference(full: bool) -> list[NetworkTraining]:
         task = ItemLabelTask(N=N, L=L, B=B, K=256, p_C=0.8)
         return [
             train_network(
-                "paper", task, "sgd", 0.01, steps=60_000, seeds=(0, 1, 2), record_every=250, held_out=1024,
-                stop_above=0.97, snapshots=tuple(range(1000, 60_001, 1000)), analyses=(interventions, maps, activity),
+                "paper", task, "sgd", 0.01, steps=150_000, seeds=SEEDS, record_every=250, held_out=1024,
+                snapshots=(*range(1000, 60_001, 1000), *range(65_000, 150_001, 5000)),
+                analyses=(interventions, maps, activity),
             )
         ]  # fmt: skip
     snapshots = tuple(range(100, STEPS[False] + 1, 100))

@@ -12,8 +12,9 @@ import xarray as xr
 from scipy.stats import spearmanr
 
 from minimodels.tasks.item_label import ItemLabelTask
+from validation.checks import Check, between, ordered, resampled
 from validation.curves import crossing
-from validation.ledger import Check, Claim, Context, Figure, Finding, Level, between, claim, ordered
+from validation.ledger import Claim, Context, Figure, Finding, Level, claim
 from validation.protocols import Training
 from validation.reddy import settings
 from validation.reddy.figures.data import data_grid, frequencies, noise, of_head, probabilities
@@ -38,7 +39,6 @@ class Study:
     classes: Sizes
     copies: Sizes
     steps: dict[bool, int]
-    seeds: Sizes
     mixed_K: int
     mixed_steps: dict[bool, int]
     single_K: int
@@ -49,14 +49,14 @@ class Study:
         """Whether it is the head that is trained, not the network."""
         return self.who == "two-parameter head"
 
-    def training(self, seeds: tuple[int, ...], steps: int, **options: float) -> NetworkTraining | HeadTraining:
+    def training(self, steps: int, **options: float) -> NetworkTraining | HeadTraining:
         """One training with these options of the task.
 
         With plain SGD the deep classifier stalls at gain 1 and the small network takes ten times as long; hence Adam.
         """
         words = "-".join(f"{k}{v:g}" for k, v in options.items())
         task = replace(self.base, **options)  # type: ignore[arg-type]
-        given: dict[str, Any] = {"steps": steps, "seeds": seeds, "record_every": steps // 10, "tests": TESTS}
+        given: dict[str, Any] = {"steps": steps, "seeds": settings.SEEDS, "record_every": steps // 10, "tests": TESTS}
         if self.is_head:
             return HeadTraining(name=f"head-{words}-{steps}", task=task, optimiser="adam", lr=1e-3, **given)
         from validation.reddy.analyses import gains as of_gains
@@ -66,46 +66,35 @@ class Study:
 
     def grid(self, full: bool) -> list[NetworkTraining | HeadTraining]:
         """The trainings over K and B."""
-        return [
-            self.training(self.seeds[full], self.steps[full], K=K, B=B)
-            for K in self.classes[full]
-            for B in self.copies[full]
-        ]
+        return [self.training(self.steps[full], K=K, B=B) for K in self.classes[full] for B in self.copies[full]]
 
     def mixtures(self, full: bool) -> list[NetworkTraining | HeadTraining]:
         """A training with p_B = .5 and one with p_C = .8."""
-        given = self.seeds[full], self.mixed_steps[full]
-        return [self.training(*given, K=self.mixed_K, p_B=0.5), self.training(*given, K=self.mixed_K, p_C=0.8)]
+        steps = self.mixed_steps[full]
+        return [self.training(steps, K=self.mixed_K, p_B=0.5), self.training(steps, K=self.mixed_K, p_C=0.8)]
 
     def pairs(self, full: bool) -> list[NetworkTraining | HeadTraining]:
         """The trainings over p_B and p_C."""
-        return [
-            self.training(self.seeds[True], self.mixed_steps[True], K=self.mixed_K, p_B=b, p_C=c)
-            for b in PAIRS
-            for c in PAIRS
-        ]
+        return [self.training(self.mixed_steps[True], K=self.mixed_K, p_B=b, p_C=c) for b in PAIRS for c in PAIRS]
 
     def noisy(self, full: bool) -> list[NetworkTraining | HeadTraining]:
         """The trainings over eps."""
-        return [self.training(self.seeds[True], self.single_steps, K=self.single_K, B=1, eps=eps) for eps in NOISE]
+        return [self.training(self.single_steps, K=self.single_K, B=1, eps=eps) for eps in NOISE]
 
     def skewed(self, full: bool) -> list[NetworkTraining | HeadTraining]:
         """The trainings over zipf."""
         options = {"K": self.single_K, "B": 1}
-        return [
-            self.training(self.seeds[True], self.single_steps, **options, zipf=z, unique_labels=False) for z in ZIPF
-        ]
+        return [self.training(self.single_steps, **options, zipf=z, unique_labels=False) for z in ZIPF]
 
 
 HEAD = Study(
     "two-parameter head", "model", ItemLabelTask(K=1024), {False: (128, 2048), True: (128, 256, 512, 2048)},
-    {False: (0, 1, 4), True: (0, 1, 2, 4)}, {False: 2500, True: 5000}, {False: (0, 1), True: (0, 1, 2)}, 256,
-    {False: 3000, True: 8000}, 1024, 6000,
+    {False: (0, 1, 4), True: (0, 1, 2, 4)}, {False: 2500, True: 5000}, 256, {False: 3000, True: 8000}, 1024, 6000,
 )  # fmt: skip
 NETWORK = Study(
     "network", "network", ItemLabelTask(N=4, L=16, D=31, N_max=4, K_c=None),
-    {False: (32, 1024), True: (32, 128, 512, 2048)}, {False: (0, 1), True: (0, 1, 2)}, {False: 3000, True: 20_000},
-    {False: (0, 1), True: (0, 1, 2)}, 64, {False: 2500, True: 20_000}, 512, 16_000,
+    {False: (32, 1024), True: (32, 128, 512, 2048)}, {False: (0, 1), True: (0, 1, 2)}, {False: 3000, True: 20_000}, 64,
+    {False: 2500, True: 20_000}, 512, 16_000,
 )  # fmt: skip
 
 
@@ -203,8 +192,8 @@ def with_frequencies(study: Study, context: Context) -> Finding:
     """R5; from zipf = 1 on, IW is raised by targets that are in the context."""
     found = _final(context, study.skewed(True))
     data = xr.Dataset({t: (("zipf", "seed"), v) for t, v in found.items()}, {"zipf": list(ZIPF)})
-    lesser = data[["IC", "IW"]].to_dataarray().min("variable").mean("seed")
-    gain = float(lesser.sel(zipf=1.0) - lesser.sel(zipf=0.0))
+    lesser = data[["IC", "IW"]].to_dataarray().min("variable")
+    gain = (lesser.sel(zipf=1.0) - lesser.sel(zipf=0.0)).values
     return Finding(
         [
             between("IC at zipf = 1", data["IC"].sel(zipf=1.0).values, 0.8, math.inf, "high"),
@@ -239,33 +228,37 @@ def race(study: Study, context: Context) -> Finding:
     full = context.full
     Ks = study.classes[full]
     alone = context.of(_alone(study, full)[0])
-    in_context = float(np.mean([crossing(alone.step, alone["IC_accuracy"].isel(seed=i), 0.5) for i in _seeds(alone)]))
+    in_context = np.array([crossing(alone.step, alone["IC_accuracy"].isel(seed=i), 0.5) for i in _seeds(alone)])
     checks, ends = [], []
     for K, training in zip(Ks, _alone(study, full)[1:], strict=True):
         run = context.of(training)
-        in_weights = float(np.mean([crossing(run.step, run["IW_accuracy"].isel(seed=i), 0.5) for i in _seeds(run)]))
-        both = context.of(study.training(study.seeds[full], study.steps[full], K=K, B=1)).isel(step=-1)
-        lead = math.log(in_weights / in_context)
-        outcome = float((both["IC_accuracy"] - both["IW_accuracy"]).mean())
+        in_weights = np.array([crossing(run.step, run["IW_accuracy"].isel(seed=i), 0.5) for i in _seeds(run)])
+        both = context.of(study.training(study.steps[full], K=K, B=1)).isel(step=-1)
         IC, IW = (float(both[f"{test}_accuracy"].mean()) for test in ("IC", "IW"))
         ends.append(
-            f"K = {K}: {in_context:.0f} steps to IC alone, {in_weights:.0f} to IW alone; "
+            f"K = {K}: {np.mean(in_context):.0f} steps to IC alone, {np.mean(in_weights):.0f} to IW alone; "
             f"at the end IC is {IC:.2f}, IW {IW:.2f}"
         )
+
+        def outcome(weights: np.ndarray, alone: np.ndarray, end: np.ndarray) -> float:
+            return math.log(weights.mean() / alone.mean()) * float(end.mean())
+
         checks.append(
-            ordered(
-                f"log(time IW alone / time IC alone) x (IC - IW at the end), K = {K}", lead * outcome, "the faster wins"
+            resampled(
+                f"log(time IW alone / time IC alone) x (IC - IW at the end), K = {K}", outcome,
+                [in_weights, in_context, (both["IC_accuracy"] - both["IW_accuracy"]).values], 0.0, math.inf,
+                "the faster wins", strict=True,
             )
-        )
+        )  # fmt: skip
     return Finding(checks, why=f"{'. '.join(ends)}.")
 
 
 def _alone(study: Study, full: bool) -> list[NetworkTraining | HeadTraining]:
     """In-context learning alone (every class novel), and in-weights learning alone (no bursts) for every K."""
-    given = study.seeds[full], study.steps[full]
+    steps = study.steps[full]
     return [
-        study.training(*given, K=study.classes[full][0], B=1, p_C=1.0),
-        *(study.training(*given, K=K, B=0) for K in study.classes[full]),
+        study.training(steps, K=study.classes[full][0], B=1, p_C=1.0),
+        *(study.training(steps, K=K, B=0) for K in study.classes[full]),
     ]
 
 
@@ -315,9 +308,9 @@ OF_HEAD = _claims(HEAD)
 OF_NETWORK = _claims(NETWORK)
 WITH_CLASSES = claim(
     "R13", "The two-parameter head, without attention to labels as such, shows the dependence on K", level="model",
-    trainings=HEAD.grid, figure=of_head(data_grid),
+    trainings=HEAD.grid, figure=of_head(data_grid), same_as="R2h",
 )(partial(with_classes, HEAD))  # fmt: skip
 WITH_COPIES = claim(
     "R22", "The two-parameter head explains the dependence on B, in IC and IW", level="model", trainings=HEAD.grid,
-    figure=of_head(data_grid),
+    figure=of_head(data_grid), same_as="R3h",
 )(partial(with_copies, HEAD))  # fmt: skip

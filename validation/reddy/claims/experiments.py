@@ -11,7 +11,8 @@ from minimodels.fixed_points import FixedPoint, fixed_points
 from minimodels.primitives import elementary
 from minimodels.simulate import simulate
 from minimodels.sweep import sweep
-from validation.ledger import Context, Finding, between, claim, near, ordered
+from validation.checks import between, near, ordered
+from validation.ledger import Context, Finding, claim
 from validation.reddy.figures import model as figures
 from validation.reddy.flow import EFFECTIVE, bound, escape_time
 

@@ -10,8 +10,9 @@ import theory
 from minimodels.primitives import elementary
 from theory.reddy.error_map import RATES
 from theory.reddy.exact_positions import exact_transition_time
+from validation.checks import Check, between, near, ordered
 from validation.curves import crossing, half_rise
-from validation.ledger import Check, Context, Finding, between, claim, near, ordered
+from validation.ledger import Context, Finding, claim
 from validation.reddy.figures import network as figures
 from validation.reddy.flow import EFFECTIVE, bound, escape_time, flow
 
