@@ -46,6 +46,8 @@ def induction_head(context: Context) -> Finding:
                     "rises"),
             ordered("attention of the first label to its item minus that of the last, after", first - last,
                     "falls along the sequence"),
+            between("attention of the last label to its item, after, over uniform", last * 2 * N, 3.0, math.inf,
+                    "far above uniform"),
         ],
         maps.assign_coords(N=N),
     )  # fmt: skip
