@@ -150,7 +150,8 @@ def undecided(checks: Sequence[Check]) -> str:
         return f"{check.what}: {check.missing}."
     if not math.isfinite(check.value) or not check.error or not math.isfinite(check.error):
         return f"{check.what}: no number with an uncertainty, from {check.seeds} seeds."
-    bound = min((check.low, check.high), key=lambda b: abs(check.value - b))
+    crossed = [bound for bound in (check.low, check.high) if check.least <= bound <= check.most]
+    bound = min(crossed, key=lambda b: abs(check.value - b))
     away = abs(check.value - bound) / check.error
     needed = next((n for n in range(2, 1000) if _decides(away, check.seeds, n)), None)
     enough = f"about {needed} seeds" if needed else "not even a thousand"

@@ -145,6 +145,12 @@ def test_what_is_inconclusive_says_how_many_seeds_would_decide() -> None:
     assert not decides(needed - 1)
 
 
+def test_the_bound_that_is_named_is_one_that_the_interval_crosses() -> None:
+    check = share("learn", [True] * 5 + [False], 0.5, 1.0, "most")
+    assert check.least < 0.5 < check.value < check.most < 1
+    assert "from the bound 0.5" in undecided([check])
+
+
 def test_what_is_allowed_is_said() -> None:
     assert ordered("x", 1.0, "positive").tolerance == "above 0"
     assert between("x", 1.0, 0.5, math.inf, "large").tolerance == "at least 0.5"
