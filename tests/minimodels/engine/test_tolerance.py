@@ -1,4 +1,4 @@
-"""Errors, and how many steps they cost, where steps must be refused: sharp fronts in time between long quiet stretches."""
+"""Errors, and what they cost, where steps must be refused: sharp fronts in time between long quiet stretches."""
 
 import numpy as np
 import pytest
