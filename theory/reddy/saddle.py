@@ -65,8 +65,7 @@ def growing_mode(st: Setting) -> tuple[sp.Expr, sp.Expr]:
     """Return growth rate and component in alpha of the growing mode of the model's linear flow at L = N/B."""
     s = st.s
     at_saddle = {s["L"]: s["N"] / s["B"]}
-    onto_alpha = eta_alpha * st.at_origin(sp.diff(st.drift["alpha"], s["xi"])).subs(at_saddle)
-    onto_xi = eta_xi * st.at_origin(sp.diff(st.drift["xi"], s["alpha"])).subs(at_saddle)
+    _, onto_alpha, onto_xi = (e.subs(at_saddle) for e in st.linear())
     rate = sp.sqrt(onto_alpha * onto_xi)
     right, left = sp.Matrix([onto_alpha, rate]), sp.Matrix([onto_xi, rate])  # eigenvectors
     return rate, right[0] * left.dot(sp.Matrix([s["alpha"], s["xi"]])) / left.dot(right)

@@ -59,6 +59,13 @@ class Setting:
         """Return the rate of change of ``expr`` along the flow, with a rate for every state."""
         return sp.Add(*(sp.diff(expr, self.s[k]) * rate(k) * v for k, v in self.drift.items()))
 
+    def linear(self) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
+        """Return the model's flow at the origin: speed of xi, of alpha per unit of xi, of xi per alpha."""
+        speed = eta_xi * self.at_origin(self.drift["xi"])
+        onto_alpha = eta_alpha * self.at_origin(sp.diff(self.drift["alpha"], self.s["xi"]))
+        onto_xi = eta_xi * self.at_origin(sp.diff(self.drift["xi"], self.s["alpha"]))
+        return speed, onto_alpha, onto_xi
+
     def at_origin(self, expr: sp.Expr) -> sp.Expr:
         """Return ``expr`` at the state 0."""
         return self.at(expr, **dict.fromkeys(self.model.state, 0))
