@@ -59,7 +59,7 @@ def growth_with_size(st: Setting) -> Result:
         squared = limit(2 * integral_needed(st) / speed / N**3)
         return together(
             identities([(held(stated.rhs / N ** sp.Rational(3, 2)), sp.sqrt(squared))], point),
-            against_the_flow(attend(st), lambda at: number_at(law, at), 0.4),
+            lambda: against_the_flow(attend(st), lambda at: number_at(law, at), 0.4),
         )
 
     def escape(stated: sp.Basic) -> Check:

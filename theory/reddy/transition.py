@@ -101,7 +101,8 @@ def leading(st: Setting) -> Result:
             [(sp.diff(grown, root) * pace, eta_xi * share**2 * root), (grown.subs(root, 0), sp.S(0)), (level, at_once)],
             point,
         )
-        return together(by_drives, against_the_flow(attend(st), _rooted(root, grown - level, explicit(clock.rhs)), 0.3))
+        time = _rooted(root, grown - level, explicit(clock.rhs))
+        return together(by_drives, lambda: against_the_flow(attend(st), time, 0.3))
 
     def ticks(stated: sp.Basic) -> Check:
         """The time grows by one unit per unit of time, by the model's own drive, from 0."""
@@ -239,7 +240,7 @@ def crossover(st: Setting) -> Result:
         at_time = speed / (onto_alpha * onto_xi) * (sp.cosh(sp.sqrt(onto_alpha * onto_xi) * explicit) - 1)
         return together(
             identities([(at_time, integral_needed(st)), (abs(explicit), explicit)], draw),
-            against_the_flow(attend(st), lambda at: number_at(explicit, at), 0.3),
+            lambda: against_the_flow(attend(st), lambda at: number_at(explicit, at), 0.3),
         )
 
     saddle_form = sp.log(2 * lam**2 * X / delta) / lam
