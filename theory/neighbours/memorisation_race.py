@@ -67,7 +67,7 @@ def reduction(m: Model) -> Result:
         difference = function(symbols, (left - right) / right)
         return [float(difference(*(p[x.name] for x in symbols))) for p in points]
 
-    statement = sp.Tuple(
+    published = sp.Tuple(
         equal(label(r"\frac{dw}{dI}"), (sp.exp(s["beta"]) - c_2 * s["w"]) / s["N"]),
         equal(label(r"\frac{d\beta}{dI}"), s["w"] * sp.exp(s["beta"]) / s["N"]),
     )
@@ -102,7 +102,7 @@ def reduction(m: Model) -> Result:
             equal(label(r"\partial_w\partial_\beta\mathcal{L}|_0"), -c_1 * label("a") * (1 - label("a"))),
             vanishes(residuals(*claims[2]), 1e-11, second),
         ),
-        Step.tested("For $N\\to\\infty$ at fixed $w$ and $\\beta$ nothing else is left.", statement, left),
+        Step.tested("For $N\\to\\infty$ at fixed $w$ and $\\beta$ nothing else is left.", published, left),
     )
 
     def obstacle(model: Model, init: Init) -> str | None:
@@ -114,7 +114,7 @@ def reduction(m: Model) -> Result:
     return Result(
         name="reduction",
         title="Two variables in the in-context time",
-        statement=statement,
+        statement=published,
         steps=steps,
         regime=Regime("z and e^beta/N small, phi the same for all pairs; values at the start", obstacle),
         reference=f"{SOURCE}; {HERE}",
@@ -175,7 +175,7 @@ def in_context_time(m: Model) -> Result:
     from_rest = s["N"] / c_2 * sp.log(1 + x * sp.exp(x**2 / 2) * sp.sqrt(sp.pi / 2) * (1 + sp.erf(x / sp.sqrt(2))))
     total = runaway.TIME_LEFT.xreplace(names)
     at_start = {s["w"]: sp.S(0), s["beta"]: beta_0, runaway.eta_w: sp.S(1), runaway.eta_beta: sp.S(1)}
-    statement = equal(I_ICL, from_rest)
+    published = equal(I_ICL, from_rest)
 
     def start(rng: np.random.Generator) -> dict[str, float]:
         return {**draw(rng), "beta_0": rng.uniform(-3, 2)}
@@ -185,7 +185,7 @@ def in_context_time(m: Model) -> Result:
         Step.tested(
             "From $w=0$ at unit rates; $\\sqrt{\\pi/2}\\,Ne^{-\\beta_0}$ for $c_2e^{-\\beta_0}\\ll 1$ and "
             "$(c_2/2)Ne^{-2\\beta_0}$ for $c_2e^{-\\beta_0}\\gg 1$.",
-            statement,
+            published,
             lambda stated: identity(total.subs(at_start), stated.rhs, start, symbolic=False),
         ),
     )
@@ -203,7 +203,7 @@ def in_context_time(m: Model) -> Result:
     return Result(
         name="in_context_time",
         title="In-context time to acquisition",
-        statement=statement,
+        statement=published,
         steps=steps,
         regime=Regime("any N, c2, start below half of the attention, rates; N large in the loss form", *RACE),
         reference=f"{HERE}; the limits c2 = 0 and -beta_0 >> 1 are known, the formula between them is new here",
