@@ -19,7 +19,6 @@ from theory.derivation import Derivation, Result, Step, expand
 POINTS = 4
 DIGITS = 30
 SAME = 1e-20
-Planted = tuple[str, sp.Equality]
 
 
 def equations(statement: sp.Basic) -> list[sp.Equality]:
@@ -47,35 +46,31 @@ def changes(expr: sp.Expr) -> Iterator[tuple[str, sp.Expr]]:
         yield f"{one} for {two}", expr.xreplace({one: two, two: one})
 
 
-def planted(result: Result, equation: sp.Equality) -> Iterator[Planted]:
-    """Yield the equation with every error that can be planted into it or into what it is written with."""
-    for k, side in enumerate(equation.args):
-        if k == 0 and not _says_something(side, result):
-            continue
-        for what, wrong in changes(side):
-            yield f"{what}: {wrong}", _with(equation, k, wrong)
-        for symbol in _used(side, result.where):
-            for what, wrong in changes(result.where[symbol]):
-                yield f"{symbol}, {what}: {wrong}", _with(equation, k, _using(side, result.where, symbol, wrong))
-
-
-def errors(derivation: Derivation, result: Result, equation: sp.Equality) -> Iterator[Planted]:
-    """Yield what is planted and does not say the same."""
-    states = _states(derivation)
-    for what, wrong in planted(result, equation):
-        if not all(_same(result, a, b, states) for a, b in zip(equation.args, wrong.args, strict=True)):
-            yield what, wrong
+def planted(result: Result) -> Iterator[tuple[str, dict[sp.Equality, sp.Equality]]]:
+    """Yield every error that can be planted, with the equations that it makes wrong: one, or those of a definition."""
+    sides = [(e, k) for e in equations(result.statement) for k in (0, 1) if k or _says_something(e.lhs, result)]
+    for equation, k in sides:
+        for what, wrong in changes(equation.args[k]):
+            yield f"{equation.lhs}: {what}", {equation: _with(equation, k, wrong)}
+    for symbol in result.where:
+        using = [(e, k) for e, k in sides if symbol in _used(e.args[k], result.where)]
+        for what, wrong in changes(result.where[symbol]) if using else ():
+            made: dict[sp.Equality, sp.Equality] = {}
+            for equation, k in using:
+                other = _using(equation.args[k], result.where, symbol, wrong)
+                made[equation] = _with(made.get(equation, equation), k, other)
+            yield f"definition of {symbol}: {what}", made
 
 
 def unnoticed(derivation: Derivation, result: Result) -> tuple[list[str], int]:
     """Return the planted errors that no check of the result notices, and how many were planted."""
-    missed, count = [], 0
-    for equation in equations(result.statement):
-        steps = tests_of(result, equation)
-        for what, wrong in errors(derivation, result, equation):
+    missed, count, states = [], 0, set(model(derivation.model, **derivation.options).state)
+    for what, wrong in planted(result):
+        real = {e: w for e, w in wrong.items() if not _alike(result, e, w, states)}
+        if real:
             count += 1
-            if all(_passes(s, result, equation, wrong) for s in steps):
-                missed.append(f"{equation.lhs}: {what}")
+            if all(_passes(s, result, e, w) for e, w in real.items() for s in tests_of(result, e)):
+                missed.append(what)
     return missed, count
 
 
@@ -114,8 +109,8 @@ def _using(
     return expand(side, {symbol: wrong, **{k: where[k] for k in later}})
 
 
-def _states(derivation: Derivation) -> set[str]:
-    return set(model(derivation.model, **derivation.options).state)
+def _alike(result: Result, right: sp.Equality, wrong: sp.Equality, states: set[str]) -> bool:
+    return all(_same(result, a, b, states) for a, b in zip(right.args, wrong.args, strict=True))
 
 
 def _same(result: Result, right: sp.Expr, wrong: sp.Expr, states: set[str]) -> bool:
@@ -138,6 +133,8 @@ def _plain(expr: sp.Expr) -> sp.Expr:
 
 def _vanishes(left: sp.Expr, right: sp.Expr) -> bool:
     """Whether two expressions have the same value at random points."""
+    if left.has(sp.zoo, sp.nan, sp.oo) or right.has(sp.zoo, sp.nan, sp.oo):
+        return False
     symbols = sorted(left.free_symbols | right.free_symbols, key=str)
     evaluate = sp.lambdify(symbols, (left, right), "mpmath")
     rng = np.random.default_rng(0)
