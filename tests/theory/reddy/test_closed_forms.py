@@ -62,11 +62,14 @@ def test_the_leading_order_after_a_long_plateau(attend: str, N: float, ratio: fl
     assert predicted(attend, values, rates)[0] == pytest.approx(measured, rel=0.012 if attend == "all" else 1e-3)
 
 
-@pytest.mark.parametrize(("attend", "above"), [("labels", 1e-7), ("labels", 1e-6), ("labels", 1e-5), ("all", 1e-6)])
-def test_the_crossover_from_the_saddle_to_the_plateau(attend: str, above: float) -> None:
-    """N = 8, M = 1e6, and L just above N: feedback is strong at first, weak at last, and CLA stays low throughout."""
+@pytest.mark.parametrize(
+    ("attend", "N", "above"),
+    [("labels", 8.0, 1e-7), ("labels", 8.0, 1e-6), ("labels", 8.0, 1e-5), ("all", 8.0, 1e-6), ("labels", 3.0, 1e-7)],
+)
+def test_the_crossover_from_the_saddle_to_the_plateau(attend: str, N: float, above: float) -> None:
+    """M = 1e6, and L just above N: feedback is strong at first, weak at last, and CLA stays low throughout."""
     for rates in ((1.0, 1.0, 0.01), (0.1, 1.0, 1e-3)):
-        values = {"N": 8.0, "L": 8.0 * (1 + above), "B": 1.0, "M": 1e6}
+        values = {"N": N, "L": N * (1 + above), "B": 1.0, "M": 1e6}
         measured = integrated(attend, values, rates)
         leading, crossover = predicted(attend, values, rates)
         assert crossover == pytest.approx(measured, rel=0.05)

@@ -53,6 +53,7 @@ def switched_off(claim: Claim) -> Cases:
 
     yield "agrees", runs(0.1, 700.0)
     yield "disagrees", runs(0.1, 200.0)
+    yield "disagrees", runs(0.4, 200.0)  # two thirds of them stay, and CLA rises before they are back
     yield "disagrees", runs(0.55, 700.0)
 
 
