@@ -31,6 +31,7 @@ def judged(monkeypatch: pytest.MonkeyPatch, ratios: list[float], predicted: np.n
 def test_a_clock_is_judged_on_the_configurations_that_it_is_not_fitted_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """At ratios of 1 and 1.4 by turns each half has a clock of its own, and the other errs by .29 or .4."""
     assert judged(monkeypatch, [1.0, 1.4, 1.0, 1.4, 1.0]) == ["agrees", "agrees", "disagrees"]
+    assert judged(monkeypatch, [1.0, 1.4, 1.0, 1.4, 1.4])[2] == "disagrees"  # though one of the five is without error
     assert judged(monkeypatch, [1.4] * 5) == ["agrees"] * 3  # one clock for all
     assert judged(monkeypatch, [1.0, 1.2, 1.0, 1.2, 1.0]) == ["agrees"] * 3
 
@@ -48,5 +49,6 @@ def test_the_median_over_configurations_forgives_a_single_one(monkeypatch: pytes
 
 def test_predictions_must_come_in_the_order_of_the_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of five, exchanging the outer two leaves a rank correlation of -.6; two neighbours, of .9."""
+    assert judged(monkeypatch, [16.0, 4.0, 1.0, 1 / 4, 1 / 16])[0] == "disagrees"  # exactly the other way round
     assert judged(monkeypatch, [16.0, 1.0, 1.0, 1.0, 1 / 16])[0] == "disagrees"
     assert judged(monkeypatch, [2.0, 0.5, 1.0, 1.0, 1.0], 1.01 ** np.arange(5) * PREDICTED)[0] == "agrees"
