@@ -99,11 +99,8 @@ def growth_with_size(st: Setting) -> Result:
         return {"time": law(model), "exponent": math.log2(law(doubled) / law(model))}
 
     def error(model: Model, init: Init, values: Mapping[str, float]) -> float:
-        if regimes.is_saddle(model):
-            better = 1 / number(model, growth, st.where)
-        else:
-            better, _ = timed(model, dict.fromkeys(model.state, 0.0))
-        return abs(values["time"] / better - 1)
+        saddle, origin = regimes.is_saddle(model), dict.fromkeys(model.state, 0.0)
+        return abs(values["time"] / (1 / number(model, growth, st.where) if saddle else timed(model, origin)[0]) - 1)
 
     return Result(
         name="growth_with_size",

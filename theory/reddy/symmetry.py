@@ -165,17 +165,11 @@ def sign_symmetry(st: Setting) -> Result:
         ),
     )
 
-    def obstacle(model: Model, init: Init) -> str | None:
-        v = model.values
-        if model.options["attend"] == "labels" and v["L"] == 2 and v["N"] == 2 * v["B"]:
-            return None
-        return "it needs attend='labels' and L = N/B = 2; otherwise it holds to second order at the saddle only."
-
     return Result(
         name="sign_symmetry",
         title="Sign symmetry of two labels",
         statement=statement,
         steps=steps,
-        regime=Regime("labels only, L = N/B = 2; elsewhere only to second order at the saddle", obstacle),
+        regime=Regime("labels only, L = N/B = 2; elsewhere only to second order at the saddle", regimes.two_labels),
         evaluate=values(st.where, N_c=N_c),
     )
