@@ -170,11 +170,11 @@ def unequal_labels(claim: Claim) -> Cases:
 
 
 def matrices(*factors: float) -> xr.Dataset:
-    """Rates of beta_1, alpha and xi at the start, and their values, for three seeds."""
-    values = np.array(factors)[:, None, None] * np.ones((3, 3, 1))
+    """Rates of beta_1, alpha and xi for three seeds: at the start, and three times as large at the end."""
+    values = np.array(factors)[:, None, None] * np.ones((3, 3, 1)) * [1.0, 3.0]
     return xr.Dataset(
         {"rate": (("parameter", "seed", "step"), values)},
-        coords={"parameter": ["beta_1", "alpha", "xi"], "step": [0], "seed": [0, 1, 2]},
+        coords={"parameter": ["beta_1", "alpha", "xi"], "step": [0, 4500], "seed": [0, 1, 2]},
     )
 
 
