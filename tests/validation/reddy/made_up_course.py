@@ -42,9 +42,11 @@ def plateau_level(claim: Claim) -> Cases:
 def switched_off(claim: Claim) -> Cases:
     step = np.arange(0, 3001, 100)
 
-    def runs(lowest: float, begins: float, first: float = 1.0) -> Runs:
-        share = np.where((step > 0) & (step < 400), lowest, 0.6) - 1e-6 * step
-        layers = np.stack([np.full_like(share, first), np.full_like(share, 0.5), share], 1)  # only the last counts
+    def runs(lowest: float, begins: float, back: float = 400.0) -> Runs:
+        share = (
+            np.where((step > 0) & (step < 400), lowest, np.where((step > 0) & (step < back), 0.25, 0.6)) - 1e-6 * step
+        )
+        layers = np.stack([np.ones_like(share), np.full_like(share, 0.5), share], 1)  # only the last counts
         active = xr.Dataset(
             {"active": (("step", "layer", "seed"), np.repeat(layers[:, :, None], 4, 2))},
             {"step": step, "seed": np.arange(4)},
@@ -54,6 +56,7 @@ def switched_off(claim: Claim) -> Cases:
     yield "agrees", runs(0.1, 700.0)
     yield "disagrees", runs(0.1, 200.0)
     yield "disagrees", runs(0.4, 200.0)  # two thirds of them stay, and CLA rises before they are back
+    yield "disagrees", runs(0.1, 700.0, back=1500.0)  # most are off for too long
     yield "disagrees", runs(0.55, 700.0)
 
 
