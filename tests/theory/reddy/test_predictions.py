@@ -85,11 +85,12 @@ def test_exact_positions_grow_at_the_predicted_rate() -> None:
     """The exact-position loss at a context size that the derivation does not look at, with noise in the items."""
     from theory.reddy.saddle import _hessian
 
-    mixed = _hessian("exact", 5, 0.0, 0.0)[1, 2]  # of alpha and xi
     m = model("nested_logit", attend="exact", N=5, L=5)
-    assert theory.predict(m)["saddle_exact_positions"].value == pytest.approx(-mixed, rel=1e-12)
+    assert theory.predict(m)["saddle_exact_positions"].value == pytest.approx(
+        -_hessian("exact", 5, 0, 0)[1, 2], rel=1e-12
+    )
     noisy = theory.predict(m.with_values(eps=0.5))["saddle_exact_positions"].value
-    assert noisy == pytest.approx(-mixed / 1.25, rel=1e-12)
+    assert noisy == pytest.approx(-_hessian("exact", 5, 0.5, 0)[1, 2], rel=1e-12)
 
 
 @pytest.mark.parametrize(("attend", "time", "measured"), [("labels", 378.9, 388.5), ("all", 805.3, 818.3)])
