@@ -40,11 +40,17 @@ class Check:
 
 @dataclass(frozen=True)
 class Step:
-    """One step: a sentence, the equation it arrives at, and the outcome of its check."""
+    """One step: a sentence, the equation it arrives at, the outcome of its check, and what checks an equation here."""
 
     sentence: str
     equation: sp.Basic
     check: Check
+    test: Callable[[sp.Basic], Check] | None = field(default=None, repr=False, compare=False)
+
+    @classmethod
+    def tested(cls, sentence: str, equation: sp.Basic, test: Callable[[sp.Basic], Check]) -> "Step":
+        """Return the step whose very equation is put to a test, which any other equation can be put to as well."""
+        return cls(sentence, equation, test(equation), test)
 
 
 class Regime:

@@ -1,5 +1,6 @@
 """Results and predictions in order, asked for by position or by name."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Generic, Protocol, TypeVar
 
@@ -19,20 +20,20 @@ class Named(Protocol):
 M = TypeVar("M", bound=Named)
 
 
-class Listing(Generic[M]):
+class Listing(ABC, Generic[M]):
     """Members in order; index by position or by name."""
 
+    @abstractmethod
     def members(self) -> Sequence[M]:
         """Return the members, in order."""
-        raise NotImplementedError
 
+    @abstractmethod
     def member(self) -> str:
         """Return what a member is called in an error."""
-        raise NotImplementedError
 
+    @abstractmethod
     def markdown(self) -> str:
         """Return all members as Markdown."""
-        raise NotImplementedError
 
     def __iter__(self) -> Iterator[M]:
         return iter(self.members())

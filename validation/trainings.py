@@ -8,7 +8,7 @@ from typing import Any
 import xarray as xr
 
 from minimodels.errors import RunFailed
-from minimodels.results import FORMAT, save
+from minimodels.results import FORMAT, load, save
 from validation.protocols import Network, Optimiser, Task
 from validation.spelled import default
 from validation.words import Setting
@@ -67,23 +67,15 @@ class NetworkTraining:
         run = train(
             [(0, self.task), *self.later],
             self.network,
-            optimiser=self.optimiser,
-            steps=self.steps,
-            seed=self.seeds,
+            **handed_on(self),
             data_seed=self.data_seeds,
             test_seed=self.test_seed,
-            batch=self.batch,
-            record_every=self.record_every,
-            held_out=self.held_out,
-            tests=self.tests,
-            stop_above=self.stop_above,
             stop_below=self.stop_below,
             clamp=self.clamp,
             out=folder,
             checkpoint_every=self.checkpoint_every,
             snapshots=self.snapshots,
             device=self.device,
-            progress=False,
         )
         if run.attrs["status"] == "INTERRUPTED":
             raise RunFailed("interrupted")
@@ -94,9 +86,13 @@ class NetworkTraining:
                 save(found.assign_attrs(format=FORMAT, trained_to=step), path, overwrite=True)
 
 
-def _step(path: Path) -> int | None:
-    from minimodels.results import load
+def handed_on(training: Any) -> dict[str, Any]:
+    """Options of a training of any kind, as the function that runs it takes them."""
+    names = ("optimiser", "steps", "batch", "record_every", "held_out", "tests", "stop_above")
+    return {name: getattr(training, name) for name in names} | {"seed": training.seeds, "progress": False}
 
+
+def _step(path: Path) -> int | None:
     step = load(path).attrs.get("trained_to")
     return None if step is None else int(step)
 

@@ -1,5 +1,9 @@
 """Saved results reload equal; damaged and foreign files are refused and left alone."""
 
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +43,60 @@ def test_a_save_that_fails_leaves_nothing(run: xr.Dataset, tmp_path: Path) -> No
     with pytest.raises(TypeError):
         mm.save(run.assign_attrs(bad={"a": object()}), tmp_path / "run.nc")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+@pytest.mark.parametrize(("error", "raised"), [(OSError(28, "no space"), mm.InputError), (SystemExit(), SystemExit)])
+def test_a_save_that_fails_late_keeps_what_was_there(
+    run: xr.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, error: BaseException, raised: type
+) -> None:
+    target = tmp_path / "run.nc"
+    mm.save(run, target)
+    whole = target.read_bytes()
+
+    def fails(*_: object) -> None:
+        assert target.read_bytes() == whole
+        raise error
+
+    monkeypatch.setattr(os, call, fails)
+    with pytest.raises(raised):
+        mm.save(run.assign(x=run.x + 1), target, overwrite=True)
+    assert target.read_bytes() == whole
+    assert [p.name for p in tmp_path.iterdir()] == ["run.nc"]
+
+
+KILLED = """
+import os, resource, signal, sys
+import minimodels as mm
+
+run = mm.load(sys.argv[1])
+other = run.assign(x=run.x + 1)
+if sys.argv[2] == "while it writes":  # by the kernel, at the first byte beyond half the file
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (os.path.getsize(sys.argv[1]) // 2,) * 2)
+else:
+    os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+mm.save(other, sys.argv[1], overwrite=True)
+"""
+
+
+@pytest.mark.parametrize(("when", "how"), [("while it writes", signal.SIGXFSZ), ("before it is named", signal.SIGKILL)])
+def test_a_process_killed_during_a_save_leaves_the_old_file_whole(
+    run: xr.Dataset, tmp_path: Path, when: str, how: signal.Signals
+) -> None:
+    target = tmp_path / "run.nc"
+    mm.save(run, target)
+    whole = target.read_bytes()
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(target), when], capture_output=True, text=True, check=False,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+    )  # fmt: skip
+    assert done.returncode == -how, done.stderr
+    assert target.read_bytes() == whole
+    assert mm.load(target).identical(run)
+    mm.save(run.assign(x=run.x + 1), target, overwrite=True)  # what is left beside it is in nobody's way
+    np.testing.assert_array_equal(mm.load(target).x, run.x + 1)
 
 
 def test_damaged_foreign_and_missing_files(run: xr.Dataset, tmp_path: Path) -> None:

@@ -93,3 +93,13 @@ def test_readings_of_a_curve() -> None:
     assert 40 < where < 60
     assert level == pytest.approx(2, abs=0.01)
     assert np.isnan(plateau(x, step, 90.0, 80.0)[1])
+
+
+def test_the_clock_is_that_of_the_median_of_the_seeds_that_escape() -> None:
+    """Seeds at 1, 0.6 and 0.3 of a clock escape at 1, 1.7 and 3.3 times its step; one never does."""
+    curve = network(0.1, seeds=(0.3, 1.0, 0.6, 1.0))
+    curve["correct"][3] = 0.1
+    assert fit_clock(model(), curve) == pytest.approx(0.06, rel=5e-3)
+    assert fit_clock(model(at=80.0), curve) == pytest.approx(0.096, rel=5e-3)
+    assert fit_clock(model(), curve.isel(seed=[0, 2, 3])) == pytest.approx(0.04, rel=5e-3)
+    assert float(compare(model(), curve)["clock"]) == pytest.approx(0.06, rel=5e-3)

@@ -1,21 +1,25 @@
 """Escape time of the single-location model without the other tokens: a quadrature, and two orders in closed form."""
 
 import math
+from functools import lru_cache
 
 import mpmath
 import numpy as np
 import sympy as sp
-from scipy.integrate import quad
+from scipy.integrate import quad, solve_ivp
 from scipy.special import wrightomega
 
 from minimodels.model import Model
 from minimodels.primitives import elementary
-from theory.checks import converges, identity
-from theory.derivation import Init, Regime, Result, Step, expand, number
+from theory.checks import converges, identity, together, vanishes
+from theory.derivation import Check, Init, Regime, Result, Step, expand, number
 from theory.neighbours import location_regimes as regimes
 from theory.neighbours import location_setting as setting
-from theory.neighbours.location_setting import T_HALF, Delta, S, a, d, draw, eta_Delta, eta_w, n, sigma, w, w_f, w_h, x
+from theory.neighbours.location_setting import T_HALF, Delta, S, a, d, draw, eta_Delta, eta_w, n, sigma, w, w_h, x
+from theory.numeric import ending
 from theory.vocabulary import equal, label, measured_escape, needs_rates
+
+RATES = (2.0, 0.75)  # of gain and logit, at which the closed form is put beside the quadrature
 
 
 def exact(m: Model) -> Result:
@@ -34,6 +38,31 @@ def exact(m: Model) -> Result:
     time = sp.Integral(d / (a * (root_d - a * w)), (w, 0, w_h))
     closed = S / (n + 1) * (competing * sp.sqrt(sp.pi / 2) + setting.ENDS) / sp.sqrt(eta_w * eta_Delta)
 
+    statement = sp.Tuple(equal(T_HALF, time), equal(T_HALF, closed))
+    along = share.subs(Delta, logit.subs(level, w**2 / 2 + 1 / n))  # attention as a function of the gain
+
+    def passes(stated: sp.Basic) -> Check:
+        """The integral, the attention being what the invariant makes it, against the integrated flow of the model."""
+        explicit = expand(stated.rhs.xreplace({a: along}), where)
+        symbols = [m.symbols[k] for k in ("T", "B", "d")]
+        evaluate = sp.lambdify(symbols, explicit, "mpmath")
+        complete = explicit.free_symbols <= set(symbols)
+        left = [abs(evaluate(*values) / time - 1) if complete else math.inf for values, time in _escapes(m)]
+        return vanishes(map(float, left), 1e-7, "integrated flow at 3 random parameters, relative")
+
+    def leaves(stated: sp.Basic) -> Check:
+        """What is left of the quadrature as T grows, and what of the terms that fall with d, at rates that differ."""
+        explicit = expand(stated.rhs, where)
+        far = [_remainder(explicit, size, 1e40) for size in (1e3, 1e9, 1e27)]
+        wide = [(_remainder(explicit, k, 1e12) - v) * 1e12 for k, v in zip((1e3, 1e9), far, strict=False)]
+        return together(
+            converges(far, 0.4, "remainder in units of sqrt(d), T = 1e3, 1e9, 1e27, d = 1e40"),
+            lambda: together(
+                vanishes([far[-1]], 1e-2, "the last of them"),
+                lambda: converges(wide, 0.8, "its part that falls with d, times d, at d = 1e12 and the same T"),
+            ),
+        )
+
     def point(rng: np.random.Generator) -> dict[str, float]:
         return {**draw(rng), "I": rng.uniform(0.1, 8), "x": rng.uniform(0.3, 1)}
 
@@ -44,12 +73,13 @@ def exact(m: Model) -> Result:
             identity(logit + sp.exp(logit) / n, level, point, symbolic=False),
         ),
         Step(
-            "The gain only grows, and can serve as the clock, up to its value $w_h$ at $a=1/2$.",
-            equal(T_HALF, time),
+            "The gain only grows, and can serve as the clock,",
+            equal(label(r"\frac{dt}{dw}"), time.function),
             identity(
                 expand(d / (share * (root_d - share * w)), {n: setting.REST}) * rate, sp.S(1), point, symbolic=False
             ),
         ),
+        Step.tested("up to its value $w_h$ at $a=1/2$, at unit rates.", statement.args[0], passes),
         Step(
             "Three parts: the plateau, and what $aw$ lacks to $\\sqrt d$, at first order and beyond.",
             equal(label(r"\frac{\sqrt d}{a(\sqrt d-aw)}"), 1 / a + w / root_d + label(r"\frac{aw^2/d}{1-aw/\sqrt d}")),
@@ -74,13 +104,10 @@ def exact(m: Model) -> Result:
                 sp.S(0), point,
             ),
         ),
-        Step(
+        Step.tested(
             "the other two parts are $w_h^2/2\\sqrt d$ and $w_h/d$, by $a\\,dw=dx/w$. The sum converges as $T$ grows.",
-            equal(T_HALF, closed),
-            converges(
-                [_remainder(size) for size in (1e3, 1e9, 1e27)], 0.4,
-                "remainder in units of sqrt(d), T = 1e3, 1e9, 1e27, d = 1e4 T",
-            ),
+            statement.args[1],
+            leaves,
         ),
     )  # fmt: skip
 
@@ -93,7 +120,7 @@ def exact(m: Model) -> Result:
     return Result(
         name="escape_time",
         title="Escape time by a quadrature, and its first two orders",
-        statement=sp.Tuple(equal(T_HALF, time), equal(T_HALF, closed)),
+        statement=statement,
         steps=steps,
         regime=Regime(
             "sigma = 0, any T, B, rates and start; d large enough for the gain to get there",
@@ -107,11 +134,36 @@ def exact(m: Model) -> Result:
     )
 
 
-def _remainder(size: float) -> float:
-    """Return what the first two orders leave of t/sqrt(d), at T = size and a dimension so large that w^2/d vanishes."""
+@lru_cache
+def _escapes(m: Model) -> list[tuple[tuple[float, float, float], float]]:
+    """Return random parameters (T, B, d) with the time at which the integrated flow has a = 1/2, without the others."""
+    names = [m.symbols[k] for k in ("w", "Delta", "T", "B", "d")]
+    wanted = [m.drift["w"], m.drift["Delta"], m.observables["attention"]]
+    flow = sp.lambdify(names, [elementary(e).subs(sigma, 0) for e in wanted], "math")
+    rng, made = np.random.default_rng(0), []
+    for _ in range(3):
+        copies = float(rng.uniform(0.5, 4))
+        values = copies * float(rng.uniform(20, 200)), copies, float(rng.uniform(60, 300))
+
+        @ending
+        def half(t: float, x: np.ndarray, values: tuple[float, float, float] = values) -> float:
+            return float(flow(*map(float, x), *values)[2]) - 0.5
+
+        def rhs(t: float, x: np.ndarray, values: tuple[float, float, float] = values) -> list[float]:
+            return list(flow(*map(float, x), *values)[:2])
+
+        run = solve_ivp(rhs, (0, 1e9), [0.0, 0.0], method="LSODA", rtol=1e-10, atol=1e-12, events=half)
+        made.append((values, float(run.t_events[0][0])))
+    return made
+
+
+@lru_cache
+def _whole(size: float, dimension: float) -> mpmath.mpf:
+    """Return the quadrature of t/sqrt(d) at T = size, B = 1 and the rates `RATES`."""
     with mpmath.workdps(60):
         k = mpmath.mpf(size) - 1
-        root_d = mpmath.sqrt(10000 * size)
+        rate_w, rate_logit = map(mpmath.mpf, RATES)
+        root_d = mpmath.sqrt(dimension) * mpmath.sqrt(rate_logit / rate_w)  # in units of the gain
 
         def slowness(r: mpmath.mpf) -> mpmath.mpf:
             """Time per unit of r, where the logit is r^2 (the gain is smooth in r)."""
@@ -120,11 +172,18 @@ def _remainder(size: float) -> float:
             return (1 + s) ** 2 / (s * gain) / (1 - s / (1 + s) * gain / root_d) * 2 * r
 
         whole = mpmath.quad(slowness, mpmath.linspace(0, mpmath.sqrt(mpmath.log(k)), 12))
-        terms = {n: k, w_f: root_d}
-        closed = (n * sp.exp(-1 / n) * sp.sqrt(sp.pi / 2) + setting.ENDS).subs(
-            w_h, sp.sqrt(2 * (sp.log(n) + 1 - 1 / n))
-        )
-        return float(whole - mpmath.mpf(sp.N(closed.subs(terms), 60)))
+        return whole / mpmath.sqrt(rate_w * rate_logit)
+
+
+def _remainder(closed: sp.Expr, size: float, dimension: float) -> float:
+    """Return what a closed form leaves of the quadrature, in units of sqrt(d)."""
+    values = {"T": size, "B": 1, "d": dimension, "eta_w": RATES[0], "eta_Delta": RATES[1]}
+    at = {s: sp.Float(values[s.name], 60) for s in closed.free_symbols}
+    with mpmath.workdps(60):
+        value = sp.N(closed.xreplace(at), 60)
+        if not value.is_real:
+            return math.inf
+        return float(_whole(size, dimension) - mpmath.mpmathify(value) / mpmath.sqrt(dimension))
 
 
 def quadrature(model: Model, init: Init) -> float:

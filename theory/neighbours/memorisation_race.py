@@ -15,7 +15,7 @@ from minimodels.model import Model
 from minimodels.models import memorisation_race as statement
 from minimodels.primitives import elementary, sigmoid
 from theory.checks import converges, identity, vanishes
-from theory.derivation import Derivation, Init, Regime, Result, Step
+from theory.derivation import Check, Derivation, Init, Regime, Result, Step
 from theory.neighbours import runaway
 from theory.numeric import function
 from theory.vocabulary import equal, label, measured_escape, needs_rates
@@ -67,10 +67,20 @@ def reduction(m: Model) -> Result:
         difference = function(symbols, (left - right) / right)
         return [float(difference(*(p[x.name] for x in symbols))) for p in points]
 
-    scaled = {"w": c1 * (sp.exp(s["beta"]) - (1 - c1) * s["w"]), "beta": c1 * s["w"] * sp.exp(s["beta"])}
-    gap = function(symbols, [(s["N"] * m.drift[k] - v) / v for k, v in scaled.items()])
+    published = sp.Tuple(
+        equal(label(r"\frac{dw}{dI}"), (sp.exp(s["beta"]) - c_2 * s["w"]) / s["N"]),
+        equal(label(r"\frac{d\beta}{dI}"), s["w"] * sp.exp(s["beta"]) / s["N"]),
+    )
     where = {"w": 0.8, "beta": 0.5, "v": 0.6}
-    errors = [max(map(abs, gap(*where.values(), size))) for size in SIZES]
+
+    def left(stated: sp.Basic) -> Check:
+        """The drift of the loss, per unit of the in-context time, as N grows."""
+        drives = [c1 * e.rhs.subs(c_2, 1 - c1) for e in stated.args]
+        gap = function(symbols, [e / m.drift[k] - 1 for k, e in zip(("w", "beta"), drives, strict=True)])
+        with np.errstate(over="ignore"):
+            errors = [max(map(abs, gap(*where.values(), size))) for size in SIZES]
+        return converges(errors, 0.05, "drift of the loss, N = 1e2, 1e4, 1e6 at w = 0.8, beta = 0.5, v = 0.6")
+
     second = "Gauss-Hermite nodes of the model, 12 random points, relative"
     steps = (
         Step(
@@ -92,14 +102,7 @@ def reduction(m: Model) -> Result:
             equal(label(r"\partial_w\partial_\beta\mathcal{L}|_0"), -c_1 * label("a") * (1 - label("a"))),
             vanishes(residuals(*claims[2]), 1e-11, second),
         ),
-        Step(
-            "For $N\\to\\infty$ at fixed $w$ and $\\beta$ nothing else is left.",
-            sp.Tuple(
-                equal(label(r"\frac{dw}{dI}"), (sp.exp(s["beta"]) - c_2 * s["w"]) / s["N"]),
-                equal(label(r"\frac{d\beta}{dI}"), s["w"] * sp.exp(s["beta"]) / s["N"]),
-            ),
-            converges(errors, 0.05, "drift of the loss, N = 1e2, 1e4, 1e6 at w = 0.8, beta = 0.5, v = 0.6"),
-        ),
+        Step.tested("For $N\\to\\infty$ at fixed $w$ and $\\beta$ nothing else is left.", published, left),
     )
 
     def obstacle(model: Model, init: Init) -> str | None:
@@ -111,7 +114,7 @@ def reduction(m: Model) -> Result:
     return Result(
         name="reduction",
         title="Two variables in the in-context time",
-        statement=steps[-1].equation,
+        statement=published,
         steps=steps,
         regime=Regime("z and e^beta/N small, phi the same for all pairs; values at the start", obstacle),
         reference=f"{SOURCE}; {HERE}",
@@ -172,15 +175,18 @@ def in_context_time(m: Model) -> Result:
     from_rest = s["N"] / c_2 * sp.log(1 + x * sp.exp(x**2 / 2) * sp.sqrt(sp.pi / 2) * (1 + sp.erf(x / sp.sqrt(2))))
     total = runaway.TIME_LEFT.xreplace(names)
     at_start = {s["w"]: sp.S(0), s["beta"]: beta_0, runaway.eta_w: sp.S(1), runaway.eta_beta: sp.S(1)}
+    published = equal(I_ICL, from_rest)
+
+    def start(rng: np.random.Generator) -> dict[str, float]:
+        return {**draw(rng), "beta_0": rng.uniform(-3, 2)}
+
     steps = (
         *runaway.steps(drift, names, draw),
-        Step(
+        Step.tested(
             "From $w=0$ at unit rates; $\\sqrt{\\pi/2}\\,Ne^{-\\beta_0}$ for $c_2e^{-\\beta_0}\\ll 1$ and "
             "$(c_2/2)Ne^{-2\\beta_0}$ for $c_2e^{-\\beta_0}\\gg 1$.",
-            equal(I_ICL, from_rest),
-            identity(
-                total.subs(at_start), from_rest, lambda rng: {**draw(rng), "beta_0": rng.uniform(-3, 2)}, symbolic=False
-            ),
+            published,
+            lambda stated: identity(total.subs(at_start), stated.rhs, start, symbolic=False),
         ),
     )
 
@@ -197,7 +203,7 @@ def in_context_time(m: Model) -> Result:
     return Result(
         name="in_context_time",
         title="In-context time to acquisition",
-        statement=equal(I_ICL, from_rest),
+        statement=published,
         steps=steps,
         regime=Regime("any N, c2, start below half of the attention, rates; N large in the loss form", *RACE),
         reference=f"{HERE}; the limits c2 = 0 and -beta_0 >> 1 are known, the formula between them is new here",
@@ -227,17 +233,17 @@ def acquisition(m: Model) -> Result:
         Step(
             "What is left of the in-context time decreases by $c_1$ per unit of time, by the equation of $v$.",
             equal(label(r"I_\mathrm{left}"), left),
-            identity(elementary(sp.diff(left, v) * m.drift["v"] * power), elementary(-c1), draw),
+            identity(elementary(sp.diff(left, v) * m.drift["v"] * m.rates["v"]), elementary(-c1), draw),
         ),
         Step(
             "With $\\varphi=v^n$ it is finite for $n>2$ only: three is the fewest factors that stop a race.",
             equal(sp.Integral(1 / (n * x ** (n - 1)), (x, v_0, sp.oo)), v_0 ** (2 - n) / (n * (n - 2))),
             vanishes([0.0 if plain == sp.oo else 1.0, float(cube.subs(v_0, 0.3) * 0.9 - 1)], 1e-14, "n = 2 and n = 3"),
         ),
-        Step(
+        Step.tested(
             "Acquired if and only if the in-context time that is left at the start exceeds the one that is needed.",
             equal(K_STAR, critical),
-            identity(left.subs({K: critical, v: v_0}), I_ICL, _critical_point, symbolic=False),
+            lambda stated: identity(left.subs({K: stated.rhs, v: v_0}), I_ICL, _critical_point, symbolic=False),
         ),
         Step(
             "The moment is a quadrature in $v$, with $1/v^*=1/v_0-3K^{-\\nu}I_{\\mathrm{ICL}}$.",

@@ -4,14 +4,13 @@ import math
 from collections.abc import Mapping
 from functools import lru_cache
 
-import numpy as np
 import sympy as sp
 
 from minimodels.model import Model
 from minimodels.models.single_location import build
 from minimodels.primitives import elementary
-from theory.checks import converges, identity
-from theory.derivation import Derivation, Init, Regime, Result, Step, expand, number
+from theory.checks import converges, identities, identity
+from theory.derivation import Check, Derivation, Init, Regime, Result, Step, expand, number
 from theory.neighbours import location_regimes as regimes
 from theory.neighbours import runaway
 from theory.neighbours.location_setting import (
@@ -64,17 +63,20 @@ def conserved_quantity(m: Model) -> Result:
     conserved = sum(s**2 / (2 * eta[s.name]) for s in gains(m)) - (Delta + sp.exp(Delta) / REST) / eta["Delta"]
     drift = {k: elementary(m.drift[k]).subs(sigma, 0) for k in m.state}
     share = elementary(m.observables["attention"])
-    change = sum(sp.diff(conserved, m.symbols[k]) * eta[k] * drift[k] for k in m.state)
+    statement = equal(label("C"), conserved)
+
+    def unchanged(stated: sp.Basic) -> Check:
+        change = sp.Add(*(sp.diff(stated.rhs, m.symbols[k]) * eta[k] * drift[k] for k in m.state))
+        return identity(change, sp.S(0), draw, symbolic=False)
+
     steps = (
         Step(
             "Gains and logit enter the loss through the products $aw_i$ only, so that their drives are proportional.",
             equal(label(r"\partial_\Delta\mathcal{L}"), (1 - a) * label(r"\sum_i w_i\,\partial_{w_i}\mathcal{L}")),
             identity(drift["Delta"], (1 - share) * sum(s * drift[s.name] for s in gains(m)), draw, symbolic=False),
         ),
-        Step(
-            "Hence the change of the invariant along the flow is zero.",
-            equal(label(r"\frac{d}{dt}C"), sp.S(0)),
-            identity(change, sp.S(0), draw, symbolic=False),
+        Step.tested(
+            "Hence the change along the flow, $\\sum_i\\dot x_i\\,\\partial_i$, of this is zero.", statement, unchanged
         ),
     )
 
@@ -83,7 +85,7 @@ def conserved_quantity(m: Model) -> Result:
         return {"invariant": number(model, conserved.xreplace(start), {})}
 
     regime = Regime("sigma = 0; any T, d, B, p, rates", regimes.silent_others, needs_rates(*m.state))
-    return invariant("invariant", "Invariant of the flow", equal(label("C"), conserved), steps, regime, evaluate)
+    return invariant("invariant", "Invariant of the flow", statement, steps, regime, evaluate)
 
 
 def plateau(m: Model) -> Result:
@@ -102,10 +104,15 @@ def plateau(m: Model) -> Result:
     }
     y = runaway.c
     full = S / y * sp.log(1 + y * sp.exp(y**2 / 2) * sp.sqrt(sp.pi / 2) * (1 + sp.erf(y / sp.sqrt(2))))
-    at_zero = {g: 0, runaway.beta: 0, runaway.eta_w: 1, runaway.eta_beta: 1, runaway.scale: S}
+    at_zero = {g: 0, runaway.beta: 0, runaway.eta_w: 1, runaway.eta_beta: 1}
+    at_one = {g: sp.S(1), Delta: sp.S(0)}
+    own_unit = 1 / on_ray["Delta"].subs(at_one)  # unit of time and damping as the model's drift has them
+    own_damping = 1 - own_unit * sum(share * on_ray[s.name].subs(at_one) for s, share in along.items())
+    statement = equal(T_HALF, full)
 
-    def point(rng: np.random.Generator) -> dict[str, float]:
-        return {**draw(rng), "S": rng.lognormal(), "c": rng.lognormal()}
+    def runs_away(stated: sp.Basic) -> Check:
+        left = runaway.TIME_LEFT.subs(at_zero).subs({y: own_damping, runaway.scale: own_unit}, simultaneous=True)
+        return identity(expand(stated.rhs, where), left, draw, symbolic=False)
 
     steps = (
         Step(
@@ -115,11 +122,7 @@ def plateau(m: Model) -> Result:
             identity(sum(((on_ray[k] - claimed[k]) * unit) ** 2 for k in m.state), sp.S(0), draw, symbolic=False),
         ),
         *runaway.steps(drift, names, draw),
-        Step(
-            "From zero at unit rates.",
-            equal(T_HALF, full),
-            identity(runaway.TIME_LEFT.subs(at_zero), full, point, symbolic=False),
-        ),
+        Step.tested("From zero at unit rates.", statement, runs_away),
         Step(
             "Without the other tokens ($c\\to 0$).",
             equal(T_HALF, sp.sqrt(sp.pi / 2) * S),
@@ -154,7 +157,7 @@ def plateau(m: Model) -> Result:
     return Result(
         name="plateau_time",
         title="Time on the plateau",
-        statement=equal(T_HALF, full),
+        statement=statement,
         steps=steps,
         regime=Regime(
             "T/B large; any d, sigma, p, rates, logit at the start (error: the next order)",
@@ -186,11 +189,26 @@ def repeated_sample(m: Model) -> Result:
     locked = logit.subs(Delta, sp.log(n) - sp.log(q - 1))
     share = elementary(m.observables["attention"])
     drift = elementary(m.drift["w"]).subs({sigma: 0, w: 0})
+    statement = sp.Tuple(
+        equal(R / sp.sqrt(d), sp.sqrt(p**2 * d + 1 - p**2)), equal(label(r"t_\mathrm{second}"), SECOND)
+    )
+    early = _large_context(m.drift["Delta"]).subs(Delta, 0) * d * (REST + 1)
+    of_model = sp.sqrt(sum(sp.diff(early, s) ** 2 for s in gains(m)))  # what drives the logit, per unit of gain
+
+    def drives(stated: sp.Basic) -> Check:
+        return identities([(expand(side, where), of_model / sp.sqrt(d)) for side in stated.args], draw)
+
+    def waits(stated: sp.Basic) -> Check:
+        """The waiting time at the speed of the model, at its leading order in d."""
+        speed = eta_w * elementary(m.drift["w"]).subs({sigma: 0, w: 0}) / share * sp.sqrt(d / (d - 1))
+        ratio = expand(w_h / w_f, where)
+        return identity(expand(stated.rhs, where), sp.pi * ratio**2 / 4 / speed, draw, symbolic=False)
+
     steps = (
-        Step(
+        Step.tested(
             "The content is the repeated vector with variance $d$ along it, else isotropic with variance 1.",
-            equal(R / sp.sqrt(d), sp.sqrt(p**2 * d + 1 - p**2)),
-            identity(strength**2, p**2 * d + 1 - p**2, draw),
+            statement.args[0],
+            drives,
         ),
         Step(
             "The published law leaves out $2p(1-p)$, a part $1/\\sqrt d$ at most: at $p=1/\\sqrt d$, to half of it.",
@@ -216,6 +234,7 @@ def repeated_sample(m: Model) -> Result:
             equal(wait, sp.pi * q_0**2 / 4),
             identity(sp.integrate((q_0 * sp.sin(x)) ** 2, (x, 0, sp.pi / 2)), sp.pi * q_0**2 / 4, draw),
         ),
+        Step.tested("With $q_0=w_h/w_f$, for large $d$.", statement.args[1], waits),
     )  # fmt: skip
 
     def evaluate(model: Model, init: Init) -> dict[str, float]:
@@ -229,9 +248,7 @@ def repeated_sample(m: Model) -> Result:
     return Result(
         name="repeated_sample",
         title="Speed-up by a repeated sample, and its price",
-        statement=sp.Tuple(
-            equal(R / sp.sqrt(d), sp.sqrt(p**2 * d + 1 - p**2)), equal(label(r"t_\mathrm{second}"), SECOND)
-        ),
+        statement=statement,
         steps=steps,
         regime=Regime(
             "the plateau is shorter by this factor if T/B is large; the second phase is an estimate for w_h > 2 w_f",

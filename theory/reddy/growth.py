@@ -16,12 +16,13 @@ import numpy as np
 import sympy as sp
 
 from minimodels.model import Model
-from theory.checks import identity
-from theory.derivation import Init, Regime, Result, Step, expand, number
+from theory.checks import identities, identity, together
+from theory.derivation import Check, Init, Regime, Result, Step, expand, number
 from theory.reddy import regimes
+from theory.reddy.flow import against_the_flow
 from theory.reddy.reduced_flow import timed
 from theory.reddy.setting import A_0, N_c, Setting, draw, eta_alpha, eta_beta_1, eta_xi, f, p_0
-from theory.reddy.transition import NEEDED, ROOT_LEVEL
+from theory.reddy.transition import NEEDED, ROOT_LEVEL, attend, integral_needed, number_at
 from theory.vocabulary import equal, label, needs_rates
 
 RATIO, COMPETING = sp.symbols("rho mu", positive=True)  # L B/N and M/N, held while N grows
@@ -36,21 +37,41 @@ def growth_with_size(st: Setting) -> Result:
     def limit(expr: sp.Expr) -> sp.Expr:
         return sp.limit(sp.together(expand(expr, st.where).subs(fixed)), size, sp.oo)
 
+    def held(expr: sp.Expr) -> sp.Expr:
+        """Return a law with the shares that are held while N grows."""
+        return expand(expr, st.where).subs({L: RATIO * N / B, M: COMPETING * N})
+
+    speed, onto_alpha, onto_xi = (expand(e, st.where) for e in st.linear())
+
     weight = limit(1 / (A_0 * N_c))
     above = weight * N / B * sp.sqrt(sp.sqrt(2 * sp.pi / (eta_alpha * eta_beta_1)) * M / (eta_xi * (1 - N_c / L)))
     e_fold = weight * N / B * M / sp.sqrt(eta_xi * eta_alpha)
-    squared = 2 * NEEDED / (eta_xi * A_0 * (1 - N_c / L))
+    statement = sp.Tuple(equal(label("T^*"), above), equal(1 / label(r"\lambda"), e_fold))
     growth = p_0 * A_0 * f * sp.sqrt(eta_xi * eta_alpha)
     feedback = growth**2 * NEEDED / (eta_xi * A_0 * (1 - N_c / L))
 
     def point(rng: np.random.Generator) -> dict[str, float]:
         return {**draw(rng), "rho": rng.uniform(1.1, 9), "mu": rng.lognormal(), "n": rng.uniform(5, 500)}
 
+    def transition(stated: sp.Basic) -> Check:
+        """Against the needed integral over the speed, by the model's drift at the origin; and against its flow."""
+        law = expand(stated.rhs, st.where)
+        squared = limit(2 * integral_needed(st) / speed / N**3)
+        return together(
+            identities([(held(stated.rhs / N ** sp.Rational(3, 2)), sp.sqrt(squared))], point),
+            lambda: against_the_flow(attend(st), lambda at: number_at(law, at), 0.4),
+        )
+
+    def escape(stated: sp.Basic) -> Check:
+        """Against the growth rate at the saddle, by the model's drift at the origin."""
+        slowest = sp.sqrt(limit(1 / (onto_alpha * onto_xi) / N**4).subs(RATIO, 1))
+        return identities([(held(stated.rhs / N**2), slowest)], point)
+
     steps = (
-        Step(
+        Step.tested(
             "The attention of one label falls as $1/N$; $b$ is 1 for labels only and 2 for all tokens.",
-            equal(label("b"), weight),
-            identity(limit(1 / (A_0 * N_c)), sp.sympify(weight), point),
+            equal(label("b"), sp.sympify(weight)),
+            lambda stated: identity(limit(1 / (st.at_origin(st.q_c) * N / B)), stated.rhs, point),
         ),
         Step(
             "The slow phase has barely begun when the transition comes: $u^*\\to 0$, and the small-$u$ form holds.",
@@ -62,21 +83,11 @@ def growth_with_size(st: Setting) -> Result:
             equal(label(r"\lim_{N\to\infty}\lambda^2X/\delta"), sp.S(0)),
             identity(limit(feedback), sp.S(0), point),
         ),
-        Step(
-            "So $T^*$ grows as $N^{3/2}$, at rates that do not depend on $N$.",
-            equal(label("T^*"), above),
-            identity(
-                limit(squared / N**3),
-                (above.subs(M, COMPETING * N) ** 2).subs(L, RATIO * N / B).subs(N_c, N / B) / N**3, point,
-            ),
+        Step.tested(
+            "So $T^*$ grows as $N^{3/2}$, at rates that do not depend on $N$.", statement.args[0], transition
         ),
-        Step(
-            "At $L=N/B$ there is no drive, and an e-fold takes a time that grows as $N^2$.",
-            equal(1 / label(r"\lambda"), e_fold),
-            identity(
-                limit(1 / growth / N**2).subs(RATIO, 1),
-                e_fold.subs(M, COMPETING * N) / N**2, point,
-            ),
+        Step.tested(
+            "At $L=N/B$ there is no drive, and an e-fold takes a time that grows as $N^2$.", statement.args[1], escape
         ),
     )  # fmt: skip
 
@@ -88,16 +99,13 @@ def growth_with_size(st: Setting) -> Result:
         return {"time": law(model), "exponent": math.log2(law(doubled) / law(model))}
 
     def error(model: Model, init: Init, values: Mapping[str, float]) -> float:
-        if regimes.is_saddle(model):
-            better = 1 / number(model, growth, st.where)
-        else:
-            better, _ = timed(model, dict.fromkeys(model.state, 0.0))
-        return abs(values["time"] / better - 1)
+        saddle, origin = regimes.is_saddle(model), dict.fromkeys(model.state, 0.0)
+        return abs(values["time"] / (1 / number(model, growth, st.where) if saddle else timed(model, origin)[0]) - 1)
 
     return Result(
         name="growth_with_size",
         title="Growth of the time with N",
-        statement=sp.Tuple(equal(label("T^*"), above), equal(1 / label(r"\lambda"), e_fold)),
+        statement=statement,
         steps=steps,
         regime=Regime(
             "N large at fixed L B/N and M/N: T* from the origin, at L = N/B the time of an e-fold",

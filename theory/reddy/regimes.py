@@ -59,3 +59,11 @@ def above_the_saddle(model: Model, init: Init) -> str | None:
 def below_half(model: Model, init: Init) -> str | None:
     """The right label starts below the level of the transition."""
     return "r starts at 1/L, not below 1/2 (L must exceed 2)." if model.values["L"] <= 2 else None
+
+
+def two_labels(model: Model, init: Init) -> str | None:
+    """The two labels of the context are all there are."""
+    v = model.values
+    if model.options["attend"] == "labels" and v["L"] == 2 and v["N"] == 2 * v["B"]:
+        return None
+    return "it needs attend='labels' and L = N/B = 2; otherwise it holds to second order at the saddle only."

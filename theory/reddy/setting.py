@@ -16,6 +16,11 @@ SOURCE = "Reddy, ICLR 2024 (arXiv 2312.03002), phenomenological model"
 HERE = "derived here from the loss of the model of " + SOURCE
 
 
+def rate(state: str) -> sp.Symbol:
+    """Return the symbol of the rate of a state."""
+    return sp.Symbol(f"eta_{state}", positive=True)
+
+
 @dataclass(frozen=True)
 class Setting:
     """A mean-field form of the model and the compact symbols of its theory.
@@ -49,6 +54,17 @@ class Setting:
     def at(self, expr: sp.Expr, **states: sp.Expr | int) -> sp.Expr:
         """Return ``expr`` with some states replaced."""
         return expr.subs({self.s[k]: v for k, v in states.items()})
+
+    def change(self, expr: sp.Expr) -> sp.Expr:
+        """Return the rate of change of ``expr`` along the flow, with a rate for every state."""
+        return sp.Add(*(sp.diff(expr, self.s[k]) * rate(k) * v for k, v in self.drift.items()))
+
+    def linear(self) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
+        """Return the model's flow at the origin: speed of xi, of alpha per unit of xi, of xi per alpha."""
+        speed = eta_xi * self.at_origin(self.drift["xi"])
+        onto_alpha = eta_alpha * self.at_origin(sp.diff(self.drift["alpha"], self.s["xi"]))
+        onto_xi = eta_xi * self.at_origin(sp.diff(self.drift["xi"], self.s["alpha"]))
+        return speed, onto_alpha, onto_xi
 
     def at_origin(self, expr: sp.Expr) -> sp.Expr:
         """Return ``expr`` at the state 0."""
@@ -90,4 +106,5 @@ def draw(rng: np.random.Generator) -> dict[str, float]:
     point = {"N": n, "B": b, "L": n / b * rng.uniform(1.05, 16), "M": rng.uniform(0.5, 20)}
     point |= {k: rng.normal(0, 1.5) for k in ("beta_1", "alpha", "xi")}
     point |= {"beta_2": rng.uniform(-1, 1), "t": rng.uniform(1, 100), "u": rng.uniform(0.1, 3)}
-    return point | {k: rng.lognormal(0, 1) for k in ("eta_xi", "eta_alpha", "eta_beta_1", "W", "x_0")}
+    point |= {k: rng.lognormal(0, 1) for k in ("eta_xi", "eta_alpha", "eta_beta_1", "W", "x_0")}
+    return point | {"eta_beta_2": rng.lognormal(0, 1)}

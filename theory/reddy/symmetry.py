@@ -7,7 +7,7 @@ from minimodels.model import Model
 from minimodels.models import model as build
 from minimodels.primitives import elementary
 from theory.checks import identity
-from theory.derivation import Init, Regime, Result, Step, expand, number
+from theory.derivation import Check, Init, Regime, Result, Step, expand, number
 from theory.reddy import regimes
 from theory.reddy.reduced_flow import previous_token_logit, reduced_flow
 from theory.reddy.setting import A_0, N_c, Setting, draw, eta_alpha, eta_beta_1, eta_xi
@@ -19,18 +19,17 @@ def first_invariant(st: Setting) -> Result:
     s = st.s
     conserved = s["alpha"] ** 2 / (2 * eta_alpha) - (s["beta_1"] + sp.exp(s["beta_1"]) / s["M"]) / eta_beta_1
     ratio = s["alpha"] * sp.exp(-s["beta_1"]) * s["M"] / (1 + sp.exp(-s["beta_1"]) * s["M"])
-    rates = {"alpha": eta_alpha, "beta_1": eta_beta_1}
-    change = sum(sp.diff(conserved, s[k]) * eta * st.drift[k] for k, eta in rates.items())
+    statement = equal(label("I"), conserved)
     steps = (
         Step(
             "The attention logits enter the loss only through $\\alpha p(\\beta_1)$, so their drives are proportional.",
             equal(label(r"\partial_{\beta_1}\mathcal{L}/\partial_\alpha\mathcal{L}"), ratio),
             identity(sp.diff(s["alpha"] * st.p, s["beta_1"]) / st.p, ratio, draw),
         ),
-        Step(
-            "Hence the change of the invariant along the flow is zero.",
-            equal(label(r"\frac{d}{dt}I"), sp.S(0)),
-            identity(change, sp.S(0), draw),
+        Step.tested(
+            "Hence the change along the flow, $\\sum_i\\dot x_i\\,\\partial_i$, of this is zero.",
+            statement,
+            lambda stated: identity(st.change(stated.rhs), sp.S(0), draw, symbolic=False),
         ),
     )
 
@@ -40,7 +39,7 @@ def first_invariant(st: Setting) -> Result:
 
     holds = regimes.mean_field, needs_rates("alpha", "beta_1")
     regime = Regime("mean field, any N, L, B, M, rates; also with beta_2 free", *holds)
-    return invariant("invariant", "Invariant of the flow", equal(label("I"), conserved), steps, regime, evaluate)
+    return invariant("invariant", "Invariant of the flow", statement, steps, regime, evaluate)
 
 
 def second_invariant(st: Setting) -> Result:
@@ -53,21 +52,24 @@ def second_invariant(st: Setting) -> Result:
     at_saddle = {s["L"]: s["N"] / s["B"], **({s["beta_2"]: 0} if "beta_2" in st.model.state else {})}
     ratio = (s["xi"] * st.drift["xi"] / st.drift["alpha"]).subs(at_saddle)
     plain = expand(slope.subs(p, st.p), st.where)
+    statement = equal(label("J"), conserved)
+
+    def unchanged(stated: sp.Basic) -> Check:
+        """The integral changes by its upper end alone, at which p is that of the state."""
+        change = expand(st.change(stated.rhs).subs(p, st.p), st.where)
+        return identity(change.subs(at_saddle), sp.S(0), draw, symbolic=False)
+
     steps = (
         Step(
             "With $r_C=1-r$ the factor $1-r$ is common to both drives and cancels in their ratio.",
             equal(label(r"\xi\dot\xi\,\eta_\alpha/(\dot\alpha\,\eta_\xi)"), slope),
             identity(ratio, plain, draw, symbolic=False),
         ),
-        Step(
-            "$p$ is a function of $\\alpha$ by the first invariant, so the ratio integrates to a second one.",
-            equal(label(r"\frac{d}{dt}J"), sp.S(0)),
-            identity(
-                st.drift["xi"].subs(at_saddle) * s["xi"],
-                plain * st.drift["alpha"].subs(at_saddle),
-                draw,
-                symbolic=False,
-            ),
+        Step.tested(
+            "$p$ is a function of $\\alpha$ by the first invariant, so the ratio integrates to a second one: the "
+            "change along the flow of this is zero.",
+            statement,
+            unchanged,
         ),
     )
 
@@ -92,18 +94,23 @@ def second_invariant(st: Setting) -> Result:
         needs_rates("alpha", "xi"),
     )
     title = "At L = N/B the flow is integrable: a second invariant"
-    return invariant("second_invariant", title, equal(label("J"), conserved), steps, regime, evaluate)
+    return invariant("second_invariant", title, statement, steps, regime, evaluate)
 
 
 def sufficient_parameters(st: Setting) -> Result:
     """The loss depends on N, B and the attended tokens only through A_0 and N_c."""
     attention = 1 / (1 + (1 / A_0 - 1) * sp.exp(-st.s["alpha"] * label("p")))
     without = {st.s["beta_2"]: 0} if "beta_2" in st.model.state else {}
+    statement = equal(label("q_c"), attention)
+
+    def attended(stated: sp.Basic) -> Check:
+        return identity(st.q_c.subs(without), expand(stated.rhs.subs(label("p"), st.p), st.where), draw, symbolic=False)
+
     steps = (
-        Step(
+        Step.tested(
             "Number of pairs, burstiness and attended tokens enter the attention only through $A_0$.",
-            equal(label("q_c"), attention),
-            identity(st.q_c.subs(without), expand(attention.subs(label("p"), st.p), st.where), draw, symbolic=False),
+            statement,
+            attended,
         ),
         Step(
             "The attention to another context label is smaller by the factor of the match.",
@@ -114,7 +121,7 @@ def sufficient_parameters(st: Setting) -> Result:
     return Result(
         name="sufficient_parameters",
         title="The flow depends on A_0, N/B, L and M only",
-        statement=equal(label("q_c"), attention),
+        statement=statement,
         steps=steps,
         regime=Regime("mean field, beta_2 fixed", regimes.mean_field, regimes.fixed_beta_2),
         evaluate=values(st.where, A_0=A_0, N_c=N_c),
@@ -126,7 +133,19 @@ def sign_symmetry(st: Setting) -> Result:
     m = build("nested_logit", attend="labels")
     s = m.symbols
     two = elementary(m.loss).subs({s["L"]: 2, s["N"]: 2 * s["B"]})
-    flipped = two.subs({s["alpha"]: -s["alpha"], s["xi"]: -s["xi"]}, simultaneous=True)
+    states = [s[k] for k in ("beta_1", "alpha", "xi")]
+    height = sp.Function(r"\mathcal{L}")
+    statement = equal(height(s["beta_1"], -s["alpha"], -s["xi"]), height(*states))
+
+    def even(stated: sp.Basic) -> Check:
+        """The loss of the model in the place of the symbol for it."""
+
+        def own(*at: sp.Expr) -> sp.Expr:
+            return two.subs(dict(zip(states, at, strict=True)), simultaneous=True)
+
+        left, right = (side.replace(height, own) for side in stated.args)
+        return identity(left, right, draw, symbolic=False)
+
     gap = sp.tanh(s["alpha"] * label("p") / 2)
     steps = (
         Step(
@@ -139,24 +158,18 @@ def sign_symmetry(st: Setting) -> Result:
                 symbolic=False,
             ),
         ),
-        Step(
+        Step.tested(
             "The loss depends on $\\xi(q_c-q_o)$ alone, which is even.",
-            equal(label(r"\mathcal{L}(\beta_1,-\alpha,-\xi)"), label(r"\mathcal{L}(\beta_1,\alpha,\xi)")),
-            identity(flipped, two, draw, symbolic=False),
+            statement,
+            even,
         ),
     )
-
-    def obstacle(model: Model, init: Init) -> str | None:
-        v = model.values
-        if model.options["attend"] == "labels" and v["L"] == 2 and v["N"] == 2 * v["B"]:
-            return None
-        return "it needs attend='labels' and L = N/B = 2; otherwise it holds to second order at the saddle only."
 
     return Result(
         name="sign_symmetry",
         title="Sign symmetry of two labels",
-        statement=equal(label(r"\mathcal{L}(\beta_1,-\alpha,-\xi)"), label(r"\mathcal{L}(\beta_1,\alpha,\xi)")),
+        statement=statement,
         steps=steps,
-        regime=Regime("labels only, L = N/B = 2; elsewhere only to second order at the saddle", obstacle),
+        regime=Regime("labels only, L = N/B = 2; elsewhere only to second order at the saddle", regimes.two_labels),
         evaluate=values(st.where, N_c=N_c),
     )

@@ -1,22 +1,22 @@
-"""The transition time of the nested-logit model: leading order, crossover to the saddle, reduced flow."""
+"""The transition time of the nested-logit model in closed form: leading order, crossover to the saddle."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import mpmath
 import numpy as np
 import sympy as sp
+from scipy.optimize import brentq
 
 from minimodels.model import Model
-from theory.checks import converges, identity, vanishes
-from theory.derivation import Evaluate, Init, Regime, Result, Step, expand, number
+from theory.checks import converges, identities, identity, together, vanishes
+from theory.derivation import Check, Evaluate, Init, Regime, Result, Step, expand, number
 from theory.reddy import regimes
-from theory.reddy.flow import measured_time
-from theory.reddy.reduced_flow import RELATION, c, slow_phase_root, timed, transition_times, u
+from theory.reddy.flow import against_the_flow
+from theory.reddy.reduced_flow import RELATION, c, slow_phase_root, timed, u
 from theory.reddy.setting import (
     A_0,
-    CLA,
     N_c,
     Setting,
     delta,
@@ -81,6 +81,34 @@ def leading(st: Setting) -> Result:
     at_rest = {s["beta_2"]: 0} if "beta_2" in st.model.state else {}
     slope = sp.diff(st.drift["alpha"], s["xi"]).subs({s["alpha"]: 0, s["xi"]: 0, **at_rest})
     small_root = sp.sqrt(2 * needed / (1 + c))
+    root = label("u^*")
+    reached = equal(RELATION.subs(u, root), needed)
+    clock = equal(T_STAR, CLOCK.subs(u, root))
+    share = st.at_origin(st.q_o)
+    pace = share * eta_xi * st.drift["xi"].subs({s["alpha"]: 0, s["xi"]: root / share, **at_rest})  # of u
+
+    def explicit(expr: sp.Expr) -> sp.Expr:
+        return expand(expr, st.where)
+
+    def point(rng: np.random.Generator) -> dict[str, float]:
+        return {**draw(rng), str(root): rng.uniform(0.1, 3)}
+
+    def needed_by_the_flow(stated: sp.Basic) -> Check:
+        """Both sides by the model's own drives, and the time that follows by its integrated flow."""
+        grown, level = (explicit(side) for side in stated.args)
+        at_once = eta_xi * share**3 * integral_needed(st)
+        by_drives = identities(
+            [(sp.diff(grown, root) * pace, eta_xi * share**2 * root), (grown.subs(root, 0), sp.S(0)), (level, at_once)],
+            point,
+        )
+        time = _rooted(root, grown - level, explicit(clock.rhs))
+        return together(by_drives, lambda: against_the_flow(attend(st), time, 0.3))
+
+    def ticks(stated: sp.Basic) -> Check:
+        """The time grows by one unit per unit of time, by the model's own drive, from 0."""
+        time = explicit(stated.rhs)
+        return identities([(sp.diff(time, root) * pace, sp.S(1)), (time.subs(root, 0), sp.S(0))], point)
+
     steps = (
         Step(
             "Early on, attention is uniform and CLA $=N_c/L$; $\\xi$ drives $\\alpha$ with the weight $p A_0 f$.",
@@ -102,14 +130,15 @@ def leading(st: Setting) -> Result:
             equal(label("X^*"), NEEDED),
             converges([_needed_ratio(m) - 1 for m in (1e2, 1e4, 1e6)], 0.1, "exact integral of 1/p, M = 1e2, 1e4, 1e6"),
         ),
-        Step(
-            "In the slow phase $\\int\\xi\\,dt=A_0^{-1}\\int u\\,(dt/du)\\,du$; times $\\eta_\\xi A_0^3$ it must reach",
-            equal(RELATION, needed),
-            identity(sp.diff(RELATION, u), u * sp.diff(CLOCK, u) * eta_xi * A_0**2, draw),
+        Step.tested(
+            "In the slow phase $\\int\\xi\\,dt=A_0^{-1}\\int u\\,(dt/du)\\,du$; times $\\eta_\\xi A_0^3$, at $u^*$,",
+            reached,
+            needed_by_the_flow,
         ),
+        Step.tested("This $u^*$ is reached at", clock, ticks),
         Step(
-            "Its root $u^*$ is reached at",
-            equal(T_STAR, CLOCK.subs(u, label("u^*"))),
+            "It is found by Newton's method.",
+            reached,
             vanishes(
                 [float(RELATION.subs({c: 0.3, u: float(slow_phase_root(z, 0.3))})) / z - 1 for z in (0.01, 1.0, 100.0)],
                 1e-12,
@@ -142,9 +171,41 @@ def leading(st: Setting) -> Result:
         }
 
     title = "Transition time from the origin, leading order"
-    statement = sp.Tuple(equal(RELATION.subs(u, label("u^*")), needed), equal(T_STAR, CLOCK.subs(u, label("u^*"))))
+    statement = sp.Tuple(reached, clock)
     sentence = "start at the origin, N and M large, L well above N/B (error: see the error map)"
     return _from_zero("transition_time_leading", title, statement, steps, sentence, evaluate, st.where)
+
+
+def attend(st: Setting) -> str:
+    """Return the name of the mean-field form."""
+    return str(st.model.options["attend"])
+
+
+def integral_needed(st: Setting) -> sp.Expr:
+    """Return the integral of xi that alpha needs, by the model's own drive at the origin: a Gaussian in alpha."""
+    _, onto_alpha, _ = st.linear()
+    return sp.sqrt(sp.pi * eta_alpha / (2 * eta_beta_1)) / onto_alpha
+
+
+def _rooted(unknown: sp.Symbol, relation: sp.Expr, time: sp.Expr) -> Callable[[Mapping[str, float]], float]:
+    """Return the function that finds the root of a relation at a point, and the time there (nan without a root)."""
+    names = sorted((relation.free_symbols | time.free_symbols) - {unknown}, key=str)
+    left, at = (sp.lambdify([unknown, *names], e, "numpy") for e in (relation, time))
+
+    def found(point: Mapping[str, float]) -> float:
+        values = [point[s.name] for s in names]
+        try:
+            return float(at(brentq(lambda x: float(left(x, *values)), 1e-9, 50), *values))
+        except (ValueError, TypeError):  # one sign from end to end, or no real value
+            return math.nan
+
+    return found
+
+
+def number_at(expr: sp.Expr, point: Mapping[str, float]) -> float:
+    """Return the value of an explicit expression at a point, nan where it is not real."""
+    value = complex(expr.evalf(subs={s: point[s.name] for s in expr.free_symbols}))
+    return value.real if abs(value.imag) <= 1e-9 * abs(value) else math.nan
 
 
 def crossover_where(st: Setting) -> dict[sp.Symbol, sp.Expr]:
@@ -161,6 +222,7 @@ def crossover(st: Setting) -> Result:
     """Transition time when alpha feeds back on xi before the jump: from the slow phase to the saddle."""
     where = crossover_where(st)
     time = CROSSOVER
+    statement = equal(T_STAR, time)
     xi = delta / lam * sp.sinh(lam * t)
     area = delta / lam**2 * (sp.cosh(lam * t) - 1)
     origin = {st.s[k]: 0 for k in st.model.state}
@@ -170,6 +232,16 @@ def crossover(st: Setting) -> Result:
 
     def point(rng: np.random.Generator) -> dict[str, float]:
         return {**draw(rng), "lambda": rng.uniform(0.1, 1), "delta": rng.uniform(0.01, 1), "X": rng.uniform(1, 50)}
+
+    def reaches(stated: sp.Basic) -> Check:
+        """At the time that is stated the model's linear flow has the integral of xi that alpha needs."""
+        explicit = expand(stated.rhs, where)
+        speed, onto_alpha, onto_xi = st.linear()
+        at_time = speed / (onto_alpha * onto_xi) * (sp.cosh(sp.sqrt(onto_alpha * onto_xi) * explicit) - 1)
+        return together(
+            identities([(at_time, integral_needed(st)), (abs(explicit), explicit)], draw),
+            lambda: against_the_flow(attend(st), lambda at: number_at(explicit, at), 0.3),
+        )
 
     saddle_form = sp.log(2 * lam**2 * X / delta) / lam
     gaps = [float((time / saddle_form - 1).subs({lam: 1, X: 1, delta: d})) for d in (1e-2, 1e-4, 1e-6)]
@@ -189,11 +261,7 @@ def crossover(st: Setting) -> Result:
             equal(X, area),
             identity(sp.diff(area, t), xi, point),
         ),
-        Step(
-            "Solved for the time.",
-            equal(T_STAR, time),
-            identity(area.subs(t, time), X, point, symbolic=False),
-        ),
+        Step.tested("Solved for the time.", statement, reaches),
         Step(
             "For $L\\gg N/B$ (weak feedback) this is the small-$u$ form of the leading order.",
             equal(T_STAR, sp.sqrt(2 * X / delta)),
@@ -215,128 +283,7 @@ def crossover(st: Setting) -> Result:
 
     title = "Transition time from the origin, crossover to the saddle"
     sentence = "start at the origin, M large, no saturation of CLA (u small) before the jump"
-    return _from_zero("transition_time_crossover", title, equal(T_STAR, time), steps, sentence, evaluate, where)
-
-
-def reduced(st: Setting) -> Result:
-    """Transition time by nested quadratures of the reduced flow."""
-    s, L = st.s, st.s["L"]
-    level = sp.Symbol("I", positive=True)
-    beta_1 = sp.log(s["M"] * sp.LambertW(sp.exp(level) / s["M"]))
-    on_context = st.r + st.r_C
-    first_drive = st.p * st.q_c * ((1 - st.r) * (1 - st.q_c) + st.r_C * st.q_o)
-    second_drive = (1 - on_context) * st.q_o + (1 - st.r) * (st.q_c - st.q_o)
-    p, q_c, q_o, r, r_C = (label(k) for k in ("p", "q_c", "q_o", "r", "r_C"))
-    compact = q_c * p * ((1 - r) * (1 - q_c) + r_C * q_o)
-    at_zero = p * q_c * ((1 - 1 / L) * (1 - q_c) + (N_c - 1) / L * q_o) * eta_alpha / eta_xi
-    slow, induction = (1 - N_c / L) * q_o / at_zero, (1 - 1 / L) * (q_c - q_o) / at_zero
-    saturation = (1 + c) / (1 + c * sp.exp(u))
-    frozen = {s["alpha"]: 0, s["xi"]: u / A_0, **({s["beta_2"]: 0} if "beta_2" in st.model.state else {})}
-    missing = expand((1 - on_context).subs(frozen), st.where)
-    names = {p: st.p, q_c: st.q_c, q_o: st.q_o}
-    slope = sp.diff(st.drift["alpha"], s["xi"]).subs(s["xi"], 0)
-    ratio = (eta_xi / eta_alpha) * st.drift["xi"].subs(s["xi"], 0) / slope
-    F, kappa, before = (sp.Function(k)(y) for k in ("F", "kappa", "y_k"))
-    linear = F - kappa * (sp.Function("Y")(y) - before)
-    solution = sp.Function("Y")(y)
-    damping = sp.Function("D")(y)
-    growth = sp.diff(solution * sp.exp(damping), y).subs(sp.diff(damping, y), kappa).subs(sp.diff(solution, y), linear)
-    errors = _order_errors()
-    alpha = s["alpha"]
-    time = sp.Integral(1 / (eta_alpha * s["xi"] * compact), (alpha, label(r"\alpha_0"), label(r"\alpha^*")))
-
-    def point(rng: np.random.Generator) -> dict[str, float]:
-        return {**draw(rng), "I": rng.uniform(-2, 10)}
-
-    steps = (
-        Step(
-            "The invariant, solved for $\\beta_1$; $I=\\beta_1+e^{\\beta_1}/M$ grows with $\\alpha^2$.",
-            equal(s["beta_1"], beta_1),
-            identity(beta_1 + sp.exp(beta_1) / s["M"], level, point, symbolic=False),
-        ),
-        Step(
-            "$\\dot\\alpha$ has the sign of $\\xi$, its factor being positive; so $\\alpha$ can serve as the clock.",
-            equal(label(r"\dot\alpha/\eta_\alpha"), s["xi"] * compact),
-            identity(st.drift["alpha"], s["xi"] * first_drive, draw, symbolic=False),
-        ),
-        Step(
-            "$\\dot\\xi$ is the sum of slow-phase drive and induction drive, both positive for $\\alpha\\geq 0$.",
-            equal(label(r"\dot\xi/\eta_\xi"), (1 - CLA) * q_o + (1 - r) * (q_c - q_o)),
-            identity(st.drift["xi"], second_drive, draw, symbolic=False),
-        ),
-        Step(
-            "With $y=\\xi^2/2$, $dy/d\\alpha=F(\\alpha,y)$ is finite at $y=0$: slow-phase part plus induction part.",
-            equal(label(r"F(\alpha,0)"), label("a") + label("b")),
-            identity(ratio, expand((slow + induction).subs(names), st.where), draw, symbolic=False),
-        ),
-        Step(
-            "The slow-phase part,",
-            equal(label("a"), slow),
-            identity(
-                st.at(second_drive, xi=0) - st.at((1 - st.r) * (st.q_c - st.q_o), xi=0),
-                expand((slow * at_zero).subs(names), st.where),
-                draw,
-                symbolic=False,
-            ),
-        ),
-        Step(
-            "saturates as CLA fills up; $u=\\xi A_0$.",
-            equal(label(r"\frac{1-\mathrm{CLA}(u)}{1-\mathrm{CLA}(0)}"), saturation),
-            identity(missing / missing.subs(u, 0), expand(saturation, st.where), draw, symbolic=False),
-        ),
-        Step(
-            "Order 0 lets the slow-phase part saturate like this, in closed form, and adds the other.",
-            equal(label("y_0"), label(r"\frac{u^2}{2A_0^2}") + label(r"\int b\,d\alpha")),
-            identity(u / sp.diff(RELATION, u) * (1 + c), saturation, draw),
-        ),
-        Step(
-            "The next order solves the equation linearised about the last one, with the integrating factor $e^{D}$.",
-            equal(label(r"\frac{d}{d\alpha}(y_{k+1}e^{D})"), label(r"(F+\kappa y_k)e^{D}")),
-            identity(sp.expand(growth), sp.expand((F + kappa * before) * sp.exp(damping)), draw),
-        ),
-        Step(
-            "Time is one more integral, up to the point where $r=1/2$; each order is far closer than the last.",
-            equal(T_STAR, time),
-            converges(errors, 0.1, "orders 0, 1 against the integrated flow, N = 4, L = 16"),
-        ),
-    )
-
-    def monotone(model: Model, init: Init) -> str | None:
-        if init["alpha"] * init["xi"] < 0:
-            return "alpha and xi start with opposite signs, so that alpha is not monotone."
-        saddle = regimes.is_saddle(model)
-        if saddle and init["alpha"] == init["xi"] == 0:
-            return "the start is the saddle itself: the flow stays there forever."
-        if not saddle and min(init["alpha"], init["xi"]) < 0:
-            return "the start is negative and L > N/B: alpha turns back on its way, it is not monotone."
-        return None
-
-    def evaluate(model: Model, init: Init) -> dict[str, float]:
-        times = transition_times(str(model.options["attend"]), model.values, model.rate_values(), init, order=2)
-        return {"transition_time": float(times[2]), "order_1": float(times[1]), "order_0": float(times[0])}
-
-    return Result(
-        name="transition_time",
-        title="Transition time by nested quadratures",
-        statement=sp.Tuple(
-            equal(T_STAR, time),
-            equal(label(r"\frac{dy}{d\alpha}"), label(r"F(\alpha,{y})")),
-            equal(label(r"r(\alpha^*,\xi(\alpha^*))"), sp.Rational(1, 2)),
-        ),
-        steps=steps,
-        regime=Regime(
-            "any N, L >= N/B, B, M, rates and any start with alpha, xi of one sign; mean field",
-            regimes.mean_field,
-            regimes.fixed_beta_2,
-            regimes.several_labels,
-            needs_rates("alpha", "xi"),
-            regimes.below_half,
-            monotone,
-        ),
-        evaluate=evaluate,
-        error=lambda model, init, predicted: timed(model, init)[1],
-        measure=measured_escape,
-    )
+    return _from_zero("transition_time_crossover", title, statement, steps, sentence, evaluate, where)
 
 
 def closed_forms(attend: str, values: Mapping[str, Any], rates: Mapping[str, Any]) -> np.ndarray:
@@ -365,11 +312,3 @@ def _needed_ratio(competing: float) -> float:
     end = math.sqrt(2 * math.log(competing))
     exact = mpmath.quad(lambda a: 1 + competing * mpmath.exp(-_beta(a, competing)), np.linspace(0, end, 9).tolist())
     return float(exact / ((1 + competing) * mpmath.sqrt(mpmath.pi / 2)))
-
-
-def _order_errors() -> list[float]:
-    unit = {"beta_1": 1.0, "alpha": 1.0, "xi": 1.0}
-    values = {"N": 4.0, "L": 16.0, "B": 1.0, "M": 4.0}
-    orders = transition_times("labels", values, unit, {}, order=1)
-    measured = measured_time("labels", values, unit)
-    return [float(v) / measured - 1 for v in orders]

@@ -13,7 +13,7 @@ from minimodels.induction_head.train import TESTS, train_head
 from minimodels.results import save
 from minimodels.tasks.item_label import ItemLabelTask
 from validation.spelled import spell
-from validation.trainings import briefly, described
+from validation.trainings import briefly, described, handed_on
 from validation.words import Setting
 
 
@@ -63,17 +63,9 @@ class HeadTraining:
         run = train_head(
             [(0, self.task), *self.later],
             self.head,
-            optimiser=self.optimiser,
+            **handed_on(self),
             lr=self.lr,
-            steps=self.steps,
-            batch=self.batch,
-            seed=self.seeds,
-            record_every=self.record_every,
-            held_out=self.held_out,
-            tests=self.tests,
-            stop_above=self.stop_above,
             threads=1,
-            progress=False,
         )
         if (run["status"] == Status.INTERRUPTED).any():
             raise RunFailed("interrupted")

@@ -83,12 +83,14 @@ def test_growth_rate_at_the_saddle(attend: str, n: int, rate: float) -> None:
 
 def test_exact_positions_grow_at_the_predicted_rate() -> None:
     """The exact-position loss at a context size that the derivation does not look at, with noise in the items."""
-    from theory.reddy.saddle import _mixed_derivative
+    from theory.reddy.saddle import _hessian
 
     m = model("nested_logit", attend="exact", N=5, L=5)
-    assert theory.predict(m)["saddle_exact_positions"].value == pytest.approx(-_mixed_derivative("exact", 5), rel=1e-12)
+    assert theory.predict(m)["saddle_exact_positions"].value == pytest.approx(
+        -_hessian("exact", 5, 0, 0)[1, 2], rel=1e-12
+    )
     noisy = theory.predict(m.with_values(eps=0.5))["saddle_exact_positions"].value
-    assert noisy == pytest.approx(-_mixed_derivative("exact", 5) / 1.25, rel=1e-12)
+    assert noisy == pytest.approx(-_hessian("exact", 5, 0.5, 0)[1, 2], rel=1e-12)
 
 
 @pytest.mark.parametrize(("attend", "time", "measured"), [("labels", 378.9, 388.5), ("all", 805.3, 818.3)])

@@ -110,6 +110,21 @@ def test_the_course_of_a_run_decides_the_claims_about_it() -> None:
     assert verdict("R11a", **with_name(informed, 4, 16, 1)) == "disagrees"
 
 
+def test_why_the_plateau_is_missed_is_said_of_the_seeds_that_have_one() -> None:
+    from validation.reddy.claims.course import _slow_phase, _unfinished
+
+    run = network(1800.0, plateau=1.9)
+    stuck = run.copy(deep=True)
+    stuck["correct"][0] = 0.2  # no transition, so no place before it
+    steps = _slow_phase(stuck)[0]
+    assert np.isnan(steps[0])
+    CLA = np.mean([np.interp(steps[i], run.step, run["CLA"][i]) for i in (1, 2, 3)])
+    assert f"CLA is {CLA:.2f}, and a random choice" in _unfinished(stuck, 4)
+    assert f"log(N_c/CLA) = {math.log(4 / CLA):.2f} at least" in _unfinished(stuck, 4)
+    stuck["correct"][:] = 0.2
+    assert _unfinished(stuck, 4) == ""
+
+
 def test_shifts_are_judged_by_their_sign_and_their_spread() -> None:
     early, late = network(1000.0, plateau=1.4), network(2000.0, plateau=1.4)
     other = {**with_name(late, 3, 6, 1), **with_name(late, 3, 48, 1), **with_name(early, 3, 12, 1)}

@@ -60,9 +60,12 @@ def plateau_level(context: Context) -> Finding:
 
 
 def _unfinished(run: xr.Dataset, N_c: int) -> str:
-    """Why the slow phase ends above its plateau."""
-    at = [s.interp(step=t) for s, t in zip(_each_seed(run), _slow_phase(run)[0], strict=True)]
-    CLA = float(np.mean([s["CLA"] for s in at]))
+    """Why the slow phase ends above its plateau, from the seeds that have one."""
+    steps = zip(_each_seed(run), _slow_phase(run)[0], strict=True)
+    each = [float(np.interp(t, s.step, s["CLA"])) for s, t in steps if np.isfinite(t)]
+    if not each:
+        return ""
+    CLA = float(np.mean(each))
     return (
         f"The jump begins before the slow phase is complete: where the loss falls most slowly CLA is {CLA:.2f}, and a "
         f"random choice among the labels of the context then costs log(N_c/CLA) = {math.log(N_c / CLA):.2f} at least."

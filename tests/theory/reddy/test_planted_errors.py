@@ -1,0 +1,26 @@
+"""Every published statement about the nested logits is checked: an error planted into it is noticed."""
+
+import pytest
+
+import theory
+from minimodels.models.nested_logit import ATTEND
+from tests.theory.planting import unnoticed
+
+FORMS = [{"attend": "labels"}, {"attend": "all"}, {"attend": "all", "beta_2": "free"}]
+NAMES = theory.derive("nested_logit").names
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("form", FORMS, ids=str)
+def test_a_planted_error_is_noticed(form: dict[str, str], name: str) -> None:
+    derivation = theory.derive("nested_logit", **form)
+    missed, count = unnoticed(derivation, derivation[name])
+    assert count > 0
+    assert not missed
+
+
+def test_the_exact_positions_have_the_statements_of_the_mean_field() -> None:
+    for attend in ATTEND:
+        other = "labels" if attend.endswith("labels") else "all"
+        mine, theirs = (theory.derive("nested_logit", attend=a) for a in (attend, other))
+        assert [r.statement for r in mine] == [r.statement for r in theirs]

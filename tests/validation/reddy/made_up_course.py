@@ -1,0 +1,191 @@
+"""Made-up runs of the claims about the course of a network's training and about interventions on it."""
+
+import math
+
+import numpy as np
+import xarray as xr
+
+from tests.validation.reddy.made_up import Cases, Runs, of, rising, trainings
+from tests.validation.reddy.test_claims import network
+from validation.ledger import Claim
+
+GOOD = network(1800.0, plateau=math.log(4))
+NAME = "quick-N4-L16-B1"
+
+
+def only(run: xr.Dataset) -> Runs:
+    return {NAME: run}
+
+
+def in_one_seed(name: str, value: xr.DataArray) -> xr.Dataset:
+    """The good run, whose third seed has another curve."""
+    return GOOD.assign({name: xr.where(GOOD.seed == 2, value, GOOD[name]).transpose("seed", "step")})
+
+
+@of("R1a")
+def abrupt(claim: Claim) -> Cases:
+    yield "agrees", only(GOOD)
+    yield "disagrees", only(GOOD.sel(step=slice(0, 1500)))
+    wide = 0.25 + 0.75 / (1 + np.exp(-(GOOD.step - 1800) / 300))
+    yield "disagrees", only(in_one_seed("correct", wide))
+    yield "disagrees", only(in_one_seed("IC_accuracy", 0.9 * GOOD["IC_accuracy"]))
+
+
+@of("R1b")
+def plateau_level(claim: Claim) -> Cases:
+    yield "agrees", only(GOOD)
+    for level in (1.0, 1.9):
+        yield "disagrees", only(network(1800.0, plateau=level))
+
+
+@of("R1c")
+def switched_off(claim: Claim) -> Cases:
+    step = np.arange(0, 3001, 100)
+
+    def runs(lowest: float, begins: float, back: float = 400.0) -> Runs:
+        share = (
+            np.where((step > 0) & (step < 400), lowest, np.where((step > 0) & (step < back), 0.25, 0.6)) - 1e-6 * step
+        )
+        layers = np.stack([np.ones_like(share), np.full_like(share, 0.5), share], 1)  # only the last counts
+        active = xr.Dataset(
+            {"active": (("step", "layer", "seed"), np.repeat(layers[:, :, None], 4, 2))},
+            {"step": step, "seed": np.arange(4)},
+        )
+        return {NAME: network(1800.0, plateau=1.4, before=begins), f"{NAME}/activity": active}
+
+    yield "agrees", runs(0.1, 700.0)
+    yield "disagrees", runs(0.1, 200.0)
+    yield "disagrees", runs(0.4, 200.0)  # two thirds of them stay, and CLA rises before they are back
+    yield "disagrees", runs(0.1, 700.0, back=1500.0)  # most are off for too long
+    yield "disagrees", runs(0.55, 700.0)
+
+
+@of("R1d")
+def onsets(claim: Claim) -> Cases:
+    good = network(1800.0, plateau=1.4)
+    backwards = good["CLA"].isel(seed=slice(None, None, -1)).assign_coords(seed=good.seed)
+    names = [training.name for training in trainings(claim)]
+    yield "agrees", dict.fromkeys(names, good)
+    yield "disagrees", dict.fromkeys(names, good.assign(CLA=backwards))
+
+
+@of("R10", "R12")
+def order(claim: Claim) -> Cases:
+    (training,) = trainings(claim)
+
+    def runs(run: xr.Dataset) -> Runs:
+        named = run.assign(accuracy=run["IC_accuracy"])
+        return {training.name: named if claim.id == "R10" else named.isel(seed=slice(3))}
+
+    late = network(2400.0, plateau=1.4)
+    yield "agrees", runs(GOOD)
+    for name in ("CLA", "TLA2"):
+        yield "disagrees", runs(GOOD.assign({name: late[name] * 0 + late["ILA1"]}))  # rises after the jump
+    for name in ("ILA1", "TILA2", "IC_accuracy"):
+        yield "disagrees", runs(GOOD.assign({name: late[name]}))  # not together with the others
+    if claim.id == "R12":
+        yield "disagrees", runs(GOOD.assign(TLA2=0.6 * GOOD["TLA2"]))
+
+
+@of("R11a")
+def random_choice(claim: Claim) -> Cases:
+    yield "agrees", only(GOOD)
+    for factor in (0.7, 1.5):
+        yield "disagrees", only(GOOD.assign(correct=factor * GOOD["correct"]))
+
+
+@of("R11b")
+def slow_phase_completes(claim: Claim) -> Cases:
+    yield "agrees", only(GOOD)
+    for name, factor in (("CLA", 0.7), ("IC_correct", 1.5), ("IC_correct", 0.6)):
+        yield "disagrees", only(GOOD.assign({name: factor * GOOD[name]}))
+
+
+@of("R16")
+def lasting(claim: Claim) -> Cases:
+    """4500 steps; jumps at 1000 to 1020 steps."""
+    (training,) = trainings(claim)
+    run = network(1000.0, plateau=1.4, seeds=3)
+    kept, step = run["IC_accuracy"], run.step
+    yield "agrees", {training.name: run}
+    yield "agrees", {training.name: run.assign(IC_accuracy=kept.where(step > 1500, 0.1))}  # before twice the jump
+    yield "disagrees", {training.name: run.assign(IC_accuracy=kept.where(step != 2500, 0.5))}  # lost for a while
+    yield "disagrees", {training.name: run.assign(IC_accuracy=kept.where(step < 2900, 0.5))}  # lost at the end
+    yield "disagrees", {training.name: network(1300.0, plateau=1.4, seeds=3)}  # too late to tell
+    never = run.assign(correct=0 * run["correct"])
+    yield "disagrees", {training.name: never}
+
+
+@of("R20", "R20h")
+def curriculum(claim: Claim) -> Cases:
+    plain, staged = (training.name for training in trainings(claim))
+    yield "agrees", {plain: rising([800.0, 850.0, 900.0]), staged: rising([600.0, 650.0, 600.0])}
+    yield "disagrees", {plain: rising([600.0, 650.0, 600.0]), staged: rising([800.0, 850.0, 900.0])}
+    yield "disagrees", {plain: rising([600.0, 650.0, 600.0]), staged: rising([np.inf] * 3, end=900.0)}
+
+
+INTACT = {"accuracy": 0.97, "TILA2": 0.9, "ILA1": 0.8}
+BEFORE = {"accuracy": 0.25, "TILA2": 0.15, "ILA1": 0.1}
+
+
+def interventions(**bent: dict[str, float]) -> xr.Dataset:
+    """Accuracies and attention of three seeds; names of cases as the analysis has them, with _ for what is between."""
+    cases = {"before": BEFORE, "after": INTACT}
+    cases |= {
+        f"after, {head} {how}": {**INTACT, "accuracy": 0.24} for head in ("p1", "p2") for how in ("uniform", "zero")
+    }
+    cases |= {f"before, {head} of after": {**BEFORE, "accuracy": 0.3} for head in ("p1", "p2")}
+    cases |= {"before, p1 and p2 of after": {**INTACT, "accuracy": 0.9}}
+    for name, changed in bent.items():
+        (case,) = (c for c in cases if c.replace(", ", "_").replace(" ", "_") == name)
+        cases[case] = {**cases[case], **changed}
+    spread = np.array([-0.01, 0.0, 0.01])
+    data = {m: (("case", "seed"), np.array([c[m] + spread for c in cases.values()])) for m in INTACT}
+    return xr.Dataset(data, coords={"case": list(cases), "seed": [0, 1, 2]})
+
+
+def maps(first: float, last: float) -> xr.Dataset:
+    tokens = [f"{kind}{k}" for k in range(1, 5) for kind in "xl"] + ["xq"]
+    p1 = np.zeros((2, 1, 9, 9))
+    p1[0], p1[1, 0, 1, 0], p1[1, 0, 7, 6] = 0.5, first, last
+    p1[0, 0, 7, 6] = 0.9  # before, which does not count
+    return xr.Dataset(
+        {"p1": (("when", "seed_number", "query", "key"), p1)},
+        {"when": ["before", "after"], "query": tokens, "key": tokens},
+    )
+
+
+@of("R9")
+def induction_head(claim: Claim) -> Cases:
+    def runs(found: xr.Dataset, first: float = 0.9, last: float = 0.7) -> Runs:
+        return {NAME: GOOD, f"{NAME}/interventions": found, f"{NAME}/maps": maps(first, last)}
+
+    yield "agrees", runs(interventions())
+    yield "disagrees", runs(interventions(before={"TILA2": 0.4}))
+    yield "disagrees", runs(interventions(after={"TILA2": 0.5}))
+    yield "disagrees", runs(interventions(after={"ILA1": 0.05}))
+    yield "disagrees", runs(interventions(), 0.7, 0.9)
+
+
+@of("R18")
+def knock_outs(claim: Claim) -> Cases:
+    def runs(**bent: dict[str, float]) -> Runs:
+        return {NAME: GOOD, f"{NAME}/interventions": interventions(**bent)}
+
+    yield "agrees", runs()
+    yield "disagrees", runs(after={"accuracy": 0.85})
+    for case in ("p1_uniform", "p1_zero", "p2_uniform", "p2_zero"):
+        yield "disagrees", runs(**{f"after_{case}": {"accuracy": 0.34}})
+
+
+@of("R21")
+def patches(claim: Claim) -> Cases:
+    def runs(**bent: dict[str, float]) -> Runs:
+        return {NAME: GOOD, f"{NAME}/interventions": interventions(**bent)}
+
+    yield "agrees", runs()
+    yield "agrees", runs(before_p1_of_after={"accuracy": 0.55}, before_p2_of_after={"accuracy": 0.0})
+    for case in ("p1", "p2"):
+        yield "disagrees", runs(**{f"before_{case}_of_after": {"accuracy": 0.7}})
+    yield "disagrees", runs(before_p1_and_p2_of_after={"accuracy": 0.5})
+    yield "disagrees", runs(after={"accuracy": 0.2})
