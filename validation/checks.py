@@ -107,12 +107,16 @@ def difference(what: str, larger: Values, smaller: Values, expected: str, *, mar
     )  # fmt: skip
 
 
-def share(what: str, hits: Sequence[bool] | NDArray[np.bool_], low: float, high: float, expected: float | str) -> Check:
+def share(
+    what: str, hits: Sequence[bool] | NDArray[np.bool_], low: float, high: float, expected: float | str, *,
+    strict: bool = False,
+) -> Check:  # fmt: skip
     """The chance of a seed lies between two bounds: `hits` says of each whether it did."""
     each = np.asarray(hits, bool)
     found = stats.binomtest(int(each.sum()), each.size).proportion_ci(CONFIDENCE)
     error = math.sqrt(each.mean() * (1 - each.mean()) / each.size)
-    return Check(what, float(each.mean()), error, found.low, found.high, low, high, expected, seeds=each.size)
+    return Check(what, float(each.mean()), error, found.low, found.high, low, high, expected, strict,
+                 each.size)  # fmt: skip
 
 
 def resampled(

@@ -16,9 +16,9 @@ N_ALONG_L = 3
 GRID_B = (1, 2)
 GRID_N: dict[bool, tuple[int, ...]] = {False: (3, 4), True: (3, 4, 6, 8)}
 MORE: tuple[Key, ...] = ((4, 8, 1), (4, 32, 1), (4, 64, 1), (6, 12, 1), (6, 48, 1), (6, 24, 2))
-SATURATED_N: dict[bool, tuple[int, ...]] = {False: (3,), True: (3, 4, 6)}
-STEPS: dict[bool, int] = {False: 4500, True: 15_000}
-SATURATED_STEPS: dict[bool, int] = {False: 900, True: 3600}  # for each of the N pairs; T* at L = 4N is about 400 N
+SATURATED_N: dict[bool, tuple[int, ...]] = {False: (3,), True: (2, 4, 8)}
+STEPS: dict[bool, int] = {False: 4500, True: 15_000}  # T* at L = 4N is about 400 N
+SATURATED_STEPS: dict[bool, int] = {False: 2700, True: 15_000}
 
 
 def train_network(name: str, task: ItemLabelTask, optimiser: str, lr: float, **options: Any) -> NetworkTraining:
@@ -38,8 +38,8 @@ def small(key: Key, full: bool) -> NetworkTraining:
     task = ItemLabelTask(N=N, L=L, B=B, K=L, D=31, N_max=N, p_C=1.0, K_c=None)
     return train_network(
         f"{'full' if full else 'quick'}-N{N}-L{L}-B{B}", task, "sgd", 0.1,
-        steps=SATURATED_STEPS[full] * N if task.N_c == L else STEPS[full], seeds=SEEDS, record_every=20,
-        stop_above=0.9, analyses=() if task.N_c == L else (analyses.rates,),
+        steps=(SATURATED_STEPS if task.N_c == L else STEPS)[full], seeds=SEEDS, record_every=20, stop_above=0.9,
+        analyses=() if task.N_c == L else (analyses.rates,),
     )  # fmt: skip
 
 
@@ -60,6 +60,15 @@ def reference(full: bool) -> list[NetworkTraining]:
     snapshots = tuple(range(100, STEPS[False] + 1, 100))
     of = (interventions, maps, activity, rates)
     return [replace(small(REFERENCE[False], False), snapshots=snapshots, analyses=of)]
+
+
+def biases_held(full: bool) -> NetworkTraining:
+    """The reference with the classifier's scalar biases held at zero."""
+    from validation.reddy.analyses import activity
+    from validation.reddy.network import AttentionOnly
+
+    (plain,) = reference(full)
+    return replace(plain, name=f"{plain.name}-biases-held", network=AttentionOnly(biases="held"), analyses=(activity,))
 
 
 def clock(full: bool) -> NetworkTraining:

@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 from scipy.stats import spearmanr
 
-from validation.checks import between, near, ordered, resampled, share
+from validation.checks import between, difference, near, ordered, resampled, share
 from validation.comparison import escape_steps
 from validation.curves import crossing, half_rise, jump, plateau
 from validation.ledger import Context, Finding, claim
@@ -73,7 +73,7 @@ def _unfinished(run: xr.Dataset, N_c: int) -> str:
 
 
 @of_reference("R1c", "Unlearning the random logits switches most of the classifier's last layer off; the slow phase "
-              "begins when it is back", figure=figures.activity)  # fmt: skip
+              "begins when it is back", figure=figures.activity, exploratory=True)  # fmt: skip
 def switched_off(context: Context) -> Finding:
     """R1, why the slow phase is late and how late: the classifier is switched off first, as in `head_rates`."""
     from validation.reddy.analyses import activity
@@ -98,8 +98,44 @@ def switched_off(context: Context) -> Finding:
     )  # fmt: skip
 
 
+@claim("R1e", "Trainable scalar biases, with random logits to unlearn, are what delays seeds: held at zero all "
+       "transition, earlier and closer together, and the classifier's last layer stays on", level="network",
+       trainings=lambda full: [*settings.reference(full), settings.biases_held(full)],
+       figure=figures.initialisation)  # fmt: skip
+def initialisation(context: Context) -> Finding:
+    """R1, what the initialisation does to the transition."""
+    from validation.reddy.analyses import activity
+
+    free, held = settings.reference(context.full)[0], settings.biases_held(context.full)
+    transitions = [escape_steps(context.of(training)) for training in (free, held)]
+    # a seed without one counts with its budget, which is less than its time
+    steps = [np.where(np.isfinite(each), each, free.steps) for each in transitions]
+    active = [context.of(training, activity)["active"].isel(layer=-1) for training in (free, held)]
+    share_left = [(a / a.sel(step=0)).min("step").values for a in active]
+
+    def scatter(one: np.ndarray, other: np.ndarray) -> float:
+        return float(np.log(one).std(ddof=1) / np.log(other).std(ddof=1))
+
+    data = [
+        xr.Dataset({"active": each, "correct": context.of(training)["correct"].sel(step=each.step, method="nearest")
+                    .assign_coords(step=each.step)}).expand_dims(biases=[words])
+        for words, training, each in zip(("free", "held"), (free, held), active, strict=True)
+    ]  # fmt: skip
+    return Finding(
+        [
+            share("share of seeds that transition, biases held", np.isfinite(transitions[1]), 0.5, 1.0, "all"),
+            difference("transition step, biases free minus held", steps[0], steps[1], "later"),
+            resampled("standard deviation of ln T* over seeds, biases free / held", scatter, steps, 1.0, math.inf,
+                      "more scattered", strict=True),
+            difference("smallest share of active units in the last layer / at the start, held minus free",
+                       share_left[1], share_left[0], "more stay on"),
+        ],
+        xr.concat(data, "biases", join="outer"),
+    )  # fmt: skip
+
+
 @claim("R1d", "The seeds of a configuration transition as much later as their slow phases begin later (a tenth of "
-       "CLA learned)", level="network", trainings=settings.shifts)  # fmt: skip
+       "CLA learned)", level="network", trainings=settings.shifts, exploratory=True)  # fmt: skip
 def onsets(context: Context) -> Finding:
     """R1, what the seeds of a configuration differ in: when their slow phase begins."""
     onset, step = np.empty(0), np.empty(0)

@@ -8,7 +8,7 @@ import xarray as xr
 from scipy.stats import spearmanr
 
 from theory.reddy.exact_positions import exact_transition_time
-from validation.checks import Check, between, difference, ordered, resampled, share
+from validation.checks import Check, between, difference, near, ordered, resampled, share
 from validation.comparison import compare, escape_steps, fit_clock
 from validation.ledger import Context, Finding, claim
 from validation.reddy import settings
@@ -20,9 +20,12 @@ from validation.trainings import NetworkTraining
 of_shifts = partial(claim, level="network", trainings=settings.shifts)
 
 
+def _saturated(full: bool) -> list[NetworkTraining]:
+    return [training for pair in settings.saturated(full) for training in pair]
+
+
 @claim("R15", "L = N, B = 1: few seeds learn within the budget; L > N: all do", level="network",
-       trainings=lambda full: [training for pair in settings.saturated(full) for training in pair],
-       figure=figures.saturation)  # fmt: skip
+       trainings=_saturated, figure=figures.saturation)  # fmt: skip
 def saturation(context: Context) -> Finding:
     """R15."""
     checks, data = [], []
@@ -31,13 +34,36 @@ def saturation(context: Context) -> Finding:
         shares = []
         for training in (above, equal):
             run = context.of(training)
-            shares.append(run["IC_accuracy"].isel(step=-1).values > 0.9)
+            within = run["IC_accuracy"].sel(step=run.step <= equal.steps)  # equal budgets
+            shares.append(within.isel(step=-1).values > 0.9)
             data.append(
                 run[["loss", "IC_accuracy"]].expand_dims(configuration=[f"N = {N}, L = {training.last_task.L}"])
             )
-        checks.append(share(f"share of seeds that learn, N = {N}, L = {4 * N}", shares[0], 0.5, 1.0, "all"))
-        checks.append(share(f"share of seeds that learn, L = N = {N}", shares[1], 0.0, 0.5, "few"))
+        where = f"within {equal.steps} steps, N = {N}"
+        checks.append(share(f"share of seeds that learn {where}, L = {4 * N}", shares[0], 0.5, 1.0, "all"))
+        checks.append(share(f"share of seeds that learn {where}, L = {N}", shares[1], 0.0, 0.5, "few"))
     return Finding(checks, xr.concat(data, "configuration", join="outer"))
+
+
+@claim(
+    "R25n",
+    "At L = N, where CLA is 1 from the start, some networks learn, and later than at L = 4N",
+    level="network",
+    trainings=_saturated,
+)
+def without_slow_phase(context: Context) -> Finding:
+    """R25 for the network; a seed that has not learned counts with its budget, which is less than its time."""
+    checks, learned = [], []
+    for above, equal in settings.saturated(context.full):
+        run, N = context.of(equal), equal.last_task.N
+        steps = escape_steps(run)
+        learned += list(np.isfinite(steps))
+        least = np.where(np.isfinite(steps), steps, equal.steps)
+        checks += [
+            near(f"CLA at the start, L = N = {N}", run["CLA"].isel(step=0).values, 1.0, rel=1e-4),
+            difference(f"T*(L = N) - T*(L = 4N), N = {N}", least, escape_steps(context.of(above)), "later"),
+        ]
+    return Finding([share("share of seeds that learn at L = N", learned, 0.0, 1.0, "some", strict=True), *checks])
 
 
 def _escapes(context: Context, trainings: list[NetworkTraining]) -> np.ndarray:

@@ -89,3 +89,23 @@ def gains(data: xr.Dataset) -> tuple["Figure", str]:
         "The gains of frequent labels lead: the largest is {:.0f} times the smallest well before the transition, "
         "{:.1f} times at it and {:.1f} times at the end.".format(*spread)
     )
+
+
+def measures_over_time(data: xr.Dataset) -> tuple["Figure", str]:
+    """Progress measures of head and network, time counted in jumps of the seed."""
+    names = list(data.data_vars)
+    figure, panels = subplots(1, len(names), figsize=(2.4 * len(names), 2.8), sharey=True, sharex=True)
+    gaps = {}
+    for axes, name in zip(panels, names, strict=True):
+        for i, who in enumerate(data.who.values):
+            one = data[name].sel(who=who)
+            axes.plot(data.time, one.T, color=f"C{i}", lw=0.6, alpha=0.4)
+            axes.plot(data.time, one.mean("seed"), color=f"C{i}", label=str(who))
+        axes.set(xlabel="time / jump", ylim=(0, 1.02), title=name)
+        gap = (data[name].sel(who="network") - data[name].sel(who="head")).mean("seed")
+        gaps[name] = f"{name} {float((gap**2).mean() ** 0.5):.2f}"
+    panels[-1].legend(loc="lower right")
+    seeds = ", ".join(
+        f"{int(data[names[0]].sel(who=who).notnull().any('time').sum())} seeds of the {who}" for who in data.who.values
+    )
+    return figure, (f"Means over {seeds}, with every seed thin; rms distance of the means: {', '.join(gaps.values())}.")

@@ -61,6 +61,24 @@ def activity(data: xr.Dataset) -> tuple["Figure", str]:
     )
 
 
+def initialisation(data: xr.Dataset) -> tuple["Figure", str]:
+    """Active share of the last layer and correct probability of every seed, with biases free and held at 0."""
+    figure, panels = subplots(2, 2, figsize=(8.4, 5), sharex=True, sharey="row")
+    least = {}
+    for j, kind in enumerate(data.biases.values):
+        one = data.sel(biases=kind).dropna("step", how="all")
+        for i in range(one.sizes["seed"]):
+            panels[0][j].plot(one.step, one["active"].isel(seed=i), color=f"C{i}")
+            panels[1][j].plot(one.step, one["correct"].isel(seed=i), color=f"C{i}")
+        panels[0][j].set(title=f"biases {kind}")
+        panels[1][j].set(xlabel="step", ylim=(0, 1.02))
+        left = (one["active"] / one["active"].isel(step=0)).min("step")
+        least[str(kind)] = f"{float(left.min()):.2f} to {float(left.max()):.2f} with biases {kind}"
+    panels[0][0].set(ylabel="share of active units,\nlast layer")
+    panels[1][0].set(ylabel="correct probability")
+    return figure, f"Smallest share of active units over that at the start, seed by seed: {'; '.join(least.values())}."
+
+
 def shifts(data: xr.Dataset) -> tuple["Figure", str]:
     """Transition steps of the networks against the two predictions, one panel each."""
     figure, panels = subplots(1, 2, figsize=(8.5, 3.8), sharex=True, sharey=True)
