@@ -147,21 +147,23 @@ def unequal_labels(context: Context) -> Finding:
     )  # fmt: skip
 
 
-def _saturated(start: float) -> list[HeadTraining]:
+def _saturated(start: float, full: bool) -> list[HeadTraining]:
     """At L = N and at L = 2N from the same beta_1 and alpha, with equal budgets."""
-    head = replace(LINEAR, init={"beta_1": start, "alpha": start})
+    head, seeds = replace(LINEAR, init={"beta_1": start, "alpha": start}), 24 if full else 6
     return [
-        HeadTraining(name=f"head-N8-L{L}-start{start:g}", task=task_of((8, L, 1)), head=head, lr=1.0, steps=4000,
-                     seeds=settings.SEEDS, record_every=200, tests=(), stop_above=0.6)
+        HeadTraining(name=f"head-N8-L{L}-start{start:g}-seeds{seeds}", task=task_of((8, L, 1)), head=head, lr=1.0,
+                     steps=4000, seeds=tuple(range(seeds)), record_every=200, tests=(), stop_above=0.6)
         for L in (8, 16)
     ]  # fmt: skip
 
 
 @of_head("R14h", "From 0 few heads learn at L = N within a budget in which all do at L = 2N",
-         trainings=lambda full: _saturated(0.0))  # fmt: skip
+         trainings=lambda full: _saturated(0.0, full))  # fmt: skip
 def origin(context: Context) -> Finding:
     """R14 for the two-parameter head."""
-    equal, above = (np.isfinite(context.of(training)["escape_step"].values) for training in _saturated(0.0))
+    equal, above = (
+        np.isfinite(context.of(training)["escape_step"].values) for training in _saturated(0.0, context.full)
+    )
     return Finding(
         [
             share("share of seeds that learn, N = 8, L = 16", above, 0.5, 1.0, "all"),
@@ -171,12 +173,12 @@ def origin(context: Context) -> Finding:
 
 
 @of_head("R25h", "From a start off 0 (.1) heads learn also at L = N, where CLA is 1, but later than at L = 2N",
-         trainings=lambda full: _saturated(0.1))  # fmt: skip
+         trainings=lambda full: _saturated(0.1, full))  # fmt: skip
 def without_slow_phase(context: Context) -> Finding:
     """R25 for the two-parameter head; a seed that has not learned counts with its budget, less than its time."""
-    equal, above = map(context.of, _saturated(0.1))
+    equal, above = map(context.of, _saturated(0.1, context.full))
     steps = equal["escape_step"].values
-    least = np.where(np.isfinite(steps), steps, _saturated(0.1)[0].steps)
+    least = np.where(np.isfinite(steps), steps, _saturated(0.1, context.full)[0].steps)
     return Finding(
         [
             near("CLA at the start, L = N = 8", equal["CLA"].isel(step=0).values, 1.0, rel=1e-4),
