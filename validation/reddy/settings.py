@@ -53,7 +53,7 @@ def reference(full: bool) -> list[NetworkTraining]:
         return [
             train_network(
                 "paper", task, "sgd", 0.01, steps=150_000, seeds=SEEDS, record_every=250, held_out=1024,
-                snapshots=(*range(1000, 60_001, 1000), *range(65_000, 150_001, 5000)),
+                snapshots=tuple(range(5000, 150_001, 5000)),
                 analyses=(interventions, maps, activity),
             )
         ]  # fmt: skip
