@@ -5,6 +5,7 @@ import xarray as xr
 
 from tests.validation.reddy.made_up import Cases, Runs, by_task, ended, of, trainings
 from validation.ledger import Claim
+from validation.reddy.settings import SEEDS
 
 
 def swapped(accuracies: dict[str, float], one: str, other: str) -> dict[str, float]:
@@ -32,21 +33,23 @@ def with_classes(claim: Claim) -> Cases:
 
 @of("R3", "R3h", "R22")
 def with_copies(claim: Claim) -> Cases:
-    largest = max(t.last_task.K for t in trainings(claim))
+    largest, most_B = (max(getattr(t.last_task, name) for t in trainings(claim)) for name in "KB")
 
-    def runs(sign: float = 1.0, smallest: float = 0.97, IC_few: float = 0.9) -> Runs:
+    def runs(sign: float = 1.0, smallest: float = 0.97, most: float = 0.0) -> Runs:
         def at(training: object) -> dict[str, float]:
             task = training.last_task  # type: ignore[attr-defined]
-            IC = 0.5 + sign * 0.1 * task.B if largest == task.K else IC_few - 0.1 * task.B
+            IC = 0.5 + sign * 0.12 * task.B - most * (most_B == task.B) if largest == task.K else 0.9 - 0.1 * task.B
             IW = (0.97 if largest == task.K else smallest) if task.B == 0 else 0.2
             return {"IC": IC, "IC2": 0.1, "IW": IW}
 
         return by_task(claim, at)
 
     yield "agrees", runs()
-    yield "agrees", runs(sign=0.0)
-    yield "disagrees", runs(sign=-1.0)
+    for sign in (0.0, -1.0):
+        yield "disagrees", runs(sign)
     yield "disagrees", runs(smallest=0.6)
+    if most_B > 1:
+        yield "disagrees", runs(2.0, most=1.1)  # more at the end than at the start, less than in between
 
 
 @of("R4", "R4h")
@@ -67,10 +70,12 @@ def with_noise(claim: Claim) -> Cases:
 
 @of("R5", "R5h")
 def with_frequencies(claim: Claim) -> Cases:
-    def runs(none: tuple[float, float] = (0.95, 0.3), one: tuple[float, float] = (0.9, 0.85)) -> Runs:
+    Pair = tuple[float, float]
+
+    def runs(none: Pair = (0.95, 0.3), one: Pair = (0.9, 0.85), most: Pair = (0.1, 0.1)) -> Runs:
         def at(training: object) -> dict[str, float]:
-            IC, IW = {0.0: none, 1.0: one}.get(training.last_task.zipf, (0.1, 0.1))  # type: ignore[attr-defined]
-            return {"IC": IC, "IC2": 0.5, "IW": IW}
+            IC, IW = {0.0: none, 1.0: one, 1.5: most}.get(training.last_task.zipf, (0.1, 0.1))  # type: ignore[attr-defined]
+            return {"IC": IC, "IC2": 0.5, "IW_absent": IW, "IW": 0.99}
 
         return by_task(claim, at)
 
@@ -79,6 +84,7 @@ def with_frequencies(claim: Claim) -> Cases:
     yield "disagrees", runs(one=(0.6, 0.9))
     yield "disagrees", runs(one=(0.9, 0.6))
     yield "disagrees", runs(none=(0.95, 0.9))
+    yield "disagrees", runs(most=(0.9, 0.95))
 
 
 @of("R6", "R6h")
@@ -121,7 +127,7 @@ def race(claim: Claim) -> Cases:
                 IC, IW = (0.5 + sign * lead / 2 * (step == 1000) for sign in (1, -1))
             values = {"IC_accuracy": IC, "IW_accuracy": IW, "IC2_accuracy": 0 * step}
             found[training.name] = xr.Dataset(
-                {k: (("seed", "step"), np.stack([v, v])) for k, v in values.items()}, coords={"step": step}
+                {k: (("seed", "step"), np.stack([v] * len(SEEDS))) for k, v in values.items()}, coords={"step": step}
             )
         return found
 
@@ -135,7 +141,7 @@ def gains_of_the_network(claim: Claim) -> Cases:
     for verdict, sign in (("agrees", 1.0), ("disagrees", -1.0)):
         runs = {}
         for training in trainings(claim):
-            gain = np.stack([sign * np.log(training.last_task.label_frequencies)] * 3)
+            gain = np.stack([sign * np.log(training.last_task.label_frequencies)] * len(SEEDS))
             gain += np.random.default_rng(0).normal(0, 0.1, gain.shape)
             runs[f"{training.name}/gains"] = xr.Dataset({"gain": (("seed", "label"), gain)})
         yield verdict, runs
@@ -159,32 +165,30 @@ def rescue(claim: Claim) -> Cases:
     plain, adam, scaled = (training.name for training in trainings(claim))
 
     def runs(*learn: int) -> Runs:
-        final = [np.where(np.arange(3) < number, 0.95, 0.85) for number in learn]
+        final = [np.where(np.array(SEEDS) < number, 0.95, 0.85) for number in learn]
         return {
             name: xr.Dataset({"IC_accuracy": (("seed", "step"), np.stack([0 * v, v], 1))}, {"step": [0, 900]})
             for name, v in zip((plain, adam, scaled), final, strict=True)
         }
 
-    yield "agrees", runs(0, 3, 0)
-    yield "agrees", runs(1, 0, 2)
-    yield "disagrees", runs(2, 1, 0)
+    yield "agrees", runs(0, 6, 0)
+    yield "agrees", runs(0, 1, 6)
+    yield "inconclusive", runs(0, 3, 4)
+    yield "disagrees", runs(6, 6, 6)
+    yield "disagrees", runs(0, 0, 0)
 
 
 @of("R15")
 def saturation(claim: Claim) -> Cases:
     above, equal = (training.name for training in trainings(claim))
-    for verdict, one, other in (
-        ("agrees", (0.95, 0.95, 0.95), (0.95, 0.5, 0.5)),
-        ("disagrees", (0.95, 0.95, 0.85), (0.5, 0.5, 0.5)),
-        ("disagrees", (0.95, 0.95, 0.95), (0.95, 0.95, 0.5)),
-    ):
-        final = {above: np.array(one), equal: np.array(other)}
+    for verdict, one, other in (("agrees", 6, 0), ("disagrees", 0, 0), ("disagrees", 6, 6), ("inconclusive", 4, 3)):
+        final = {name: np.where(np.array(SEEDS) < n, 0.95, 0.85) for name, n in ((above, one), (equal, other))}
         yield (
             verdict,
             {
                 name: xr.Dataset(
                     {k: (("seed", "step"), np.stack([0 * v, v], 1)) for k in ("IC_accuracy", "loss")},
-                    {"step": [0, 900], "seed": [0, 1, 2]},
+                    {"step": [0, 900], "seed": list(SEEDS)},
                 )
                 for name, v in final.items()
             },
