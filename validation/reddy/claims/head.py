@@ -287,7 +287,7 @@ def curriculum(context: Context) -> Finding:
         for run in map(context.of, _curricula(context.full))
     )
     ratio = with_ / np.where(np.isfinite(without), without, math.nan)
-    return Finding([between("transition step with N = 2 for 250 steps / without", ratio, 0.0, 1.0, "below 1")])
+    return Finding([ordered("1 - transition step with N = 2 for 250 steps / without", 1 - ratio, "shorter")])
 
 
 def _free(full: bool) -> list[HeadTraining]:
