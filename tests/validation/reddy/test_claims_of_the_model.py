@@ -69,6 +69,7 @@ def of_flow(change: Callable[..., tuple[Any, ...]]) -> Wrong:
 
 
 def of_simulate(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Wrong:
+    """The experiments' simulations, with other options."""
     return arguments(experiments, "simulate", lambda one, **options: ((one,), {**options, **change(options)}))
 
 
