@@ -16,12 +16,13 @@ from minimodels.induction_head.head import InductionHead
 from minimodels.induction_head.run import HeadRun
 from minimodels.pool import available_threads
 from minimodels.results import FORMAT
+from minimodels.tasks.item_label import TESTS as KINDS
 from minimodels.tasks.item_label import ItemLabelTask, check_task
 
 if TYPE_CHECKING:
     import xarray as xr
 
-TESTS = ("IC", "IC2", "IW")
+TESTS = ("IC", "IC2", "IW")  # recorded unless told otherwise
 Stages = ItemLabelTask | Sequence[tuple[int, ItemLabelTask]]
 
 
@@ -111,7 +112,7 @@ def train_head(
         raise InputError(f"`lr` must be positive and `decay` in [0, 1); got lr={lr}, decay={decay}.")
     if stop_above is not None and not 0 <= check_number(stop_above, "`stop_above`") < 1:
         raise InputError(f"`stop_above` must be a probability below 1; got {stop_above}.")
-    wanted = tuple(check_choice(name, "a test", TESTS) for name in check_names(tests, "`tests`"))
+    wanted = tuple(check_choice(name, "a test", KINDS[1:]) for name in check_names(tests, "`tests`"))
     if progress is not None:
         check_flag(progress, "`progress`")
     runs = [HeadRun(stages, head, optimiser, lr, decay, s, batch, held_out, wanted) for s in seeds]

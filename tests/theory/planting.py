@@ -5,7 +5,7 @@ uses. One that says the same is no error: it has the same value at random points
 quantity, it is a function of the right one, their gradients being parallel.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import combinations
 
 import mpmath
@@ -13,8 +13,7 @@ import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from minimodels.models import model
-from theory.derivation import Derivation, Result, Step, expand
+from theory.derivation import Result, Step, expand
 
 POINTS = 4
 DIGITS = 30
@@ -27,12 +26,19 @@ def equations(statement: sp.Basic) -> list[sp.Equality]:
 
 
 def tests_of(result: Result, equation: sp.Equality) -> list[Step]:
-    """Return the steps whose test is of this very equation, alone or with the others of the statement."""
-    return [s for s in result.steps if s.test and s.equation in (equation, result.statement)]
+    """Return the steps whose test is of this very equation, alone or with others."""
+    return [s for s in result.steps if s.test and equation in equations(s.equation)]
 
 
 def changes(expr: sp.Expr) -> Iterator[tuple[str, sp.Expr]]:
     """Yield an expression with one thing wrong: a sign, a factor two, a term that is missing, two symbols swapped."""
+    if isinstance(expr, sp.Tuple | sp.MatrixBase):
+        for k, part in enumerate(expr):
+            for what, wrong in changes(part):
+                parts = [*list(expr)[:k], wrong, *list(expr)[k + 1 :]]
+                other = sp.Tuple(*parts) if isinstance(expr, sp.Tuple) else sp.ImmutableMatrix(*expr.shape, parts)
+                yield f"part {k}, {what}", other
+        return
     yield "the sign", -expr
     yield "a factor two", 2 * expr
     for part in dict.fromkeys(sp.preorder_traversal(expr)):
@@ -46,8 +52,11 @@ def changes(expr: sp.Expr) -> Iterator[tuple[str, sp.Expr]]:
         yield f"{one} for {two}", expr.xreplace({one: two, two: one})
 
 
-def planted(result: Result) -> Iterator[tuple[str, dict[sp.Equality, sp.Equality]]]:
+def planted(result: Result, states: Collection[str]) -> Iterator[tuple[str, dict[sp.Equality, sp.Equality]]]:
     """Yield every error that can be planted, with the equations that it makes wrong: one, or those of a definition."""
+    for equation in equations(result.statement):
+        if str(equation.lhs) in states and equation.rhs == 0:
+            yield f"{equation.lhs}: one for zero", {equation: _with(equation, 1, sp.S(1))}
     sides = [(e, k) for e in equations(result.statement) for k in (0, 1) if k or _says_something(e.lhs, result)]
     for equation, k in sides:
         for what, wrong in changes(equation.args[k]):
@@ -62,21 +71,21 @@ def planted(result: Result) -> Iterator[tuple[str, dict[sp.Equality, sp.Equality
             yield f"definition of {symbol}: {what}", made
 
 
-def unnoticed(derivation: Derivation, result: Result) -> tuple[list[str], int]:
+def unnoticed(result: Result, states: Collection[str]) -> tuple[list[str], int]:
     """Return the planted errors that no check of the result notices, and how many were planted."""
-    missed, count, states = [], 0, set(model(derivation.model, **derivation.options).state)
-    for what, wrong in planted(result):
+    missed, count = [], 0
+    for what, wrong in planted(result, states):
         real = {e: w for e, w in wrong.items() if not _alike(result, e, w, states)}
         if real:
             count += 1
-            if all(_passes(s, result, e, w) for e, w in real.items() for s in tests_of(result, e)):
+            if all(_passes(s, e, w) for e, w in real.items() for s in tests_of(result, e)):
                 missed.append(what)
     return missed, count
 
 
-def _passes(step: Step, result: Result, equation: sp.Equality, wrong: sp.Equality) -> bool:
+def _passes(step: Step, equation: sp.Equality, wrong: sp.Equality) -> bool:
     assert step.test is not None
-    stated = wrong if step.equation == equation else result.statement.xreplace({equation: wrong})
+    stated = step.equation.xreplace({equation: wrong})
     try:
         return step.test(stated).passed
     except KeyError:  # a symbol is left over that has no value
@@ -109,13 +118,15 @@ def _using(
     return expand(side, {symbol: wrong, **{k: where[k] for k in later}})
 
 
-def _alike(result: Result, right: sp.Equality, wrong: sp.Equality, states: set[str]) -> bool:
+def _alike(result: Result, right: sp.Equality, wrong: sp.Equality, states: Collection[str]) -> bool:
     return all(_same(result, a, b, states) for a, b in zip(right.args, wrong.args, strict=True))
 
 
-def _same(result: Result, right: sp.Expr, wrong: sp.Expr, states: set[str]) -> bool:
+def _same(result: Result, right: sp.Expr, wrong: sp.Expr, states: Collection[str]) -> bool:
     if right == wrong:
         return True
+    if isinstance(right, sp.Tuple | sp.MatrixBase):
+        return all(_same(result, a, b, states) for a, b in zip(right, wrong, strict=True))
     pair = [_plain(expand(e, result.where)) for e in (right, wrong)]
     if result.arbitrary_zero:
         moving = sorted((s for e in pair for s in e.free_symbols if s.name in states), key=str)

@@ -129,13 +129,12 @@ def conserved(motion: Motion) -> Result:
     found = find(motion)
     names = [label(f"C_{{{k}}}") for k in range(1, len(found.quantities) + 1)]
     kind = "in any iteration" if motion.is_map else "along the flow"
+    stated = [equal(n, q) for n, q in zip(names, found.quantities, strict=True)]
     steps = [
         step
-        for q in found.quantities
+        for equation in stated
         for step in motion.step(
-            f"${sp.latex(q)}$ does not change {kind}: the changes of its terms cancel.",
-            equal(label(r"\Delta C" if motion.is_map else r"\frac{d}{dt}C"), sp.S(0)),
-            [motion.change(q)],
+            f"It does not change {kind}: the changes of its terms cancel.", equation, lambda e: [motion.change(e.rhs)]
         )
     ]
     searched = f"polynomials up to degree {found.degree} in the states"
@@ -171,7 +170,6 @@ def conserved(motion: Motion) -> Result:
         at = {s: sp.Float(init[s.name]) for s in motion.x}
         return {name: model.evaluate(q.xreplace(at)) for name, q in values.items()}
 
-    stated = [equal(n, q) for n, q in zip(names, found.quantities, strict=True)]
     return Result(
         name="conserved",
         title="Conserved quantities",

@@ -1,7 +1,8 @@
 """Symmetries of a model of the user's own: permutations and sign flips of states that the flow does not notice."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations, permutations, product
 
 import numpy as np
@@ -69,7 +70,7 @@ def find(motion: Motion) -> list[Signed]:
         finite = np.isfinite(defect).all(axis=1)
         if finite.sum() < 5 or abs(defect[finite]).max() > 1e-9 * max(abs(slopes[finite]).max(), 1e-300):
             continue
-        check = motion.zeros(_defects(motion, one))
+        check = motion.zeros(_defects(motion, one.of(motion.x)))
         if check is not None and check.passed:
             kept.append(one)
     return kept
@@ -79,11 +80,18 @@ def _group(generators: list[Signed]) -> PermutationGroup:
     return PermutationGroup([one.permutation() for one in generators])
 
 
-def _defects(motion: Motion, one: Signed) -> list[sp.Expr]:
-    """Return f(P x) - P f(x)."""
-    there = dict(zip(motion.x, one.of(motion.x), strict=True))
-    moved = [f.xreplace(there) for f in motion.f]
-    return [a - b for a, b in zip(moved, one.of(motion.f), strict=True)]
+def _defects(motion: Motion, moved: Iterable[sp.Expr]) -> list[sp.Expr]:
+    """Return f(P x) - P f(x) of the linear map that moves the states there."""
+    moved, flow = list(moved), dict(zip(motion.x, motion.f, strict=True))
+    there = dict(zip(motion.x, moved, strict=True))
+    return [f.xreplace(there) - p.xreplace(flow) for f, p in zip(motion.f, moved, strict=True)]
+
+
+def _leaving(motion: Motion, one: Signed, equations: sp.Tuple) -> list[sp.Expr]:
+    """Return, of the points with these equations, how far they are moved, and how fast the flow leads out of them."""
+    where, flow = {e.lhs: e.rhs for e in equations}, dict(zip(motion.x, motion.f, strict=True))
+    moved = [(s - p).xreplace(where) for s, p in zip(motion.x, one.of(motion.x), strict=True)]
+    return moved + [(flow[s] - v.xreplace(flow)).xreplace(where) for s, v in where.items()]
 
 
 def fixed(motion: Motion, one: Signed) -> dict[sp.Symbol, sp.Expr]:
@@ -113,7 +121,8 @@ def symmetries(motion: Motion) -> Result:
     found = find(motion)
     steps: list[Step] = []
     invariant: list[dict[sp.Symbol, sp.Expr]] = []
-    for one in found:
+    moves = [equal(label(f"P_{{{k}}} x"), sp.Tuple(*one.of(motion.x))) for k, one in enumerate(found, 1)]
+    for one, move in zip(found, moves, strict=True):
         moved = {s: v for s, v in zip(motion.x, one.of(motion.x), strict=True) if s != v}
         text = ", ".join(rf"{sp.latex(s)}\to {sp.latex(v)}" for s, v in moved.items())
         loss = ""
@@ -121,13 +130,12 @@ def symmetries(motion: Motion) -> Result:
             same = motion.zero(height.xreplace(moved) - height)
             loss = " and leaves the loss as it is" if same and same.passed else ""
         sentence = f"${text}$ takes solutions to solutions{loss}."
-        steps += motion.step(sentence, equal(label("f(Px)"), label("P f(x)")), _defects(motion, one))
-        where, flow = fixed(motion, one), dict(zip(motion.x, motion.f, strict=True))
-        normal = [(flow[s] - v.xreplace(flow)).xreplace(where) for s, v in where.items()]
+        steps += motion.step(sentence, move, lambda e: _defects(motion, e.rhs))
+        where = fixed(motion, one)
         stays = motion.step(
             "A start that it does not move stays among the points that it does not move.",
             sp.Tuple(*(equal(s, v) for s, v in where.items())),
-            normal,
+            partial(_leaving, motion, one),
         )
         invariant += [where] if stays else []
         steps += stays
@@ -144,7 +152,6 @@ def symmetries(motion: Motion) -> Result:
     def evaluate(model: Model, init: Init) -> dict[str, float]:
         return {str(s - v): 0.0 for where in invariant if _inside(where, init) for s, v in where.items()}
 
-    moves = [equal(label(f"P_{{{k}}} x"), sp.Tuple(*one.of(motion.x))) for k, one in enumerate(found, 1)]
     return Result(
         name="symmetries",
         title="Symmetries and invariant subspaces",

@@ -14,7 +14,7 @@ from minimodels.fixed_points import fixed_points as find_fixed_points
 from minimodels.model import Map, Model
 from minimodels.primitives import elementary
 from theory.checks import DIGITS, vanishes
-from theory.derivation import Derivation, Init, Regime, Result, Step
+from theory.derivation import Check, Derivation, Init, Regime, Result, Step
 from theory.own import conserved, elimination, equivariance
 from theory.own.elimination import Solution
 from theory.own.motion import SHOWN, SIMPLE, Motion, motion, size
@@ -48,9 +48,12 @@ def descent(m: Motion) -> Result | None:
         return None
     slopes = [sp.diff(height, s) for s in m.x]
     fall = -sp.Add(*(m.rate(k) * slope**2 for k, slope in enumerate(slopes)))
-    symbolic = equal(label(r"\frac{d\mathcal{L}}{dt}"), label(r"-\sum_i\eta_i\,(\partial_i\mathcal{L})^2"))
+    change, symbolic = label(r"\frac{d\mathcal{L}}{dt}"), label(r"-\sum_i\eta_i\,(\partial_i\mathcal{L})^2")
+    shown = equal(change, fall if size(fall) <= SHOWN else symbolic)
     steps = m.step(
-        "By the chain rule, with $\\dot x_i=-\\eta_i\\,\\partial_i\\mathcal{L}$.", symbolic, [m.change(height) - fall]
+        f"By the chain rule, with $\\dot x_i=-\\eta_i\\,\\partial_i\\mathcal{{L}}$, this is ${sp.latex(symbolic)}$.",
+        shown,
+        lambda e: [m.change(height) - e.rhs.xreplace({symbolic: fall})],
     )
     if not steps:
         return None
@@ -64,7 +67,6 @@ def descent(m: Motion) -> Result | None:
         fall = -sum(at[f"d_{k}"] ** 2 / rates[k] for k in model.state if rates[k] > 0)
         return {"dloss_dt": fall or 0.0, "loss": at["loss"]}
 
-    shown = equal(label(r"\frac{d\mathcal{L}}{dt}"), fall) if size(fall) <= SHOWN else symbolic
     return Result(
         name="descent",
         title="The loss falls",
@@ -89,14 +91,15 @@ def fixed_points(m: Motion, closed: tuple[list[Solution], bool]) -> Result:
     """The points where nothing moves."""
     points, complete = closed
 
-    def zero(p: Solution) -> list[sp.Expr]:
-        return [f.subs(p) for f in m.f]
+    def zero(point: sp.Basic) -> list[sp.Expr]:
+        at = {e.lhs: e.rhs for e in point} if isinstance(point, sp.Tuple) else {}
+        return [f.subs(at) for f in m.f]
 
     steps = [
         step
         for k, p in enumerate(points, 1)
         for step in m.step(
-            f"Fixed point {k}{_family(m, p)}: put into the {_moves(m)} it gives zero.", _equations(p), zero(p)
+            f"Fixed point {k}{_family(m, p)}: put into the {_moves(m)} it gives zero.", _equations(p), zero
         )
     ]
     if not complete:
@@ -178,7 +181,7 @@ def linearisation(m: Motion, closed: tuple[list[Solution], bool]) -> Result:
         if size(J) <= SHOWN and smooth:
             stated = equal(label("J"), sp.ImmutableMatrix(J))
         if smooth:
-            steps += _quotients(m, J) if m.loss is None else _hessian(m, J)
+            steps += _quotients(m, stated, J) if m.loss is None else _hessian(m, stated, J)
         for k, p in enumerate(closed[0] if smooth else (), 1):
             steps += _spectrum(m, J.subs(p), k, p)
     speed = sp.log(lam) if m.is_map else lam
@@ -188,7 +191,7 @@ def linearisation(m: Motion, closed: tuple[list[Solution], bool]) -> Result:
     steps += m.step(
         f"A deviation of size $\\varepsilon$ along a direction whose {_rate(m)} has the {law} and is of order 1 after",
         equal(label("t"), sp.log(1 / eps) / speed),
-        [sp.expand_log(sp.log(grown.subs(time, sp.log(1 / eps) / speed)), force=True)],
+        lambda e: [sp.expand_log(sp.log(grown.subs(time, e.rhs)), force=True)],
     )
 
     def obstacle(model: Model, init: Init) -> str | None:
@@ -223,33 +226,41 @@ def linearisation(m: Motion, closed: tuple[list[Solution], bool]) -> Result:
     )
 
 
-def _hessian(m: Motion, J: sp.Matrix) -> list[Step]:
-    hessian = sp.hessian(m.loss, m.x)
-    defects = [J[i, j] + m.rate(i) * hessian[i, j] for i in range(len(m.x)) for j in range(len(m.x))]
-    matrix = equal(label("J"), label(r"-\mathrm{diag}(\eta)\,\nabla^2\mathcal{L}"))
-    return m.step("The Jacobian of a gradient flow is minus the Hessian of its loss, times the rates.", matrix, defects)
+def _entries(stated: sp.Basic, J: sp.Matrix) -> list[sp.Expr]:
+    """Return the entries of a Jacobian as stated; where it is too large to be written out, as it is."""
+    return list(stated.rhs if isinstance(stated.rhs, sp.MatrixBase) else J)
 
 
-def _quotients(m: Motion, J: sp.Matrix) -> list[Step]:
+def _hessian(m: Motion, stated: sp.Basic, J: sp.Matrix) -> list[Step]:
+    """Return the step that compares the Jacobian with the Hessian of the loss."""
+    hessian = sp.diag(*map(m.rate, range(len(m.x)))) * sp.hessian(m.loss, m.x)
+    sentence = "The Jacobian of a gradient flow is minus the Hessian of its loss, times the rates."
+    return m.step(sentence, stated, lambda e: [a + b for a, b in zip(_entries(e, J), hessian, strict=True)])
+
+
+def _quotients(m: Motion, stated: sp.Basic, J: sp.Matrix) -> list[Step]:
     """Return the step that compares the Jacobian with difference quotients at a random point."""
     n, h = len(m.x), mpmath.mpf(10) ** -12
     arguments = [*m.x, *m.parameters]
     drawn = m.draw(np.random.default_rng(2))
-    try:
+
+    def quotients(equation: sp.Basic) -> Check:
         evaluate = sp.lambdify(arguments, [elementary(e) for e in (m.after if m.is_map else m.f)], "mpmath")
-        slopes = sp.lambdify(arguments, [elementary(e) for e in J], "mpmath")
+        slopes = sp.lambdify(arguments, [elementary(e) for e in _entries(equation, J)], "mpmath")
         with mpmath.workdps(DIGITS):
             x = [mpmath.mpf(drawn[s.name]) for s in arguments]
             slope, left = slopes(*x), []
             for j in range(n):
                 up, down = (evaluate(*(v + sign * h * (i == j) for i, v in enumerate(x))) for sign in (1, -1))
                 left += [float(abs((up[i] - down[i]) / (2 * h) - slope[n * i + j])) for i in range(n)]
+        return vanishes(left, 1e-15, f"difference quotients at a random point, {DIGITS} digits")
+
+    what = "update" if m.is_map else "drift with its rates"
+    try:
+        step = Step.tested(f"The Jacobian of the {what}.", stated, quotients)
     except Exception:  # a function that mpmath does not have
         return []
-    check = vanishes(left, 1e-15, f"difference quotients at a random point, {DIGITS} digits")
-    what = "update" if m.is_map else "drift with its rates"
-    matrix = equal(label("J_{ij}"), label(r"\partial_j F_i" if m.is_map else r"\eta_i\,\partial_j f_i"))
-    return [Step(f"The Jacobian of the {what}.", matrix, check)] if check.passed else []
+    return [step] if step.check.passed else []
 
 
 def _spectrum(m: Motion, J: sp.Matrix, k: int, p: Solution) -> list[Step]:
@@ -260,15 +271,22 @@ def _spectrum(m: Motion, J: sp.Matrix, k: int, p: Solution) -> list[Step]:
     unknown = sp.Symbol("lambda")
     polynomial = sp.expand((J - unknown * sp.eye(len(m.x))).det(method="berkowitz"))
     found: list[sp.Expr] = []
-    for factor in elimination.factored(polynomial, unknown):
+    factors = elimination.factored(polynomial, unknown)
+    for factor in factors:
         if sp.Poly(factor, unknown).degree() > 2:
             return []
         found += [elimination.tidy(r) for r in sp.roots(sp.Poly(factor, unknown))]
-    kind = _kind_of(found, m)
+    kind, simple = _kind_of(found, m), sp.Poly(sp.Mul(*factors), unknown)
+
+    def defects(stated: sp.Basic) -> list[sp.Expr]:
+        """The characteristic polynomial at each, and the coefficients of what must be one with all as simple roots."""
+        other = sp.Poly(simple.LC() * sp.Mul(*(unknown - value for value in stated.rhs)), unknown)
+        return [*(polynomial.subs(unknown, value) for value in stated.rhs), *(other - simple).all_coeffs()]
+
     return m.step(
         f"At fixed point {k}{_family(m, p)} the {_rate(m)}s are these{kind}.",
         equal(label(r"\lambda"), sp.Tuple(*found)),
-        [polynomial.subs(unknown, value) for value in found],
+        defects,
     )
 
 

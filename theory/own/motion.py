@@ -18,6 +18,7 @@ from theory.numeric import function
 EXPANDABLE = 2000  # terms up to which an expression is multiplied out
 SIMPLE = 60  # operations up to which SymPy is asked to simplify
 SHOWN = 300  # operations up to which a formula is shown
+UNKNOWN = Check("nothing can be said", np.inf, 0.0)
 Floats = NDArray[np.float64]
 Point = Mapping[sp.Symbol, sp.Expr]
 
@@ -96,10 +97,13 @@ class Motion:
             worst = check if check.method != "symbolic" else worst
         return worst
 
-    def step(self, sentence: str, equation: sp.Basic, defects: Iterable[sp.Expr]) -> list[Step]:
-        """Return the step whose defects must be zero, or nothing where they are not: then nothing is claimed."""
-        check = self.zeros(defects)
-        return [Step(sentence, equation, check)] if check is not None and check.passed else []
+    def step(self, sentence: str, equation: sp.Basic, defects: Callable[[sp.Basic], Iterable[sp.Expr]]) -> list[Step]:
+        """Return the step with an equation, or nothing where what must be zero for it is not: then nothing is claimed.
+
+        ``defects`` says of any equation of this kind what must be zero for it.
+        """
+        step = Step.tested(sentence, equation, lambda stated: self.zeros(defects(stated)) or UNKNOWN)
+        return [step] if step.check.passed else []
 
     def at(self, expressions: Iterable[sp.Expr], seed: int = 0) -> Callable[[Floats], Floats]:
         """Return expressions as a function of states (points, n), at one random choice of parameters near the model's.

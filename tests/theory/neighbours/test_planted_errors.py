@@ -3,6 +3,7 @@
 import pytest
 
 import theory
+from minimodels.models import model as build
 from minimodels.models.memorisation_race import FORMS
 from minimodels.models.single_location import REPETITION
 from tests.theory.planting import unnoticed
@@ -15,6 +16,6 @@ MODELS += [("single_location", {"repetition": repetition}) for repetition in REP
 def test_a_planted_error_is_noticed(model: str, options: dict[str, str]) -> None:
     derivation = theory.derive(model, **options)
     for result in derivation:
-        missed, count = unnoticed(derivation, result)
+        missed, count = unnoticed(result, build(model, **options).state)
         assert count > 0
         assert not missed

@@ -262,7 +262,7 @@ def test_a_wrong_candidate_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
     m = motion(NET)
     a, b = m.x
-    assert m.step("wrong", sp.S(0), [m.change(a**2 + b**2)]) == []
+    assert m.step("wrong", a**2 + b**2, lambda q: [m.change(q)]) == []
     monkeypatch.setattr(conserved, "_exactly", lambda *_: [a**2 + b**2])
     assert conserved.find(m) == conserved.Found(2, (), 1)
     monkeypatch.setattr(own.elimination, "solve", lambda *_: [{a: sp.S(1), b: sp.S(2)}])

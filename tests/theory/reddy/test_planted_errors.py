@@ -3,6 +3,7 @@
 import pytest
 
 import theory
+from minimodels.models import model
 from minimodels.models.nested_logit import ATTEND
 from tests.theory.planting import unnoticed
 
@@ -14,7 +15,7 @@ NAMES = theory.derive("nested_logit").names
 @pytest.mark.parametrize("form", FORMS, ids=str)
 def test_a_planted_error_is_noticed(form: dict[str, str], name: str) -> None:
     derivation = theory.derive("nested_logit", **form)
-    missed, count = unnoticed(derivation, derivation[name])
+    missed, count = unnoticed(derivation[name], model("nested_logit", **form).state)
     assert count > 0
     assert not missed
 

@@ -3,24 +3,20 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("torch")
 
 from tests.validation.reddy import made_up_course, made_up_data, made_up_times  # noqa: F401, they register their runs
 from tests.validation.reddy.made_up import MADE_UP
+from tests.validation.reddy.test_claims_of_the_model import UNLIKE, WRONG
 from validation.ledger import Context
 from validation.papers import claims_of
 from validation.reddy.claims import head, network
 from validation.verdicts import settle
 
 CLAIMS = claims_of("reddy")
-# Claims without trainings, which measure the model itself: what would be made up is another flow. Only T6.1 and T6.4
-# have one, in test_claims. This list must shrink: give a claim runs, and remove it here.
-WITHOUT = {
-    *("R1m", "R3m", "R10m", "R14", "R14p", "R15m", "R20m", "R21m", "R24", "R25", "R27m", "R28m"),
-    *("T6.1", "T6.2", "T6.2b", "T6.3", "T6.4", "T6.4p", "T6.4r"),
-}
 KNOWN: dict[str, Any] = {}
 
 
@@ -59,9 +55,20 @@ def test_a_claim_agrees_with_runs_as_it_says_and_disagrees_with_others(id: str) 
         assert outcome.verdict == verdict, (number, outcome.measured, outcome.reason)
         assert outcome.recorded is None
         due.add(verdict)
-    assert due == {"agrees", "disagrees"}
+    assert due >= {"agrees", "disagrees"}
 
 
-def test_every_claim_of_the_ledger_has_made_up_runs() -> None:
-    assert set(CLAIMS) - set(MADE_UP) == WITHOUT
-    assert not [id for id in WITHOUT if CLAIMS[id].trainings(True)]
+def test_every_claim_of_the_ledger_has_made_up_runs_or_if_it_has_no_trainings_a_wrong_model() -> None:
+    trained = {id for id, claim in CLAIMS.items() if claim.trainings(True)}
+    assert set(MADE_UP) == trained
+    assert set(WRONG) | set(UNLIKE) == set(CLAIMS) - trained
+
+
+@pytest.mark.usefixtures("_predictions")
+def test_transitions_are_drawn_where_the_reference_has_none_to_fit_a_clock_on() -> None:
+    runs = [runs for verdict, runs in MADE_UP["R3t"](CLAIMS["R3t"]) if verdict == "not converged"][-2]
+    outcome = settle(CLAIMS["R3t"], Context(False, runs), "reddy")
+    assert outcome.figure is not None
+    assert outcome.data is not None
+    assert np.isnan(outcome.data.attrs["clock"])
+    assert "none could be fitted" in outcome.figure(outcome.data)[1]

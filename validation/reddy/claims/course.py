@@ -114,7 +114,7 @@ def initialisation(context: Context) -> Finding:
     share_left = [(a / a.sel(step=0)).min("step").values for a in active]
 
     def scatter(one: np.ndarray, other: np.ndarray) -> float:
-        return float(np.log(one).std(ddof=1) / np.log(other).std(ddof=1))
+        return float(np.log(one).std(ddof=1) - np.log(other).std(ddof=1))
 
     data = [
         xr.Dataset({"active": each, "correct": context.of(training)["correct"].sel(step=each.step, method="nearest")
@@ -125,7 +125,7 @@ def initialisation(context: Context) -> Finding:
         [
             share("share of seeds that transition, biases held", np.isfinite(transitions[1]), 0.5, 1.0, "all"),
             difference("transition step, biases free minus held", steps[0], steps[1], "later"),
-            resampled("standard deviation of ln T* over seeds, biases free / held", scatter, steps, 1.0, math.inf,
+            resampled("standard deviation of ln T* over seeds, biases free minus held", scatter, steps, 0.0, math.inf,
                       "more scattered", strict=True),
             difference("smallest share of active units in the last layer / at the start, held minus free",
                        share_left[1], share_left[0], "more stay on"),

@@ -55,7 +55,7 @@ def curriculum(context: Context) -> Finding:
             rows.append((name, f"{N0}, {L0}", ratio))
             if N0 < 8:
                 where = f"from N = {N0}, L = {L0}, {name}"
-                checks.append(between(f"T* with curriculum / without, {where}", ratio, 0.0, 1.0, "below 1"))
+                checks.append(ordered(f"1 - T* with curriculum / without, {where}", 1 - ratio, "shorter"))
     names, stages, ratios = zip(*rows, strict=True)
     data = xr.Dataset(
         {"ratio": ("case", list(ratios))}, coords={"rates": ("case", list(names)), "stage": ("case", list(stages))}
@@ -78,7 +78,7 @@ def causes(context: Context) -> Finding:
     for key in STATES:
         given = _escape(8, 32, clamp={key: after[key]})[0]
         never = _escape(8, 32, clamp={key: 0.0})[0]
-        checks.append(between(f"T* with {key} given / without", given / base, 0.0, 1.0, "sooner"))
+        checks.append(ordered(f"1 - T* with {key} given / without", 1 - given / base, "sooner"))
         what = f"T* with {key} held at 0 / without"
         # beta_1 = 0 still leaves 1/(1+M) of the attention on the item: the match can be learned, later
         checks.append(ordered(f"{what} - 1", never / base - 1, "later") if key == "beta_1" else

@@ -37,8 +37,8 @@ def curriculum(context: Context) -> Finding:
         np.array([crossing(run["step"], run["correct"].isel(seed=i), 0.5) for i in range(len(settings.SEEDS))])
         for run in map(context.of, _curricula(context.full))
     )
-    ratio = with_ / without
-    return Finding([between("transition step with N = 2 for 250 steps / without", ratio, 0.0, 1.0, "below 1")])
+    ratio = with_ / np.where(np.isfinite(without), without, math.nan)
+    return Finding([ordered("1 - transition step with N = 2 for 250 steps / without", 1 - ratio, "shorter")])
 
 
 KEY = (8, 32, 1)

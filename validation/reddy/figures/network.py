@@ -99,9 +99,10 @@ def shifts(data: xr.Dataset) -> tuple["Figure", str]:
         scatter.append(float(np.exp(np.log(mean / data[name]).std())))
     panels[0].set_ylabel("network (steps)")
     panels[1].legend(title="$N$, $L$, $B$", loc="upper left", bbox_to_anchor=(1, 1))
+    fitted = f"{scatter[1]:.2f} with one fitted" if np.isfinite(scatter[1]) else "none could be fitted"
     return figure, (
         f"Network / prediction scatters by a factor {scatter[0]:.2f} over the configurations without a clock and "
-        f"{scatter[1]:.2f} with one fitted; bars: standard deviation over the seeds with a transition."
+        f"{fitted}; bars: standard deviation over the seeds with a transition."
     )
 
 
@@ -174,7 +175,7 @@ def course_of_rates(data: xr.Dataset) -> tuple["Figure", str]:
     right.set(xlabel="step", ylabel=r"effective rate $|\nabla_\theta\phi|^2$", yscale="log")
     left.legend()
     grown = {
-        k: float((data["rate"].sel(parameter=k).max("step") / data["rate"].sel(parameter=k).isel(step=0)).mean())
+        k: float((data["rate"].sel(parameter=k).isel(step=-1) / data["rate"].sel(parameter=k).isel(step=0)).mean())
         for k in names
     }
     return figure, (
