@@ -3,6 +3,7 @@
 A claim agrees if all its checks do, and disagrees if one does.
 """
 
+import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -167,6 +168,12 @@ class Context:
         """What a training recorded, or what one of its analyses found."""
         return self.runs[training.name if analysis is None else f"{training.name}/{analysis.__name__}"]
 
+    def versions(self, trainings: Sequence[Training]) -> dict[str, str]:
+        """The versions that trainings ran with, by package; several where they differ."""
+        each = [json.loads(self.runs[t.name].attrs.get("versions", "{}")) for t in trainings if t.name in self.runs]
+        return {name: ", ".join(sorted({found[name] for found in each if name in found}))
+                for name in sorted({name for found in each for name in found})}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -174,7 +181,8 @@ class Outcome:
 
     `seconds` counts its trainings too, also those it shares with other claims. `recorded` is the date of the full run
     that the numbers are taken from, None if they were measured now; `beside` says what the quick run gave where both
-    exist: the full one stands before it. `why` says why the claim does not agree, where that is known.
+    exist: the full one stands before it. `why` says why the claim does not agree, where that is known. `versions` are
+    those of its trainings.
     """
 
     id: str
@@ -196,6 +204,7 @@ class Outcome:
     why: str = ""
     same_as: str = ""
     exploratory: bool = False
+    versions: Mapping[str, str] = field(default_factory=dict)
 
     def record(self) -> dict[str, Any]:
         """The entry of `claims.json`; a number that is not finite becomes text."""

@@ -95,7 +95,7 @@ def write(paper: str, claims: Sequence[Claim], outcomes: Sequence[Outcome]) -> l
             "hash": hash,
             "defaults": defaults,
             "date": date.today().isoformat(),
-            "versions": _versions(),
+            "versions": _versions() | dict(outcome.versions),
             "seconds": round(outcome.seconds, 1),
             "command": command(paper, outcome.id),
             "verdict": outcome.verdict,

@@ -203,6 +203,7 @@ def settle(claim: Claim, context: Context, paper: str) -> Outcome:
         why=_why(known, checks, verdict),
         same_as=claim.same_as,
         exploratory=claim.exploratory,
+        versions=context.versions(trainings),
     )
 
 

@@ -335,3 +335,12 @@ def test_wrong_settings_of_a_training(options: dict[str, Any], sentence: str) ->
     given: dict[str, Any] = {"task": SMALL, "head": LINEAR, **options}
     with pytest.raises(InputError, match=sentence):
         mm.train_head(**given)
+
+
+@pytest.mark.parametrize("test", ["IC", "IC2", "IW", "IW_absent"])
+def test_every_test_set_is_recorded_and_where_all_logits_are_zero_label_0_is_answered(test: str) -> None:
+    task = mm.ItemLabelTask(N=4, L=8, K=32, D=15, N_max=4, zipf=1.0, unique_labels=False)
+    run = mm.train_head(task, LINEAR, steps=1, seed=3, held_out=256, tests=(test,), progress=False)
+    share = float((task.test_set(test, 3, 256).target == 0).mean())
+    assert 0 < share < 0.9
+    assert float(run[f"{test}_accuracy"][0]) == share

@@ -235,6 +235,18 @@ def test_a_full_run_of_the_quick_trainings_is_no_stronger_evidence(tmp_path: Pat
     assert records.write("toy", [longer], [outcome]) == [tmp_path / "records" / "X1.json"]
 
 
+def test_a_record_says_the_versions_that_its_trainings_ran_with(tmp_path: Path) -> None:
+    found = runs(1.0)
+    for name, torch_version in (("size-0.1", "1.2"), ("size-0.01", "1.3")):
+        found[name].attrs["versions"] = json.dumps({"torch": torch_version, "odd": "7"})
+    assert Context(True, found).versions([toy.SMALL, toy.SMALLER]) == {"torch": "1.2, 1.3", "odd": "7"}
+    slow = replace(X1, full_only="takes hours")
+    records.write("toy", [slow], [settle(slow, Context(True, found), "toy")])
+    said = json.loads((tmp_path / "records" / "X1.json").read_text())["versions"]
+    assert (said["torch"], said["odd"]) == ("1.2", "7")
+    assert said["minimodels"]
+
+
 def test_one_measurement_counts_once_and_exploratory_claims_apart() -> None:
     context = Context(False, runs(1.0))
     again, seen = replace(X1, id="X3", same_as="X1"), replace(X1, id="X4", exploratory=True)
