@@ -15,7 +15,10 @@ GRID_L: dict[bool, tuple[int, ...]] = {False: (6, 12, 48), True: (6, 12, 24, 48)
 N_ALONG_L = 3
 GRID_B = (1, 2)
 GRID_N: dict[bool, tuple[int, ...]] = {False: (3, 4), True: (3, 4, 6, 8)}
-MORE: tuple[Key, ...] = ((4, 8, 1), (4, 32, 1), (4, 64, 1), (6, 12, 1), (6, 48, 1), (6, 24, 2))
+MORE: tuple[Key, ...] = (
+    (4, 8, 1), (4, 32, 1), (4, 64, 1), (5, 10, 1), (5, 15, 1), (5, 20, 1), (5, 40, 1), (6, 12, 1), (6, 48, 1),
+    (6, 24, 2), (7, 14, 1), (7, 28, 1), (8, 16, 1), (8, 32, 2),
+)  # fmt: skip
 SATURATED_N: dict[bool, tuple[int, ...]] = {False: (3,), True: (3, 4, 6)}
 STEPS: dict[bool, int] = {False: 4500, True: 15_000}
 SATURATED_STEPS: dict[bool, int] = {False: 900, True: 3600}  # for each of the N pairs; T* at L = 4N is about 400 N
@@ -91,6 +94,21 @@ def shifts(full: bool) -> list[NetworkTraining]:
     """Every configuration with L > N, each once."""
     more = [_small(key, True) for key in MORE] if full else []
     return list({j.name: j for jobs in (along_L(full), along_B(full), along_N(full), more) for j in jobs}.values())
+
+
+def predicted(full: bool) -> list[NetworkTraining]:
+    """Those whose transition is predicted: not N/B = 2."""
+    return [training for training in shifts(full) if training.last_task.N_c > 2]
+
+
+def held(full: bool) -> list[NetworkTraining]:
+    """The same with biases held at 0."""
+    from validation.reddy.network import AttentionOnly
+
+    return [
+        replace(j, name=f"{j.name}-held", network=AttentionOnly(biases="held"), analyses=(), snapshots=())
+        for j in predicted(full)
+    ]
 
 
 def _small(key: Key, full: bool) -> NetworkTraining:

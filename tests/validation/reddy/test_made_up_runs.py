@@ -12,6 +12,8 @@ from tests.validation.reddy.made_up import MADE_UP
 from validation.ledger import Context
 from validation.papers import claims_of
 from validation.reddy.claims import head, network
+from validation.reddy.transition import TransitionPrediction
+from validation.trainings import NetworkTraining
 from validation.verdicts import settle
 
 CLAIMS = claims_of("reddy")
@@ -45,8 +47,14 @@ def _predictions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(head, "exact_transition_time", by_options)
     flows = remembered(network._model_run, lambda training, effective: f"{training.name} {effective}")
     monkeypatch.setattr(network, "_model_run", flows)
-    of_rates = remembered(network._from_matrices, lambda training, rates: f"{training.name} {rates.values}")
-    monkeypatch.setattr(network, "_from_matrices", of_rates)
+    monkeypatch.setattr(network, "_prediction", made_up_prediction)
+
+
+def made_up_prediction(training: NetworkTraining) -> TransitionPrediction:
+    """Later with more pairs and labels, in a moment."""
+    task = training.last_task
+    step = 100.0 * task.N * task.L**0.5 / task.B
+    return TransitionPrediction(step=step, spread=0.1, onset=0.0, rates={}, draws=48)
 
 
 @pytest.mark.usefixtures("_predictions")
