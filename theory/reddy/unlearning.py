@@ -9,8 +9,8 @@ by S of variance 1/d. With :math:`q_l=|h_l|^2/d`, pre-activations are normal wit
     q_l = (2q_{l-1}+b_l^2)\,\Phi(t_l) + b_l\sqrt{2q_{l-1}}\,\varphi(t_l), \qquad t_l = b_l/\sqrt{2q_{l-1}},
 
 and a share :math:`\Phi(t_l)` of the units is active. **Unlearning.** Logits that do not depend on the label cost
-:math:`\tfrac12\mathrm{Var}\,z=\tfrac12 s^2q_n`, S times s. A scalar bias moves all units at once and is faster than
-weights by a factor d, so the biases and s move:
+:math:`\tfrac12\mathrm{Var}\,z=\tfrac12 s^2q_n`, S times s. A scalar bias moves all units at once, weights move
+a unit :math:`q_{l-1}` times as fast, so the biases and s move:
 
 .. math::
 
@@ -25,8 +25,8 @@ rate :math:`\eta G^2` if :math:`\eta` is that without biases:
 
 with frozen attention (science file, 6.3). First the logits are unlearned: biases fall, units go silent, and xi grows at
 a fraction of its rate. Then what little of xi there is raises the biases again. The stage ends when G is back at 1.
-Neglected: differences between the classifier's inputs and between units, the weights, whose share is 1/d, and the noise
-of minibatches. Derived here.
+Neglected: differences between the classifier's inputs and between units, the weights (a share q of the unlearning), and
+the noise of minibatches. Derived here.
 """
 
 import math

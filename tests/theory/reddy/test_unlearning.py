@@ -78,11 +78,13 @@ def test_the_end_of_the_stage_is_that_of_small_euler_steps() -> None:
     assert found.xi == pytest.approx(x[-1], rel=5e-3)  # G = 1
 
 
-def test_where_all_units_are_active_the_stage_is_the_slow_phase_of_frozen_attention() -> None:
-    """t(u) = [u + c (e^u - 1)]/(eta G^2 A0^2) at u = 1, with G^2 = 2, where nothing is unlearned."""
-    found = slow_phase_onset([10.0], POWER, N=4, L=16, B=1, width=40, rate=0.5, read_out=0.0)
-    assert found.time == pytest.approx((1 + 4 / 12 * (math.e - 1)) / (0.5 * 2 / 81), rel=1e-4)
-    assert found.xi == pytest.approx(9.0, rel=1e-4)
+@pytest.mark.parametrize(("N", "B"), [(4, 1), (8, 2)])
+def test_where_all_units_are_active_the_stage_is_the_slow_phase_of_frozen_attention(N: int, B: int) -> None:
+    """t(u) = [u + c (e^u - 1)]/(eta G^2 A0^2) at u = 1, with G^2 = 2, where nothing is unlearned; N/B = 4, c = 4/12."""
+    found = slow_phase_onset([10.0], POWER, N=N, L=16, B=B, width=40, rate=0.5, read_out=0.0)
+    A0 = B / (2 * N + 1)
+    assert found.time == pytest.approx((1 + 4 / 12 * (math.e - 1)) / (0.5 * 2 * A0**2), rel=1e-4)
+    assert found.xi == pytest.approx(1 / A0, rel=1e-4)
 
 
 def test_without_biases_and_logits_there_is_no_first_stage() -> None:

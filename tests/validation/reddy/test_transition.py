@@ -10,7 +10,9 @@ torch = pytest.importorskip("torch")
 
 import validation  # noqa: E402
 from minimodels.errors import InputError  # noqa: E402
+from minimodels.streams import Stream  # noqa: E402
 from minimodels.tasks.item_label import ItemLabelTask  # noqa: E402
+from tests.validation.reddy import plain  # noqa: E402
 from theory.reddy.exact_positions import exact_transition_time  # noqa: E402
 from theory.reddy.unlearning import Onset, unlearning_slopes  # noqa: E402
 from validation import SGD, Adam, AttentionOnly, predict_transition  # noqa: E402
@@ -59,10 +61,19 @@ def test_the_flow_goes_on_from_the_end_of_the_first_stage(monkeypatch: pytest.Mo
     assert found.step == pytest.approx((7.0 + rest) / 0.1)
     assert found.onset == pytest.approx(70.0)
     ((biases, power, options),) = seen
-    initial = AttentionOnly().initial(TASK, 4)
-    assert biases == pytest.approx([float(initial[f"b{layer}"][0]) for layer in (1, 2, 3)])
-    assert 1.5 / 22 < power < 8 / 22  # two unit vectors and what the heads add, over d = 2*3 + 1 + 15
+    p = {name: torch.from_numpy(matrix) for name, matrix in AttentionOnly().initial(TASK, 4).items()}
+    assert biases == pytest.approx([p[f"b{layer}"].item() for layer in (1, 2, 3)])
+    u = torch.from_numpy(TASK.sample(4, 0, 256, stream=Stream.RATES).tokens(TASK.positions))
+    last = plain.intervened({**p, "S": torch.eye(TASK.width)}, u, 0)[0]
+    assert power == pytest.approx(float((last**2).mean()), rel=1e-5)
     assert options == {"N": 3, "L": 12, "B": 1, "width": 22, "rate": 0.3, "read_out": 1.0}
+
+
+def test_rates_are_those_without_biases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the first stage takes no time, random biases change nothing."""
+    monkeypatch.setattr(transition, "slow_phase_onset", lambda *given, **options: Onset(0.0, 0.0))
+    both = [predict_transition(TASK, network, optimiser=FAST, draws=2) for network in (AttentionOnly(), HELD)]
+    assert both[0] == both[1]
 
 
 def test_it_is_the_geometric_mean_over_draws_and_its_spread_the_deviation_of_the_logarithm() -> None:
@@ -101,28 +112,32 @@ def test_draws_without_a_prediction_do_not_count(monkeypatch: pytest.MonkeyPatch
         predict_transition(TASK, HELD, draws=4)
 
 
-def test_the_biases_of_a_wide_classifier_unlearn_as_in_theory() -> None:
-    """Gradient descent on the divergence from equal probabilities, for one input: as labels that cannot be known."""
-    generator, d, L, lr, steps = torch.Generator().manual_seed(0), 400, 300, 0.1, 30
-    x = torch.randn(d, generator=generator, dtype=torch.float64) * math.sqrt(0.1)
-    matrices = [torch.randn(d, d, generator=generator, dtype=torch.float64) * math.sqrt(2 / d) for _ in range(3)]
-    S = torch.randn(L, d, generator=generator, dtype=torch.float64) / math.sqrt(d)
-    biases = [torch.tensor(b, dtype=torch.float64) for b in (0.05, -0.1, 0.08)]
-    leaves = [*matrices, S, *biases]
-    theory = np.array([*(float(b) for b in biases), 1.0, 0.0])
-    power = float(x @ x) / d
-    for _ in range(steps):
-        leaves = [leaf.detach().requires_grad_() for leaf in leaves]
-        h = x
-        for W, b in zip(leaves[:3], leaves[4:], strict=True):
-            h = torch.relu(W @ h + b)
-        loss = -torch.log_softmax(leaves[3] @ h, 0).mean()
-        leaves = [leaf - lr * g for leaf, g in zip(leaves, torch.autograd.grad(loss, leaves), strict=True)]
+def test_the_biases_of_wide_classifiers_unlearn_as_in_theory() -> None:
+    """Gradient descent of all parameters where the label cannot be known, for one input; mean over three draws."""
+    d, L, lr, power, start = 500, 500, 0.1, 0.03, np.array([0.015, -0.03, 0.024])
+    generator = torch.Generator().manual_seed(0)
+
+    def drawn(variance: float, *shape: int) -> torch.Tensor:
+        return torch.randn(*shape, generator=generator, dtype=torch.float64) * math.sqrt(variance)
+
+    moved = []
+    for _ in range(3):
+        x, biases = drawn(power, d), list(torch.from_numpy(start))
+        leaves = [*(drawn(2 / d, d, d) for _ in range(3)), drawn(1 / d, L, d), *biases]
+        for _ in range(30):
+            leaves = [leaf.detach().requires_grad_() for leaf in leaves]
+            h = x
+            for W, b in zip(leaves[:3], leaves[4:], strict=True):
+                h = torch.relu(W @ h + b)
+            loss = -torch.log_softmax(leaves[3] @ h, 0).mean()
+            leaves = [leaf - lr * g for leaf, g in zip(leaves, torch.autograd.grad(loss, leaves), strict=True)]
+        moved.append([b.item() for b in leaves[4:]] - start)
+
+    theory = np.array([*start, 1.0, 0.0])
+    for _ in range(30):
         theory += lr * unlearning_slopes(theory, power, N_c=3, L=L, A0=0.1, width=d, rate=0.0)
-    start = np.array([0.05, -0.1, 0.08])
-    moved = np.array([b.item() for b in leaves[4:]]) - start
-    assert (theory[:3] - start).min() < -0.05
-    assert moved == pytest.approx(theory[:3] - start, rel=0.25)
+    assert (theory[:3] - start).max() < -0.08
+    assert np.mean(moved, axis=0) == pytest.approx(theory[:3] - start, rel=0.15)
 
 
 @pytest.mark.parametrize(
