@@ -9,7 +9,7 @@ pytest.importorskip("torch")
 
 from tests.validation.reddy import made_up_course, made_up_data, made_up_times  # noqa: F401, they register their runs
 from tests.validation.reddy.made_up import MADE_UP
-from validation.ledger import Context
+from validation.ledger import Context, Finding
 from validation.papers import claims_of
 from validation.reddy.claims import head, network
 from validation.reddy.transition import TransitionPrediction
@@ -73,3 +73,17 @@ def test_a_claim_agrees_with_runs_as_it_says_and_disagrees_with_others(id: str) 
 def test_every_claim_of_the_ledger_has_made_up_runs() -> None:
     assert set(CLAIMS) - set(MADE_UP) == WITHOUT
     assert not [id for id in WITHOUT if CLAIMS[id].trainings(True)]
+
+
+@pytest.mark.usefixtures("_predictions")
+def test_predictions_are_drawn_beside_the_seeds_where_all_configurations_have_one_burstiness() -> None:
+    claim = CLAIMS["R28p"]
+    runs = made_up_times.shifts(claim, lambda t: 1.1 * network._prediction(t).step)
+    found = claim.measure(Context(False, runs))
+    assert isinstance(found, Finding)
+    assert found.data is not None
+    assert claim.figure is not None
+    figure, caption = claim.figure(found.data)
+    assert "lies between 1.10 and 1.10" in caption
+    assert "0 of 12 seeds had no transition" in caption
+    assert len(figure.axes[0].lines) == 1 + 2 * 4  # the diagonal; seeds and spread of four configurations

@@ -125,7 +125,7 @@ def predictions(context: Context, trainings: list[NetworkTraining]) -> xr.Datase
                 coords={name: getattr(training.last_task, name) for name in ("N", "L", "B")},
             )
         )
-    return xr.concat(rows, "configuration")
+    return xr.concat(rows, "configuration", coords="all")
 
 
 def _steps(data: xr.Dataset) -> list[np.ndarray]:
