@@ -10,8 +10,9 @@ For each draw of the initial parameters
    (`theory.exact_transition_time`), at the rates :math:`\eta=|\nabla_\theta\phi|^2` of the draw with biases at 0.
 
 `step` is the geometric mean over draws, `spread` the standard deviation of :math:`\ln T`. Derived here; claims R28e and
-R28p say how well it does. What it lacks grows as L falls towards 2N: the rate of xi grows along the run, the classifier
-learns that a label is present rather than how much of it, and beta_1 falls before it rises.
+R28p say how well it does. What it lacks: the rate of xi grows along the run, which makes predictions late at large L;
+near L = 2N they are early, since the classifier learns there that a label is present rather than how much of it, and
+beta_1 falls before it rises; and the noise of minibatches, which keeps silent classifiers silent, at N of 7 and more.
 """
 
 import math
@@ -46,7 +47,7 @@ class TransitionPrediction:
     spread : standard deviation of the logarithm over draws; nan for one draw.
     onset : mean step at which the first stage ends; 0 with biases held.
     rates : mean rates of beta_1, alpha and xi in the second stage.
-    draws : how many draws have a prediction.
+    draws : how many draws have a prediction; others, as those whose classifier stays silent, do not count.
     """
 
     step: float
@@ -101,7 +102,10 @@ def predict_transition(
     found = [_of_draw(task, network, number) for number in range(seed, seed + draws)]
     found = [each for each in found if math.isfinite(each[0])]
     if not found:
-        raise InputError(f"none of {draws} draws has a transition in theory: take more `draws`.")
+        raise InputError(
+            f"none of {draws} draws has a transition in theory: its classifier is silent or D={task.D} too small; take "
+            "more `draws` or a larger `D`."
+        )
     times, onsets, rates = zip(*found, strict=True)
     logs = np.log(np.array(times) / optimiser.lr)
     return TransitionPrediction(
@@ -130,6 +134,8 @@ def _of_draw(task: ItemLabelTask, network: AttentionOnly, seed: int) -> tuple[fl
     try:
         rest = exact_transition_time(task.N, task.L, task.B, eps=task.eps, D=D, rates=rates, init={"xi": onset.xi})
     except InputError:
+        if math.isinf(D):
+            raise
         rest = math.nan
     return onset.time + rest, onset.time, rates
 
