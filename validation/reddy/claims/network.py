@@ -194,7 +194,7 @@ def from_draws(context: Context) -> Finding:
 
 
 @claim("R28p", "With biases held at 0 nothing is unlearned first, and the transition step is predicted within 10%",
-       level="network", trainings=settings.held, figure=figures.predictions)  # fmt: skip
+       level="network", trainings=settings.held, figure=figures.predictions_held)  # fmt: skip
 def with_biases_held(context: Context) -> Finding:
     """R28 for the network without the first stage."""
     data = predictions(context, settings.held(context.full))

@@ -114,6 +114,11 @@ def predictions(data: xr.Dataset) -> tuple["Figure", str]:
     )
 
 
+def predictions_held(data: xr.Dataset) -> tuple["Figure", str]:
+    """The same with biases held at 0."""
+    return predictions(data)
+
+
 def _colour_and_name(data: xr.Dataset, i: int) -> tuple[tuple[float, ...], str]:
     """Of one configuration, however many there are."""
     words = f"{int(data.N[i])}, {int(data.L[i])}, {int(data.B[i])}"
