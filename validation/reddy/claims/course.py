@@ -13,6 +13,7 @@ from validation.curves import crossing, half_rise, jump, plateau
 from validation.ledger import Context, Finding, claim
 from validation.reddy import settings
 from validation.reddy.figures import network as figures
+from validation.trainings import NetworkTraining
 
 of_reference = partial(claim, level="network", trainings=settings.reference)
 
@@ -98,15 +99,20 @@ def switched_off(context: Context) -> Finding:
     )  # fmt: skip
 
 
+def _free_and_held(full: bool) -> list[NetworkTraining]:
+    (free,) = settings.reference(full)
+    return [free, settings.with_biases_held(free)]
+
+
 @claim("R1e", "Trainable scalar biases, with random logits to unlearn, are what delays seeds: held at zero all "
        "transition, earlier and closer together, and the classifier's last layer stays on", level="network",
-       trainings=lambda full: [*settings.reference(full), settings.biases_held(full)],
+       trainings=_free_and_held,
        figure=figures.initialisation)  # fmt: skip
 def initialisation(context: Context) -> Finding:
     """R1, what the initialisation does to the transition."""
     from validation.reddy.analyses import activity
 
-    free, held = settings.reference(context.full)[0], settings.biases_held(context.full)
+    free, held = _free_and_held(context.full)
     transitions = [escape_steps(context.of(training)) for training in (free, held)]
     # a seed without one counts with its budget, which is less than its time
     steps = [np.where(np.isfinite(each), each, free.steps) for each in transitions]

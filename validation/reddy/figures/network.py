@@ -106,28 +106,36 @@ def shifts(data: xr.Dataset) -> tuple["Figure", str]:
     )
 
 
-def matrices(data: xr.Dataset) -> tuple["Figure", str]:
-    """Transition steps of the networks against the prediction from their initial matrices."""
+def predictions(data: xr.Dataset) -> tuple["Figure", str]:
+    """Transition steps of the networks against the prediction from draws, with its spread."""
     figure, axes = subplots(figsize=(5.6, 3.8))
     network = data["network"].where(np.isfinite(data["network"]))
     both = [
-        0.8 * float(min(data["matrices"].min(), network.min())),
-        1.25 * float(max(data["matrices"].max(), network.max())),
+        0.8 * float(min(data["predicted"].min(), network.min())),
+        1.25 * float(max(data["predicted"].max(), network.max())),
     ]
     axes.plot(both, both, color="0.5", lw=0.8, ls="--")
     for i in range(data.sizes["configuration"]):
         color, words = _colour_and_name(data, i)
-        predicted = np.full(network.sizes["seed"], float(data["matrices"][i]))
+        predicted = np.full(network.sizes["seed"], float(data["predicted"][i]))
         axes.plot(predicted, network[i], "o", label=words, color=color)
+        low, high = float(data["predicted"][i]) * np.exp([-float(data["spread"][i]), float(data["spread"][i])])
+        axes.plot([low, high], [float(network[i].median())] * 2, color=color, lw=0.8)
     axes.set(xscale="log", yscale="log", xlim=both, ylim=both, ylabel="network (steps)",
-             xlabel="predicted from the initial matrices (steps)")  # fmt: skip
+             xlabel="predicted from initial draws (steps)")  # fmt: skip
     axes.legend(title="$N$, $L$, $B$", loc="upper left", bbox_to_anchor=(1, 1), fontsize="small")
-    ratio = (data["network"].median("seed") / data["matrices"]).values
+    ratio = (data["network"].median("seed") / data["predicted"]).values
     never = int((~np.isfinite(data["network"])).sum())
     return figure, (
         f"With nothing fitted, network (median over seeds) / prediction lies between {np.nanmin(ratio):.2f} and "
-        f"{np.nanmax(ratio):.2f}; each point is a seed, and {never} of {data['network'].size} seeds had no transition."
+        f"{np.nanmax(ratio):.2f}; each point is a seed, lines are the spread over draws, and {never} of "
+        f"{data['network'].size} seeds had no transition."
     )
+
+
+def predictions_held(data: xr.Dataset) -> tuple["Figure", str]:
+    """The same with biases held at 0."""
+    return predictions(data)
 
 
 def _colour_and_name(data: xr.Dataset, i: int) -> tuple[tuple[float, ...], str]:
