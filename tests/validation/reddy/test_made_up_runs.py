@@ -92,5 +92,5 @@ def test_predictions_are_drawn_beside_the_seeds_where_all_configurations_have_on
     assert claim.figure is not None
     figure, caption = claim.figure(found.data)
     assert "lies between 1.10 and 1.10" in caption
-    assert "0 of 12 seeds had no transition" in caption
+    assert "0 of 24 seeds had no transition" in caption
     assert len(figure.axes[0].lines) == 1 + 2 * 4  # the diagonal; seeds and spread of four configurations
