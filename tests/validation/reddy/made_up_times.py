@@ -287,6 +287,7 @@ def overlay(claim: Claim) -> Cases:
             {"seed": list(SEEDS), "step": step},
             {"optimiser": json.dumps({"lr": LR})},
         )}  # fmt: skip
+    yield "disagrees", {training.name: rising(np.full(len(SEEDS), math.inf), end=5000.0, lr=LR)}
 
 
 @of("R28r")

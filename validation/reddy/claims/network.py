@@ -114,13 +114,18 @@ def _model_run(training: NetworkTraining, *, effective: bool) -> xr.Dataset:
     return flow(task.N, task.L, task.B, rates=rates, t_end=200.0 * task.N * (4 if effective else 1))
 
 
+def _clock(training: NetworkTraining, curve: xr.Dataset) -> float:
+    """The clock of the unit-rate model; nan where the network never transitions: only what it predicts is lost."""
+    try:
+        return fit_clock(_model_run(training, effective=False), curve)
+    except InputError:
+        return math.nan
+
+
 def transitions(context: Context) -> xr.Dataset:
     """T* of every network beside the two predictions; the clock of the unit-rate model is fitted on the reference."""
     fixed = settings.clock(context.full)
-    try:
-        clock = fit_clock(_model_run(fixed, effective=False), context.of(fixed))
-    except InputError:  # it never transitions: only what this clock predicts is lost
-        clock = math.nan
+    clock = _clock(fixed, context.of(fixed))
     rows = []
     for training in settings.shifts(context.full):
         curve = context.of(training)
@@ -296,17 +301,20 @@ def overlay(context: Context) -> Finding:
     """The reference beside the model: effective rates without a clock, unit rates with a fitted one."""
     training = settings.clock(context.full)
     curve = context.of(training)
-    cases = {"no_clock": (True, "learning rate"), "fitted_clock": (False, "fit")}
+    cases: dict[str, tuple[bool, float | str]] = {
+        "no_clock": (True, "learning rate"), "fitted_clock": (False, _clock(training, curve)),
+    }  # fmt: skip
     data = xr.concat(
         [
             compare(_model_run(training, effective=effective), curve, clock=clock).expand_dims(case=[case])
             for case, (effective, clock) in cases.items()
+            if not (isinstance(clock, float) and math.isnan(clock))
         ],
         "case",
         join="outer",
         combine_attrs="drop_conflicts",
     )
-    rms = (data["correct_residual"] ** 2).mean("step") ** 0.5
+    rms = ((data["correct_residual"] ** 2).mean("step") ** 0.5).reindex(case=list(cases))
     checks = [
         between(f"rms residual of the correct probability, {case}", rms.sel(case=case).values, 0.0, 0.1, 0.0)
         for case in cases

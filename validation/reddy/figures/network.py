@@ -219,7 +219,7 @@ def overlay(data: xr.Dataset) -> tuple["Figure", str]:
                 lw=0.8,
                 label="network" if i == 0 else None,
             )
-        for i, (case, words) in enumerate(styles):
+        for i, (case, words) in enumerate(style for style in styles if style[0] in data.case):
             axes.plot(data.step, data[f"{name}_model"].sel(case=case), color=f"C{i}", label=words)
         axes.set(xlabel="step", ylabel=label)
     panels[0].legend()
