@@ -1,6 +1,7 @@
 """A statement's kernels: its expressions read once, each kernel compiled when it is first asked for."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from weakref import WeakKeyDictionary
 
 import sympy as sp
@@ -8,6 +9,7 @@ import sympy as sp
 from minimodels.engine.calculus import gradient, tangents
 from minimodels.engine.graph import Graph, Reader
 from minimodels.engine.kernel import Kernel
+from minimodels.exact import LR
 from minimodels.model import Model
 
 
@@ -31,23 +33,42 @@ class Compiled:
             fields = [self.reader.read(model.drift[k]) for k in model.state]
         rates = parameters[len(model.parameters) :]
         self.drift = [g.mul(rate, x) for rate, x in zip(rates, fields, strict=True)]
+        self._descent = model.descent
+        self._rates = {sp.Symbol(f"rate_{k}", real=True): r for k, r in zip(model.state, rates, strict=True)}
         self._observables = list(observables.values())
         self._kernels: dict[tuple[object, ...], Kernel] = {}
 
-    def flow(self, events: Sequence[sp.Expr], *, implicit: bool = False) -> Kernel:
-        """Return the programs of an integration, as `stepper.layout.Programs` lists them."""
-        key = ("flow", *events, implicit)
+    @cached_property
+    def step(self) -> list[int]:
+        """Change of every state in one step of descent or of the map; a state whose rate is 0 stays to the last bit."""
+        if self._descent is None:
+            return self.drift
+        g = self.graph
+        self.reader.known.update(self._rates)
+        changes = []
+        for x, update, (symbol, rate) in zip(self.states, self._descent.values(), self._rates.items(), strict=True):
+            moves = g.node("sign", rate)
+            change = g.sub(self.reader.read(update.xreplace({LR: symbol})), x)
+            changes.append(g.mul(g.mul(moves, moves), change))
+        return changes
+
+    def flow(self, events: Sequence[sp.Expr], *, implicit: bool = False, discrete: bool = False) -> Kernel:
+        """Return the programs of an integration, or of steps, as `stepper.layout.Programs` lists them."""
+        key = ("flow", *events, implicit, discrete)
         if key not in self._kernels:
             g = self.graph
+            changes = self.step if discrete else self.drift
             levels = [self.reader.read(e) for e in events]
-            slopes = [
-                g.total([g.mul(d, k) for d, k in zip(row, self.drift, strict=True)])
-                for row in tangents(g, levels, self.states)
-            ]
+            slopes = [g.number(0)] * len(levels)
+            if not discrete:  # between the steps of a map there is nothing to look at
+                slopes = [
+                    g.total([g.mul(d, k) for d, k in zip(row, changes, strict=True)])
+                    for row in tangents(g, levels, self.states)
+                ]
             with_slopes = [x for pair in zip(levels, slopes, strict=True) for x in pair]
             programs = {
-                "drift": (self.drift, []),
-                "advance": (self.drift, with_slopes),
+                "drift": (changes, []),
+                "advance": (changes, with_slopes),
                 "levels": ([], [x for level in levels for x in (level, level)]),
             }
             if implicit:

@@ -32,7 +32,10 @@ def descend(
 ) -> "xr.Dataset":
     r"""Iterate :math:`x_i \leftarrow x_i + \mathrm{lr}\,\eta_i f_i(x)`: gradient descent where f is minus a gradient.
 
-    A `Map` is iterated as it is (``lr=1``). Clamps with a window are in steps.
+    A `Map` is iterated as it is (``lr=1``). Clamps with a window are in steps. A flow that states its exact ``descent``
+    :math:`F(x, \mathrm{lr})` takes that instead, :math:`x_i \leftarrow F_i(x, \mathrm{lr}\,\eta_i)`: every state by its
+    own learning rate. Where several states describe one parameter vector (its norm and its overlap), give all of them
+    the same rate.
 
     Parameters
     ----------
@@ -56,6 +59,12 @@ def descend(
     >>> bowl = mm.GradientFlow(name="bowl", state={"x": 1.0}, loss=x**2 / 2)
     >>> float(mm.descend(bowl, lr=0.5, steps=2).x[-1])
     0.25
+
+    The same descent seen in u = x**2, whose Euler step is another:
+
+    >>> square = mm.Flow(name="square", state={"u": 1.0}, drift={"u": "-2*u"}, descent={"u": "(1 - lr)**2*u"})
+    >>> float(mm.descend(square, lr=0.5, steps=2).u[-1])
+    0.0625
     """
     check_model(model)
     steps = check_steps(steps)

@@ -201,7 +201,7 @@ def fixed_points(
                 state=dict(zip(model.state, point.tolist(), strict=True)),
                 eigenvalues=1 + values if discrete else values,
                 kind=_kind(growth),
-                loss=float(observed[0]) if stated.observables[:1] == ["loss"] else None,
+                loss=float(observed[stated.observables.index("loss")]) if "loss" in stated.observables else None,
             )
         )
     return FixedPoints(

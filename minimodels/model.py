@@ -10,6 +10,11 @@ Three kinds share one statement:
 
 The rates :math:`\eta_i` are 1 unless stated. Everything else (kernels, Jacobians, fixed points,
 derivations, LaTeX) is taken from these expressions.
+
+Gradient descent is the Euler step of its flow where the states are the parameters themselves. Where they are functions
+of these (the norm of a vector, its overlap with another), it is not, and a flow may state what descent does to them:
+``descent``, the update :math:`F(x, \mathrm{lr})` with the symbol ``lr``, which `minimodels.descend` then iterates,
+:math:`x_i \leftarrow F_i(x, \mathrm{lr}\,\eta_i)`. To first order in ``lr`` it is the Euler step (checked).
 """
 
 import copy
@@ -24,6 +29,7 @@ from typing import Any, ClassVar, Self
 import sympy as sp
 
 from minimodels.errors import InputError, by_name, check_number, shown, unknown
+from minimodels.exact import LR, check_descent
 from minimodels.expressions import parse
 from minimodels.primitives import elementary
 from minimodels.statement import Constraint, Event, Identity, Parameter, State, Statement
@@ -48,7 +54,7 @@ class Model:
     parameters : mapping of str to Parameter or float
         Real parameters with their defaults.
     observables : mapping of str to expression
-        Named functions of states and parameters, e.g. progress measures.
+        Named functions of states and parameters, e.g. progress measures; of a flow or a map one may be the ``loss``.
     events : mapping of str to Event
         Crossings located during every integration, e.g. ``escape_time``.
     rates : mapping of str to expression
@@ -73,6 +79,7 @@ class Model:
     given: dict[str, float]
     symbols: dict[str, sp.Symbol]
     loss: sp.Expr | None = None
+    descent: dict[str, sp.Expr] | None = None
     observables: dict[str, sp.Expr]
     events: dict[str, Event]
     rates: dict[str, sp.Expr]
@@ -147,6 +154,8 @@ class Model:
     def _namespace(self, observables: Iterable[str], events: Iterable[str]) -> dict[str, str]:
         """Return every name of a result, an axis or a kernel with what it is; two of one name are refused."""
         found = dict.fromkeys(RESULTS, "the name of a result")
+        if self.kind != "gradient_flow":  # it may tell a loss that it is not the gradient of
+            observables = [k for k in observables if k != "loss"]
         groups = [
             *((k, "a state") for k in self.state),
             *((k, "a parameter") for k in self.parameters),
@@ -214,7 +223,7 @@ class Model:
         table = {s: known[s.name] for s in statement.free_symbols if s != known[s.name]}
         return statement.xreplace(table) if table else statement
 
-    def _per_state(self, stated: Any, what: str) -> dict[str, sp.Expr]:
+    def _per_state(self, stated: Any, what: str, known: Mapping[str, sp.Expr] = NONE) -> dict[str, sp.Expr]:
         given = self._stated(what, stated, "{'x': '-x'}")
         for key in given:
             if key not in self.state:
@@ -222,7 +231,15 @@ class Model:
         for key in self.state:
             if key not in given:
                 raise InputError(f"the {what} of {self.name!r} lacks the state {key!r}; give one expression per state.")
-        return {k: self.expression(given[k], f"{what} of {k!r}") for k in self.state}
+        return {k: self._parse(given[k], f"{what} of {k!r}", {**self.symbols, **known}) for k in self.state}
+
+    def _descent(self, stated: Any) -> None:
+        """Read the exact update of gradient descent."""
+        if stated is None:
+            return
+        if "lr" in self.namespace:
+            raise InputError(f"'lr' is the learning rate in the descent of {self.name!r}; rename {self.namespace['lr']}.")
+        self.descent = self._per_state(stated, "descent", {"lr": LR})
 
     @property
     def values(self) -> dict[str, float]:
@@ -305,11 +322,15 @@ class GradientFlow(Model):
         source: str = "",
         options: Mapping[str, Any] = NONE,
         loss: Statement,
+        descent: Mapping[str, Statement] | None = None,
     ) -> None:
-        super().__init__(loss, name, state, parameters, observables, events, rates, constraints, source, options)
+        both = loss, descent
+        super().__init__(both, name, state, parameters, observables, events, rates, constraints, source, options)
+        check_descent(self)
 
     def _dynamics(self, stated: Any) -> None:
-        self.loss = self.expression(stated, "loss")
+        self.loss = self.expression(stated[0], "loss")
+        self._descent(stated[1])
 
     @cached_property
     def drift(self) -> dict[str, sp.Expr]:
@@ -335,11 +356,15 @@ class Flow(Model):
         source: str = "",
         options: Mapping[str, Any] = NONE,
         drift: Mapping[str, Statement],
+        descent: Mapping[str, Statement] | None = None,
     ) -> None:
-        super().__init__(drift, name, state, parameters, observables, events, rates, constraints, source, options)
+        both = drift, descent
+        super().__init__(both, name, state, parameters, observables, events, rates, constraints, source, options)
+        check_descent(self)
 
     def _dynamics(self, stated: Any) -> None:
-        self.drift = self._per_state(stated, "drift")
+        self.drift = self._per_state(stated[0], "drift")
+        self._descent(stated[1])
 
 
 class Map(Model):

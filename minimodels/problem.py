@@ -104,7 +104,8 @@ class Problem:
     def kernel(self) -> Kernel:
         """Return the compiled programs of the integration."""
         expressions = [e.expr for e in self.events.values()]
-        return compiled(self.model).flow(expressions, implicit=self.method.implicit)
+        m = self.method
+        return compiled(self.model).flow(expressions, implicit=m.implicit, discrete=m.discrete)
 
     def points(self, given: Mapping[str, ArrayLike], count: int) -> tuple[Floats, Floats, NDArray[np.int8]]:
         """Return initial states (P, n), parameters and rates (P, m), and statuses, for ``count`` points."""
