@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from minimodels.sweep import sweep
     from minimodels.tasks.item_label import ItemLabelTask
     from minimodels.tasks.item_label_oracles import oracles
+    from minimodels.vectors import draw_vectors, place_vectors
 
 _HOMES = {
     "descend": ("descend",),
@@ -45,6 +46,7 @@ _HOMES = {
     "tasks.item_label_oracles": ("oracles",),
     "simulate": ("simulate",),
     "sweep": ("sweep",),
+    "vectors": ("draw_vectors", "place_vectors"),
 }
 _HOME = {name: f"minimodels.{module}" for module, names in _HOMES.items() for name in names}
 
@@ -64,6 +66,7 @@ __all__ = [
     "Status",
     "descend",
     "describe",
+    "draw_vectors",
     "evaluate",
     "fixed_points",
     "load",
@@ -71,6 +74,7 @@ __all__ = [
     "model",
     "models",
     "oracles",
+    "place_vectors",
     "plot_run",
     "plot_sweep",
     "save",

@@ -1,7 +1,8 @@
 """Windows in time, of clamps and schedules: when something is held, when a parameter has another value.
 
 One grammar for models, the induction head and networks: a value (for all times), a window ``(value, start, end)``, or
-several of them. What is a value differs: a number, or the name of an attention pattern.
+several of them. What is a value differs: a number, an expression of the parameters that a state is held at, or the name
+of an attention pattern.
 """
 
 import math
@@ -13,7 +14,7 @@ from minimodels.errors import InputError, by_name, check_number, shown, unknown
 
 T = TypeVar("T")
 Window = tuple[float, float, float]  # value, from, until
-Windows = float | Window | Sequence[float] | Sequence[Window]
+Windows = float | str | tuple[float | str, float, float] | Sequence[float] | Sequence[tuple[float | str, float, float]]
 
 
 def windows(

@@ -238,7 +238,7 @@ class Model:
         if stated is None:
             return
         if "lr" in self.namespace:
-            raise InputError(f"'lr' is the learning rate in the descent of {self.name!r}; rename {self.namespace['lr']}.")
+            raise InputError(f"'lr' is the learning rate of a descent; rename {self.namespace['lr']} of {self.name!r}.")
         self.descent = self._per_state(stated, "descent", {"lr": LR})
 
     @property

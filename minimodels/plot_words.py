@@ -92,7 +92,7 @@ def _settings(ds: "xr.Dataset") -> Iterator[str]:
         if f"rate_{state}" not in ds.coords and rate != "1":
             yield f"rate of {symbol(state)}={_number(rate)}"
     for state, windows in stated(ds, "clamp").items():
-        yield from (f"{symbol(state)} held at {value:g}{_when(*when)}" for value, *when in windows)
+        yield from (f"{symbol(state)} held at {_number(value)}{_when(*when)}" for value, *when in windows)
     for name, windows in stated(ds, "schedule").items():
         yield from (f"{symbol(name)}={value:g}{_when(*when)}" for value, *when in windows)
     if "status" in ds and ds["status"].ndim == 0 and Status(int(ds["status"])).failed:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import pairwise
 from numbers import Real
@@ -12,7 +12,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike, NDArray
 
-from minimodels.clamp import Window, Windows, windows
+from minimodels.clamp import Window, Windows, windows, windows_of
 from minimodels.compiled import compiled
 from minimodels.engine.ensemble import Batch, Control, Segment, Watch, integrate
 from minimodels.engine.kernel import Floats, Kernel
@@ -61,7 +61,7 @@ class Problem:
     model: Model
     end: float
     init: Mapping[str, float]
-    clamp: Mapping[str, tuple[Window, ...]]
+    clamp: Mapping[str, tuple[tuple[float | sp.Expr, float, float], ...]]
     schedule: Mapping[str, tuple[Window, ...]]
     method: Method
     control: Control
@@ -82,7 +82,7 @@ class Problem:
             "rtol": self.control.rtol,
             "atol": self.control.atol,
             "init": json.dumps({k: v for k, v in self.init.items() if f"{k}_0" not in varied}),
-            "clamp": json.dumps(self.clamp),
+            "clamp": json.dumps(self.clamp, default=str),
             "schedule": json.dumps(self.schedule),
         }
 
@@ -185,9 +185,14 @@ class Problem:
     ) -> Batch:
         """Integrate some points in this thread; with ``room``, keep every crossing of one."""
         events = [Watch(float(e.level), e.direction, name == self.stop_at) for name, e in self.events.items()]
+        columns = dict(zip(self.model.parameters, par.T, strict=False))
+        segments = [  # a state may be held at what the parameters of its point say
+            replace(s, held={i: self._column(v, columns) if isinstance(v, sp.Expr) else v for i, v in s.held.items()})
+            for s in self.segments
+        ]
         return integrate(
             self.kernel(), self.method, y0, par, status,
-            segments=self.segments, control=self.control, save=self.save, events=events, interrupt=interrupt, room=room,
+            segments=segments, control=self.control, save=self.save, events=events, interrupt=interrupt, room=room,
         )  # fmt: skip
 
     def named(
@@ -259,13 +264,24 @@ def state_values(model: Model, given: Mapping[str, float] | None, what: str) -> 
     return numbers_by_name(given, what, model.state, kind="state", example="{'x': 1.0}")
 
 
-def inside_domain(model: Model, schedule: dict[str, tuple[Window, ...]]) -> dict[str, tuple[Window, ...]]:
+def held_at(model: Model, value: Any, what: str) -> float | sp.Expr:
+    """Return what a state is held at: a number, or an expression of the parameters."""
+    if not isinstance(value, str | sp.Expr):
+        return check_number(value, what)
+    read = model.parameter_expression(value, what)
+    return read if read.free_symbols else check_number(float(read), what)
+
+
+def inside_domain(
+    model: Model, schedule: dict[str, tuple[Window, ...]], held: Mapping[str, tuple[tuple[Any, float, float], ...]]
+) -> dict[str, tuple[Window, ...]]:
     """Refuse a schedule that takes a parameter out of its domain, or one that others follow: they would stay behind."""
     for key, found in schedule.items():
         following = [
             k for k, e in model.defaults.items() if model.symbols[key] in e.free_symbols and k not in model.given
         ]
         following += [f"the rate of {k}" for k, e in model.rates.items() if model.symbols[key] in e.free_symbols]
+        following += [f"the clamp of {k}" for k, found in held.items() for v, *_ in found if key in names_in(v)]
         if following:
             raise InputError(
                 f"schedule[{key!r}] would leave behind what follows {key}: {following[0]}; give that a number."
@@ -273,6 +289,11 @@ def inside_domain(model: Model, schedule: dict[str, tuple[Window, ...]]) -> dict
         for value, _, _ in found:
             model.with_values(**{key: value})
     return schedule
+
+
+def names_in(value: Any) -> set[str]:
+    """Return the names of the symbols in a number or an expression."""
+    return {symbol.name for symbol in value.free_symbols} if isinstance(value, sp.Expr) else set()
 
 
 def problem(model: Model, end: float, options: Options, *, what: str = "t_end") -> Problem:
@@ -288,8 +309,10 @@ def problem(model: Model, end: float, options: Options, *, what: str = "t_end") 
     rates = {} if options.rates is None else by_name(options.rates, "`rates`", "{'x': 0.1}")
     model = model.with_rates(**rates)
     start = dict(model.init) | state_values(model, options.init, "init")
-    held = windows(options.clamp, model.state, "clamp", "state")
-    changed = inside_domain(model, windows(options.schedule, list(model.parameters), "schedule", "parameter"))
+    held = windows_of(
+        options.clamp, model.state, "clamp", "state", lambda value, what: held_at(model, value, what), "{'x': 0.5}"
+    )
+    changed = inside_domain(model, windows(options.schedule, list(model.parameters), "schedule", "parameter"), held)
     return Problem(
         model=model, end=end, init=start, clamp=held, schedule=changed, method=method, control=control, save=save,
         events=events, stop_at=options.stop_at, lr=lr,

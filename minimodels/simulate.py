@@ -53,11 +53,12 @@ def simulate(
         Initial values; the model's own where not given.
     rates : mapping of str to number or expression
         Rate of a state, e.g. ``{"xi": "1/(L-1)"}``.
-    clamp : mapping of str to float, (value, start, end) or a sequence of these
-        States held at a value, for all times or within windows, whose edges the steps hit exactly.
+    clamp : mapping of str to value, (value, start, end) or a sequence of these
+        States held at a number or an expression of the parameters, for all times or within windows, whose edges the
+        steps hit exactly.
     schedule : mapping of str to the same
-        Parameters that have another value within windows, for the flow, observables and events alike. One that a
-        default or a rate follows is refused.
+        Parameters that have another number within windows, for the flow, observables and events alike. One that a
+        default, a rate or a clamp follows is refused.
     method : str
         ``tsit5`` unless the flow is stiff (``rodas4``); ``rk4`` takes a fixed ``step``.
     rtol, atol : float

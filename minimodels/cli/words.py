@@ -135,11 +135,15 @@ def _number(text: str, what: str) -> float:
 
 
 def clamps(words: Sequence[str]) -> dict[str, Any]:
-    """Read words such as beta_1=5 or beta_1=5:0:100."""
+    """Read words such as beta_1=5, beta_1=5:0:100 or n_3=T_3."""
     found: dict[str, Any] = {}
     for key, text in pairs(words, "clamp").items():
-        values = [_number(part, f"--clamp {key}") for part in text.split(":")]
-        found[key] = values[0] if len(values) == 1 else tuple(values)
+        value, *times = text.split(":")
+        try:
+            held: float | str = float(value)
+        except ValueError:  # an expression of the parameters
+            held = value
+        found[key] = (held, *(_number(part, f"--clamp {key}") for part in times)) if times else held
     return found
 
 

@@ -1,6 +1,6 @@
 """Run many trajectories through segments of constant rates."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,11 +26,14 @@ class Control:
 
 @dataclass(frozen=True)
 class Segment:
-    """A stretch of time in which some states are held and some parameters have values of their own: index -> value."""
+    """A stretch of time in which some states are held and some parameters have values of their own: index -> value.
+
+    A state may be held at a value of its own in every point (P,).
+    """
 
     start: float
     end: float
-    held: dict[int, float]
+    held: Mapping[int, float | Floats]
     set: dict[int, float]
 
 
@@ -104,8 +107,8 @@ def integrate(
         for index, value in segment.set.items():
             given[:, index] = value
         start = state.copy()
-        for index, value in segment.held.items():
-            start[:, index] = value
+        for index, held in segment.held.items():
+            start[:, index] = held
             given[:, par.shape[1] - n + index] = 0.0
         table = kernel.table(given)
         if number:

@@ -7,12 +7,13 @@ and its flow are
 
     \mathcal L=\frac{(X-u^k)^2}{2N}, \qquad \dot u=\frac{u^{k-1}(X-u^k)}{N},
 
-the gradient flow at the rate :math:`1/k` (one move of all k vectors), and its Euler step is exact gradient descent. From
-:math:`u=w_0X^{1/k}` the loss is halved after
+the gradient flow at the rate :math:`1/k` (one move of all k vectors), and its Euler step is exact gradient descent.
+From :math:`u=w_0X^{1/k}` the loss is halved after
 
 .. math::
 
-    t\,\frac{X^{2-2/k}}{N}\approx \frac{w_0^{2-k}}{k-2}\ (k>2),\qquad \ln\frac1{w_0}\ (k=2),\qquad \text{at once}\ (k=1):
+    t\,\frac{X^{2-2/k}}{N}\approx \frac{w_0^{2-k}}{k-2}\ (k>2), \qquad
+    \ln\frac1{w_0}\ (k=2), \qquad \text{at once}\ (k=1):
 
 the more must go right at once, the longer nothing is seen, and the sharper is the change.
 

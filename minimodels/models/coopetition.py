@@ -10,15 +10,16 @@ and c, where d is longer and slower to learn. They share b and c, and a and d st
     \mathcal L_1 &= \frac{n_an_bn_c-2s_as_bs_c+T_aT_bT_c}{2 d_a d_b d_c}, \qquad
     \mathcal L_2 = \frac{n_dn_bn_c-2s_ds_bs_c+T_dT_bT_c}{2 d_d d_b d_c}
 
-in the squared norms :math:`n_x=\|x\|^2`, the overlaps :math:`s_x=x\cdot x^*` and :math:`T_x=\|x^*\|^2`; half mean squared
-errors of the tensor products, exactly, for gradient flow and for gradient descent. With :math:`\mu_1>0` mechanism 1 is
-never perfect: mechanism 2 wins in the end. :math:`\alpha` is the parameter ``cost``.
+in the squared norms :math:`n_x=\|x\|^2`, the overlaps :math:`s_x=x\cdot x^*` and :math:`T_x=\|x^*\|^2`; half the
+mean squared errors of the tensor products, exactly, for gradient flow and for gradient descent. With :math:`\mu_1>0`
+mechanism 1 is never perfect: mechanism 2 wins in the end. :math:`\alpha` is the parameter ``cost``.
 
 ``share_1`` and ``share_2`` weigh the gradients of the two mechanisms on the shared vectors b and c: 0 takes one of them
 away, which is cooperation undone. Clamps are those of ``tensor_product``.
 
-Source: A. Singh, T. Moskovitz, S. Dragutinović, F. Hill, S. Chan, A. Saxe, "Strategy coopetition explains the emergence
-and transience of in-context learning", 2025 (arXiv 2503.05631), the toy model; norms and overlaps are of this library.
+Source: A. Singh, T. Moskovitz, S. Dragutinović, F. Hill, S. Chan, A. Saxe, "Strategy coopetition explains the
+emergence and transience of in-context learning", 2025 (arXiv 2503.05631), the toy model; norms and overlaps are of this
+library.
 """
 
 import sympy as sp
@@ -87,7 +88,8 @@ def build(form: str = "overlaps") -> Model:
             "t_2": Event(loss_2 / zero_loss([d, b, c]), 0.5, -1),
         },
         constraints=[
-            Constraint(v.T - v.C, f"`C_{v.name}` must not exceed `T_{v.name}`, that of all coordinates.") for v in vectors
+            Constraint(v.T - v.C, f"`C_{v.name}` must not exceed `T_{v.name}`, that of all coordinates.")
+            for v in vectors
         ],
         source="Singh et al. 2025 (arXiv 2503.05631), toy model of strategy coopetition",
         options={"form": form},

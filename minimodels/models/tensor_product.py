@@ -12,12 +12,14 @@ reduction is exact, for gradient flow and for gradient descent with any learning
 :math:`n_i-n_j` as long as nothing is clamped.
 
 A vector that is clamped to the truth has :math:`n_i=s_i=T_i`: hold both (``clamp={"n_3": "T_3", "s_3": "T_3"}``, for a
-window of time too), or state that all of its coordinates are clamped, ``C_3`` equal to ``T_3``, with a start there. Of a
-vector whose first coordinates are clamped, ``C_3`` is the squared norm of the truth on these.
+window of time too). Of a vector whose first coordinates are clamped from the start, ``C_3`` is the squared norm of the
+truth on these; `mm.draw_vectors` clamps by it.
 
 Source: A. Singh, T. Moskovitz, F. Hill, S. Chan, A. Saxe, "What needs to go right for an induction head?", ICML 2024
 (arXiv 2404.07129), the toy model of three vectors; norms and overlaps are of this library.
 """
+
+from typing import Any
 
 import sympy as sp
 
@@ -52,13 +54,14 @@ def build(k: int = 3, form: str = "overlaps") -> Model:
     parameters = {name: parameter for v in vectors for name, parameter in v.parameters().items()}
     observables = {name: value for v in vectors for name, value in v.observables().items()}
     observables |= progress(vectors[0], vectors[1:])
-    about = {
+    about: dict[str, Any] = {
         "name": "tensor_product",
         "state": states,
         "parameters": parameters,
         "events": {"escape_time": Event(loss / zero_loss(vectors), 0.5, -1)},
         "constraints": [
-            Constraint(v.T - v.C, f"`C_{v.name}` must not exceed `T_{v.name}`, that of all coordinates.") for v in vectors
+            Constraint(v.T - v.C, f"`C_{v.name}` must not exceed `T_{v.name}`, that of all coordinates.")
+            for v in vectors
         ],
         "source": "Singh et al., ICML 2024 (arXiv 2404.07129), toy model of an induction head's subcircuits",
         "options": {"k": len(vectors), "form": form},

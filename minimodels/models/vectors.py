@@ -1,7 +1,7 @@
 r"""Vectors that are learned, by what a loss knows of each: its squared norm and its overlap with its truth.
 
-For a vector :math:`x` with truth :math:`x^*`, let :math:`n=\|x\|^2`, :math:`s=x\cdot x^*` and :math:`T=\|x^*\|^2`. If the
-loss depends on vectors through these alone, then
+For a vector :math:`x` with truth :math:`x^*`, let :math:`n=\|x\|^2`, :math:`s=x\cdot x^*` and :math:`T=\|x^*\|^2`. If
+the loss depends on vectors through these alone, then
 
 .. math::
 
@@ -105,7 +105,7 @@ class Vector:
         return {
             f"d_{x}": Parameter(dimension, f"dimension of {x}", 1),
             f"T_{x}": Parameter(f"d_{x}", f"squared norm of the truth of {x}", 1e-300),
-            f"C_{x}": Parameter(0, f"squared norm of that truth on the first coordinates, which are clamped to it", 0),
+            f"C_{x}": Parameter(0, "squared norm of that truth on the first coordinates, which are clamped to it", 0),
         }
 
     def observables(self) -> dict[str, sp.Expr]:
@@ -124,8 +124,7 @@ def product_loss(vectors: Sequence[Vector]) -> sp.Expr:
     along = [v.s / sp.sqrt(v.T) for v in vectors]
     truth = sp.Mul(*(sp.sqrt(v.T) for v in vectors))
     orthogonal = [
-        sp.Mul(*(a**2 for a in along[:i]), v.remainder, *(w.n for w in vectors[i + 1 :]))
-        for i, v in enumerate(vectors)
+        sp.Mul(*(a**2 for a in along[:i]), v.remainder, *(w.n for w in vectors[i + 1 :])) for i, v in enumerate(vectors)
     ]
     return ((sp.Mul(*along) - truth) ** 2 + sp.Add(*orthogonal)) / (2 * size)
 
@@ -138,7 +137,7 @@ def zero_loss(vectors: Sequence[Vector]) -> sp.Expr:
 def motion(
     vectors: Sequence[Vector], gradient: Callable[[Vector, sp.Symbol], sp.Expr]
 ) -> tuple[dict[str, sp.Expr], dict[str, sp.Expr]]:
-    """Return flow and exact descent of norms and overlaps; ``gradient(v, x)`` is the slope of the loss of ``v`` in x."""
+    """Return flow and exact descent of norms and overlaps; ``gradient(v, x)`` is the slope of the loss that v sees."""
     drift: dict[str, sp.Expr] = {}
     descent: dict[str, sp.Expr] = {}
     for v in vectors:
