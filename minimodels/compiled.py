@@ -71,6 +71,8 @@ class Compiled:
                 "advance": (changes, with_slopes),
                 "levels": ([], [x for level in levels for x in (level, level)]),
             }
+            if discrete:
+                programs["leap"] = (changes, levels)
             if implicit:
                 programs["jacobian"] = ([], self._jacobian())
             self._kernels[key] = Kernel(g, programs, self.width, self.name)

@@ -230,7 +230,9 @@ def module(functions: Iterable[Function]) -> str:
     called = sorted({name for t in texts for name in re.findall(r"@([\w.]+)\(", t)})
     declared = []
     for name in called:
-        if name.startswith("llvm."):
+        if name.startswith("llvm.vector.reduce"):
+            declared.append(f"declare double @{name}({DOUBLES})")
+        elif name.startswith("llvm."):
             declared.append(f"declare {DOUBLES} @{name}({DOUBLES})")
         elif name.endswith("_lanes"):
             declared.append(one_by_one(name.removesuffix("_lanes")))

@@ -1,5 +1,6 @@
 """Run many trajectories through segments of constant rates."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -140,6 +141,8 @@ def integrate(
             np.ascontiguousarray(save[here]), levels, directions, stops, interrupt, work, *notes,
             state, time, happened, status, used, part, log, logged,
         )  # fmt: skip
+        if method.discrete:  # when a leap noticed that it rests is nobody's concern
+            used[status == Status.STEADY] = math.ceil(segment.end - segment.start)
         # what came to rest stays where it is
         part = np.where(np.isnan(part) & (status == Status.STEADY)[:, None, None], state[:, None, :], part)
         saved[:, here] = part

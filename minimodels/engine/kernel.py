@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from minimodels.engine import steppers
 from minimodels.engine.assembly import function, module
 from minimodels.engine.graph import Graph
+from minimodels.engine.leap import leap
 from minimodels.engine.lowering import Lowering, once
 from minimodels.engine.machine import Code
 
@@ -35,7 +36,9 @@ class Kernel:
         table = once(g, [a for changes, others in lowered.values() for a in (*changes, *others)])
         functions = {"prepare": function(g, "prepare", [g.parameter(i) for i in range(parameters)], others=table)}
         for name, (changes, others) in lowered.items():
-            functions[name] = function(g, name, table, changes, others)
+            made = leap(g, table, changes, others) if name == "leap" else function(g, name, table, changes, others)
+            if made is not None:
+                functions[name] = made
         self._code = Code(module(functions.values()), what)
         self.fingerprint = self._code.fingerprint
         self.address = {name: self._code.address(name) for name in functions}

@@ -7,7 +7,7 @@ from numba import njit
 from .events import again, crosses, locate, may_cross
 from .layout import *
 from .method import ADAPTIVE, DISCRETE, IMPLICIT
-from .steps import accept, better_step, control, first_step, halfway, inside, measure, propose, rest
+from .steps import accept, better_step, clocked, control, first_step, halfway, inside, measure, propose, rest
 
 WAIT = 4  # idle lanes that are worth loading together
 
@@ -65,6 +65,8 @@ def move(b, q, a, w):  # type: ignore[no-untyped-def]
     for i in range(a.n):
         a.rows[i * STATE + Y + w] = a.rows[i * STATE + REF + w] = b.rows[i * STATE + Y + q]
         a.rows[i * STATE + K0 + w] = b.rows[i * STATE + K0 + q]
+        if DISCRETE:
+            a.rows[i * STATE + K1 + w] = b.rows[i * STATE + Y + q] + b.rows[i * STATE + K0 + q]
     for row in range(2 * a.m):
         a.rows[a.old + row * LANES + w] = b.rows[b.old + row * LANES + q]
     for row in range((a.scratch - a.table) // LANES):
@@ -99,6 +101,22 @@ def look(a, lanes, steady, max_steps, directions):  # type: ignore[no-untyped-de
         lost = (not ADAPTIVE) | (c[H + w] < 1e-15 * max(abs(c[T + w]), 1e-12)) | (c[STEPS + w] >= max_steps)
         need = c[NEED + w]
         c[NEED + w] = need if c[OK + w] > 0.0 else (1.0 if lost else 0.0)
+
+
+@njit(**LANE)
+def prepare(a, lanes, t1, max_steps, job, levels):  # type: ignore[no-untyped-def]
+    """Tell a leap in MOVED how many steps every lane may take before it needs attention, and the levels asked for."""
+    apart()
+    c = a.rows
+    for w in range(LANES):
+        c[MOVED + w] = math.inf
+        if w < lanes and job[w] >= 0:
+            c[MOVED + w] = min(min(c[SAVE + w], t1) - c[T + w], max_steps - c[STEPS + w])
+    for j in range(a.m):
+        half, pending = a.rows[a.half + 2 * j * LANES :], a.rows[a.pending + j * LANES :]
+        for w in range(LANES):
+            half[w] = levels[j]
+            pending[w] = pending[w] if w < lanes and job[w] >= 0 else 0.0
 
 
 @njit(**LANE)
@@ -214,7 +232,7 @@ def integrate(  # type: ignore[no-untyped-def]
     With room in ``log``, the events of a single trajectory go on after they have happened, and every crossing is a row:
     event, time, state; ``logged`` counts them, also those beyond the room.
     """
-    programs = Programs(addresses[0], addresses[1], addresses[2], addresses[3])
+    programs = Programs(addresses[0], addresses[1], addresses[2], addresses[3], addresses[4])
     count, n = y0.shape
     n_table, m = table.shape[1], len(levels)
     a = carve(work, n, m, n_table, n_scratch, IMPLICIT)
@@ -256,8 +274,13 @@ def integrate(  # type: ignore[no-untyped-def]
             continue
         if active == 0:
             break
-        propose(a, lanes, t1, programs)
-        shift(a, a.new, lanes, levels)
+        if DISCRETE and programs.leap != 0:
+            prepare(a, lanes, t1, max_steps, job, levels)
+            run(programs.leap, a, Y, 0, a.old, lanes)
+            clocked(a, lanes, t1)
+        else:
+            propose(a, lanes, t1, programs)
+            shift(a, a.new, lanes, levels)
         measure(a, lanes, rtol, atol)
         control(a, lanes, longest)
         rest(a, lanes, rtol, atol, steady)

@@ -71,6 +71,7 @@ class Programs(NamedTuple):
     advance: int  # rates of change, levels and slopes of the events
     levels: int  # levels of the events
     jacobian: int  # derivatives of the rates of change, row by row
+    leap: int  # steps of a map, 0 if it has no such program
 
 
 @njit(**LANE)

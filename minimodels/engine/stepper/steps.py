@@ -35,14 +35,20 @@ def exp2(x):  # type: ignore[no-untyped-def]
 
 
 @njit(**LANE)
-def propose(a, lanes, t1, programs):  # type: ignore[no-untyped-def]
-    """Propose the end of a step in every lane, YN, with what follows there: slopes KN and the levels of the events."""
+def clocked(a, lanes, t1):  # type: ignore[no-untyped-def]
+    """Put into HS how long this step is in every lane, and into LAST whether it is the last."""
     apart()
     c = a.rows
     for w in range(lanes):
         last = c[T + w] + 1.0000001 * c[H + w] >= t1
         c[LAST + w] = 1.0 if last else 0.0
         c[HS + w] = t1 - c[T + w] if last else c[H + w]
+
+
+@njit(**LANE)
+def propose(a, lanes, t1, programs):  # type: ignore[no-untyped-def]
+    """Propose the end of a step in every lane, YN, with what follows there: slopes KN and the levels of the events."""
+    clocked(a, lanes, t1)
     step(a, lanes, programs)
     run(programs.advance, a, YN, KN, a.new, lanes)
 

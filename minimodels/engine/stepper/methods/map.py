@@ -1,4 +1,7 @@
-"""A map or a descent, iterated: the state moves by its slope, and there is nothing between two steps."""
+"""A map or a descent, iterated: the state moves by its slope, and there is nothing between two steps.
+
+Most maps have a program that takes many steps at a time (`engine.leap`); ``step`` is for those too large for it.
+"""
 
 from numba import njit
 
