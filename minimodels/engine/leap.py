@@ -12,6 +12,9 @@ no bit depends on where leaps begin and end.
 
 from collections.abc import Sequence
 from functools import reduce
+from typing import Any
+
+import numpy as np
 
 from minimodels.engine.assembly import POINTERS, Body, Function, Writer
 from minimodels.engine.graph import Graph
@@ -25,7 +28,7 @@ TWINS = 2
 Outputs = tuple[Sequence[int], Sequence[int]]
 
 
-def row(place: int) -> int:
+def row(place: "np.signedinteger[Any]") -> int:
     """Return the number of a row of state 0, or of the clock."""
     return int(place) // LANES - (layout.CLOCK if place >= layout.Y else 0)
 
