@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from minimodels.errors import InputError, by_name, check_positive, check_whole, shown, unknown
+from minimodels.errors import InputError, by_name, check_memory, check_positive, check_whole, shown, unknown
 from minimodels.model import Model, check_model
 from minimodels.streams import Stream, generator
 
@@ -148,6 +148,7 @@ def _drawn(
     for x, d in dimensions.items():
         if d != int(d):
             raise InputError(f"vectors are drawn in whole dimensions; got d_{x}={d:g}.")
+    check_memory(16 * len(seeds) * sum(dimensions.values()), "the vectors of so many dimensions")
     sizes = [int(d) for d in dimensions.values()]
     numbers = np.empty((len(seeds), 2, sum(sizes)))
     for row, seed in zip(numbers, seeds.tolist(), strict=True):

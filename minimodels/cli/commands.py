@@ -327,7 +327,8 @@ def do_warmup(command: Warmup, chosen: Choices) -> int:
     for model in variants():
         kernels = compiled(model)
         events = [event.expr for event in model.events.values()]
-        for implicit in (False,) if isinstance(model, Map) else (False, True):
+        kernels.flow(events, discrete=True)
+        for implicit in () if isinstance(model, Map) else (False, True):
             kernels.flow(events, implicit=implicit)
         kernels.observe()
         kernels.linearise()

@@ -81,6 +81,7 @@ def describe(model: Model) -> str:
     lines += [f"  state      {k:<12} starts at {s.init:g}. {s.meaning}" for k, s in model.state_info.items()]
     lines += [f"  parameter  {k:<12} = {model.values[k]:g}. {p.meaning}" for k, p in model.parameters.items()]
     lines += [f"  rate       {k:<12} = {rate}" for k, rate in model.rates.items() if rate != 1]
+    lines += [f"  descent    {k:<12} exact at any learning rate, not the Euler step" for k in model.descent or ()]
     lines += [f"  observable {k}" for k in model.observables]
     lines += [f"  event      {k}" for k in model.events]
     return "\n".join(lines)

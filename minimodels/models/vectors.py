@@ -92,7 +92,7 @@ class Vector:
 
     def stated(self) -> dict[str, State]:
         """Return the states as a model states them."""
-        x, first, second = self.name, *self.states
+        x, first, second = f"vector {self.name}", *self.states
         if self.form == "overlaps":
             norm = State(20.0, f"squared norm of {x}")
             return {str(first): norm, str(second): State(1.0, f"overlap of {x} with its truth")}
@@ -103,8 +103,8 @@ class Vector:
         """Return the parameters as a model states them."""
         x = self.name
         return {
-            f"d_{x}": Parameter(dimension, f"dimension of {x}", 1),
-            f"T_{x}": Parameter(f"d_{x}", f"squared norm of the truth of {x}", 1e-300),
+            f"d_{x}": Parameter(dimension, f"dimension of vector {x}", 1),
+            f"T_{x}": Parameter(f"d_{x}", f"squared norm of the truth of vector {x}", 1e-300),
             f"C_{x}": Parameter(0, "squared norm of that truth on the first coordinates, which are clamped to it", 0),
         }
 

@@ -98,7 +98,9 @@ def test_verbs_are_functions_in_any_order_of_imports() -> None:
 
 
 def test_the_builtin_models_describe_themselves() -> None:
-    assert list(mm.models()) == ["memorisation_race", "nested_logit", "single_location"]
+    assert list(mm.models()) == [
+        "aligned_product", "coopetition", "memorisation_race", "nested_logit", "single_location", "tensor_product",
+    ]  # fmt: skip
     text = describe(mm.model("nested_logit", N=4, beta_2="free"))
     for word in ("2312.03002", "beta_1", "xi", "= 4.", "starts at 0.01", "TILA2", "escape_time"):
         assert word in text
@@ -139,8 +141,9 @@ def test_the_three_kinds_take_the_same_arguments_besides_their_own() -> None:
     signatures = {kind: inspect.signature(kind).parameters for kind in KINDS}
     for kind, parameters in signatures.items():
         assert all(p.kind is p.KEYWORD_ONLY for p in parameters.values())
-        shared = [str(p) for name, p in parameters.items() if name not in KINDS[kind]]
-        assert shared == [str(p) for name, p in signatures[mm.Flow].items() if name != "drift"]
+        shared = [str(p) for name, p in parameters.items() if name not in (*KINDS[kind], "descent")]
+        assert shared == [str(p) for name, p in signatures[mm.Flow].items() if name not in ("drift", "descent")]
+        assert ("descent" in parameters) == (kind is not mm.Map)
 
 
 x, y = sp.symbols("x y")
@@ -150,7 +153,7 @@ x, y = sp.symbols("x y")
     ("make", "words"),
     [
         (lambda: mm.model("nested_logits"), "unknown model 'nested_logits'; did you mean 'nested_logit'"),
-        (lambda: mm.model("qqq"), "known: memorisation_race, nested_logit, single_location"),
+        (lambda: mm.model("qqq"), "known: aligned_product, coopetition, memorisation_race, nested_logit, single_loc"),
         (lambda: mm.model("nested_logit", NN=3), "did you mean 'N'"),
         (lambda: mm.model("nested_logit", attent="all"), "did you mean 'attend'"),
         (lambda: mm.model("nested_logit", attend="some"), "one of 'all', 'labels'"),
