@@ -211,8 +211,7 @@ def of_wings() -> list[tuple[Callable[..., Any], dict[str, Any]]]:
 CLAIMS = [claim.id for ledger in ledgers().values() for claim in ledger.claims]
 LINE = mm.Flow(name="line", state={"x": 1.0}, parameters={"a": -1.0}, drift={"x": "a*x"})
 WELL = mm.GradientFlow(name="well", state={"x": 0.1, "y": 0.2}, parameters={"a": 1.0}, loss="(x**2 - a)**2/4 + y**2/2")
-SQUARE = mm.Flow(name="square", state={"u": 1.0}, parameters={"a": 1.0}, drift={"u": "-2*u"},
-                 descent={"u": "(1 - lr)**2*u"})  # fmt: skip
+SQUARE = mm.Flow(name="two", state={"u": 1.0}, parameters={"a": 1.0}, drift={"u": "-2*u"}, descent={"u": "(1-lr)**2*u"})
 PAIR = mm.model("tensor_product", k=2, d_1=2, d_2=3)
 NESTED = {"name": "nested_logit", "attend": "labels"}
 TASK = mm.ItemLabelTask(N=2, L=4, K=4, D=4, N_max=2, K_c=None)
@@ -234,8 +233,7 @@ CALLS: list[tuple[Callable[..., Any], dict[str, Any]]] = [
     (mm.plot_run, {"run": mm.simulate(LINE, t_end=1.0), "ax": None}),
     (mm.plot_sweep, {"grid": mm.sweep(LINE, {"a": [1, 2]}, t_end=1.0), "name": "x", "ax": None}),
     (mm.descend, {"model": SQUARE, "lr": 0.1, "steps": 5, "rates": {"u": 1}, "clamp": {"u": "a"}, "save": [1, 5]}),
-    (mm.Flow, {"name": "square", "state": {"u": 1.0}, "parameters": {"a": 1.0}, "drift": {"u": "-2*u"},
-               "descent": {"u": "(1 - lr)**2*u"}}),
+    (mm.Flow, {"name": "half", "state": {"u": 1.0}, "drift": {"u": "-2*u"}, "descent": {"u": "(1 - lr)**2*u"}}),
     (mm.draw_vectors, {"model": PAIR, "seeds": [0, 3], "scale": 1.0, "clamp": {"1": 2}}),
     (mm.place_vectors, {"model": PAIR, "T": {"1": 1.0, "2": [1.0]}, "n": {"1": 1.0, "2": 2.0}, "s": {"1": 0, "2": 1}}),
     (measure.half_rise_time, {"time": np.arange(50.0), "values": CURVE}),
