@@ -4,5 +4,7 @@ PUBLIC = {
     "AttentionOnly": "network",
     "ItemLabelTask": "network",
     "attention_maps": "attention",
+    "effective_rates": "effective_rates",
     "evaluate": "evaluation",
+    "predict_transition": "transition",
 }

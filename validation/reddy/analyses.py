@@ -12,7 +12,7 @@ from validation.comparison import escape_steps
 from validation.loop import stacked
 from validation.protocols import Parameters
 from validation.reddy.attention import attention_maps
-from validation.reddy.effective_rates import effective_rates as rates_of
+from validation.reddy.effective_rates import effective_rates
 from validation.reddy.evaluation import evaluate, label_gains
 from validation.reddy.network import AttentionOnly
 from validation.trainings import NetworkTraining
@@ -114,7 +114,7 @@ def rates(training: NetworkTraining, folder: Path) -> xr.Dataset:
     for j, step in enumerate(steps):
         together = load_parameters(folder, step) if step else stacked(network, task, seeds)
         for i, seed in enumerate(seeds):
-            found = rates_of(task, network, _seed(together, i), seed=seed)
+            found = effective_rates(task, network, _seed(together, i), seed=seed)
             values[:, :, i, j] = np.array(list(found.values())).T
     dims = ("parameter", "seed", "step")
     return xr.Dataset(

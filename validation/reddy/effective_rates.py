@@ -30,10 +30,11 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from minimodels.errors import InputError
+from minimodels.errors import InputError, check_whole
 from minimodels.streams import Stream
 from minimodels.tasks.item_label import ItemLabelTask
 from validation.protocols import Parameters
+from validation.reddy.arguments import check_trained
 from validation.reddy.batch import Batch
 from validation.reddy.network import AttentionOnly
 
@@ -91,6 +92,10 @@ def effective_rates(
     InputError
         If every label is in every context, or sequences are shifted.
     """
+    parameters = check_trained(network, parameters, task)
+    if len(parameters["S"]) != 1:
+        raise InputError(f"rates are of one seed; got parameters of {len(parameters['S'])}: give one at a time.")
+    seed, sequences = check_whole(seed, "`seed`", low=0), check_whole(sequences, "`sequences`", high=2**31)
     if task.N_c >= task.L:
         raise InputError(f"xi needs labels outside the context: L > N/B; got L={task.L}, N/B={task.N_c}.")
     if task.N_max != task.N:

@@ -15,7 +15,10 @@ GRID_L: dict[bool, tuple[int, ...]] = {False: (6, 12, 48), True: (6, 12, 24, 48)
 N_ALONG_L = 3
 GRID_B = (1, 2)
 GRID_N: dict[bool, tuple[int, ...]] = {False: (3, 4), True: (3, 4, 6, 8)}
-MORE: tuple[Key, ...] = ((4, 8, 1), (4, 32, 1), (4, 64, 1), (6, 12, 1), (6, 48, 1), (6, 24, 2))
+MORE: tuple[Key, ...] = (
+    (4, 8, 1), (4, 32, 1), (4, 64, 1), (5, 10, 1), (5, 15, 1), (5, 20, 1), (5, 40, 1), (6, 12, 1), (6, 48, 1),
+    (6, 24, 2), (7, 14, 1), (7, 28, 1), (8, 16, 1), (8, 32, 2),
+)  # fmt: skip
 SATURATED_N: dict[bool, tuple[int, ...]] = {False: (3,), True: (2, 4, 8)}
 STEPS: dict[bool, int] = {False: 4500, True: 15_000}  # T* at L = 4N is about 400 N
 SATURATED_STEPS: dict[bool, int] = {False: 2700, True: 15_000}
@@ -62,15 +65,6 @@ def reference(full: bool) -> list[NetworkTraining]:
     return [replace(small(REFERENCE[False], False), snapshots=snapshots, analyses=of)]
 
 
-def biases_held(full: bool) -> NetworkTraining:
-    """The reference with the classifier's scalar biases held at zero."""
-    from validation.reddy.analyses import activity
-    from validation.reddy.network import AttentionOnly
-
-    (plain,) = reference(full)
-    return replace(plain, name=f"{plain.name}-biases-held", network=AttentionOnly(biases="held"), analyses=(activity,))
-
-
 def clock(full: bool) -> NetworkTraining:
     """The configuration on which a clock is fitted."""
     return reference(False)[0] if not full else small((4, 16, 1), True)
@@ -100,6 +94,21 @@ def shifts(full: bool) -> list[NetworkTraining]:
     """Every configuration with L > N, each once."""
     more = [_small(key, True) for key in MORE] if full else []
     return list({j.name: j for jobs in (along_L(full), along_B(full), along_N(full), more) for j in jobs}.values())
+
+
+def predicted(full: bool) -> list[NetworkTraining]:
+    """Those whose transition is predicted: not N/B = 2."""
+    return [training for training in shifts(full) if training.last_task.N_c > 2]
+
+
+def with_biases_held(training: NetworkTraining) -> NetworkTraining:
+    """The same with the classifier's scalar biases held at zero, and only the analysis that this bears on."""
+    from validation.reddy.analyses import activity
+    from validation.reddy.network import AttentionOnly
+
+    kept = tuple(analysis for analysis in training.analyses if analysis is activity)
+    name = f"{training.name}-biases-held"
+    return replace(training, name=name, network=AttentionOnly(biases="held"), analyses=kept)
 
 
 def _small(key: Key, full: bool) -> NetworkTraining:

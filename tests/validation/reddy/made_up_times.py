@@ -223,13 +223,13 @@ def fitted(t: Training) -> float:
     return escape(network._model_run(t, effective=False), "time") / 0.04
 
 
-def from_matrices(t: Training) -> float:
-    return network._from_matrices(t, USUAL["rate"].isel(step=0).mean("seed"))
+def from_draws(t: Training) -> float:
+    return network._prediction(t).step
 
 
-@of("R28n", "R28c", "R28e")
+@of("R28n", "R28c", "R28e", "R28p")
 def predicted_shifts(claim: Claim) -> Cases:
-    prediction = {"R28n": unfitted, "R28c": fitted, "R28e": from_matrices}[claim.id]
+    prediction = {"R28n": unfitted, "R28c": fitted, "R28e": from_draws, "R28p": from_draws}[claim.id]
     fixed = (4, 16, 1)  # of the clock
 
     def runs(factor: float, of_fixed: float = 1.0, power: float = 1.0) -> Runs:
@@ -237,9 +237,13 @@ def predicted_shifts(claim: Claim) -> Cases:
 
     yield "agrees", runs(1.0)
     if claim.id == "R28e":
-        yield "agrees", runs(1.3, 1.3)
-        yield "disagrees", runs(1.7, 1.7)
+        yield "agrees", runs(1.15, 1.15)
+        yield "disagrees", runs(1.3, 1.3)
         yield "disagrees", runs(1e7, 1e7, -1.0)
+    elif claim.id == "R28p":
+        yield "agrees", runs(0.92, 0.92)
+        yield "disagrees", runs(1.15, 1.15)
+        yield "disagrees", runs(0.85, 0.85)
     else:
         yield "disagrees", runs(2.3)
         yield "disagrees", runs(0.4)
@@ -283,6 +287,7 @@ def overlay(claim: Claim) -> Cases:
             {"seed": list(SEEDS), "step": step},
             {"optimiser": json.dumps({"lr": LR})},
         )}  # fmt: skip
+    yield "disagrees", {training.name: rising(np.full(len(SEEDS), math.inf), end=5000.0, lr=LR)}
 
 
 @of("R28r")

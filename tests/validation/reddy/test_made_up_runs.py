@@ -11,9 +11,11 @@ pytest.importorskip("torch")
 from tests.validation.reddy import made_up_course, made_up_data, made_up_times  # noqa: F401, they register their runs
 from tests.validation.reddy.made_up import MADE_UP
 from tests.validation.reddy.test_claims_of_the_model import UNLIKE, WRONG
-from validation.ledger import Context
+from validation.ledger import Context, Finding
 from validation.papers import claims_of
 from validation.reddy.claims import head, network
+from validation.reddy.transition import TransitionPrediction
+from validation.trainings import NetworkTraining
 from validation.verdicts import settle
 
 CLAIMS = claims_of("reddy")
@@ -41,8 +43,14 @@ def _predictions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(head, "exact_transition_time", by_options)
     flows = remembered(network._model_run, lambda training, effective: f"{training.name} {effective}")
     monkeypatch.setattr(network, "_model_run", flows)
-    of_rates = remembered(network._from_matrices, lambda training, rates: f"{training.name} {rates.values}")
-    monkeypatch.setattr(network, "_from_matrices", of_rates)
+    monkeypatch.setattr(network, "_prediction", made_up_prediction)
+
+
+def made_up_prediction(training: NetworkTraining) -> TransitionPrediction:
+    """Later with more pairs and labels, in a moment."""
+    task = training.last_task
+    step = 100.0 * task.N * task.L**0.5 / task.B
+    return TransitionPrediction(step=step, spread=0.1, onset=0.0, rates={}, draws=48)
 
 
 @pytest.mark.usefixtures("_predictions")
@@ -72,3 +80,17 @@ def test_transitions_are_drawn_where_the_reference_has_none_to_fit_a_clock_on() 
     assert outcome.data is not None
     assert np.isnan(outcome.data.attrs["clock"])
     assert "none could be fitted" in outcome.figure(outcome.data)[1]
+
+
+@pytest.mark.usefixtures("_predictions")
+def test_predictions_are_drawn_beside_the_seeds_where_all_configurations_have_one_burstiness() -> None:
+    claim = CLAIMS["R28p"]
+    runs = made_up_times.shifts(claim, lambda t: 1.1 * network._prediction(t).step)
+    found = claim.measure(Context(False, runs))
+    assert isinstance(found, Finding)
+    assert found.data is not None
+    assert claim.figure is not None
+    figure, caption = claim.figure(found.data)
+    assert "lies between 1.10 and 1.10" in caption
+    assert "0 of 24 seeds had no transition" in caption
+    assert len(figure.axes[0].lines) == 1 + 2 * 4  # the diagonal; seeds and spread of four configurations

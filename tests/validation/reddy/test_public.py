@@ -18,6 +18,8 @@ TASK = validation.ItemLabelTask(N=4, L=8, K=16, D=5, N_max=4, K_c=16)
 OTHER = validation.ItemLabelTask()
 NET = validation.AttentionOnly(layers=1)
 PARAMETERS = NET.stacked(TASK, (0,))
+SHORT = validation.ItemLabelTask(N=3, L=6, K=6, D=5, N_max=3, p_C=1.0, K_c=None)
+ONE = NET.stacked(SHORT, (0,))
 SEQUENCES = TASK.sample(0, 0, 4)
 KINDS: tuple[Any, ...] = (3, "x", b"x", 0.5, True, [None], len, np.array([1.0, 2.0]))
 NOT_NUMBERS: tuple[Any, ...] = (None, "x", "", math.nan, math.inf, True, 1j, b"x", [], {}, np.array([1.0, 2.0]), len)
@@ -49,6 +51,28 @@ CALLS: dict[str, tuple[Callable[[Any], Any], tuple[Any, ...]]] = {
     "attention_maps, parameters": (lambda v: validation.attention_maps(NET, v, TASK, SEQUENCES), (None, *KINDS, {})),
     "attention_maps, task": (lambda v: validation.attention_maps(NET, PARAMETERS, v, SEQUENCES), (None, *KINDS, OTHER)),
     "attention_maps, sequences": (lambda v: validation.attention_maps(NET, PARAMETERS, TASK, v), (None, *KINDS, [])),
+    "effective_rates, network": (lambda v: validation.effective_rates(SHORT, v, ONE), (None, *KINDS)),
+    "effective_rates, task": (lambda v: validation.effective_rates(v, NET, ONE), (None, *KINDS, OTHER, TASK)),
+    "effective_rates, parameters": (
+        lambda v: validation.effective_rates(SHORT, NET, v), (None, *KINDS, {}, PARAMETERS, NET.stacked(SHORT, (0, 1)))
+    ),
+    "effective_rates, seed": (lambda v: validation.effective_rates(SHORT, NET, ONE, seed=v), (*NOT_NUMBERS, -1, 0.5)),
+    "effective_rates, sequences": (
+        lambda v: validation.effective_rates(SHORT, NET, ONE, sequences=v), (*NOT_NUMBERS, 0, -1, 0.5)
+    ),
+    "predict_transition, task": (lambda v: validation.predict_transition(v, NET, draws=1), (None, *KINDS, OTHER, TASK)),
+    "predict_transition, network": (
+        lambda v: validation.predict_transition(SHORT, v, draws=1), (*KINDS, OTHER)
+    ),
+    "predict_transition, optimiser": (
+        lambda v: validation.predict_transition(SHORT, NET, optimiser=v, draws=1), (*KINDS, validation.Adam())
+    ),
+    **{
+        f"predict_transition, {name}": (
+            lambda v, name=name: validation.predict_transition(SHORT, NET, **{name: v}), (*NOT_NUMBERS, -1, 0.5, 2**70)
+        )
+        for name in ("draws", "seed")
+    },
     "AttentionOnly, layers": (lambda v: validation.AttentionOnly(layers=v), (*NOT_NUMBERS, -1, 0.5, 10**400)),
     "AttentionOnly, scale": (lambda v: validation.AttentionOnly(scale=v), (*NOT_NUMBERS, 0, -1)),
 }  # fmt: skip

@@ -13,6 +13,7 @@ from validation.curves import crossing, half_rise, jump, plateau
 from validation.ledger import Context, Finding, claim
 from validation.reddy import settings
 from validation.reddy.figures import network as figures
+from validation.trainings import NetworkTraining
 
 of_reference = partial(claim, level="network", trainings=settings.reference)
 
@@ -98,15 +99,20 @@ def switched_off(context: Context) -> Finding:
     )  # fmt: skip
 
 
+def _free_and_held(full: bool) -> list[NetworkTraining]:
+    (free,) = settings.reference(full)
+    return [free, settings.with_biases_held(free)]
+
+
 @claim("R1e", "Trainable scalar biases, with random logits to unlearn, are what delays seeds: held at zero all "
        "transition, earlier and closer together, and the classifier's last layer stays on", level="network",
-       trainings=lambda full: [*settings.reference(full), settings.biases_held(full)],
+       trainings=_free_and_held,
        figure=figures.initialisation)  # fmt: skip
 def initialisation(context: Context) -> Finding:
     """R1, what the initialisation does to the transition."""
     from validation.reddy.analyses import activity
 
-    free, held = settings.reference(context.full)[0], settings.biases_held(context.full)
+    free, held = _free_and_held(context.full)
     transitions = [escape_steps(context.of(training)) for training in (free, held)]
     # a seed without one counts with its budget, which is less than its time
     steps = [np.where(np.isfinite(each), each, free.steps) for each in transitions]
@@ -196,8 +202,8 @@ def random_choice(context: Context) -> Finding:
         middle = (N_c / L + 1) / 2  # halfway from its value at the start to 1
         rising = (seed["CLA"] <= middle) & (seed.step <= crossing(seed.step, seed["CLA"], middle))
         late = seed.where(rising, drop=True).isel(step=-1)
-        ratios.append(float(N_c * late["correct"] / late["CLA"]))
-    return Finding([near("N_c x correct / CLA at the half-rise of CLA", ratios, 1.0, rel=0.15)], run)
+        ratios.append(float(N_c * late["IC_correct"] / late["CLA"]))  # known classes may be answered from the weights
+    return Finding([near("N_c x IC probability / CLA at the half-rise of CLA", ratios, 1.0, rel=0.15)], run)
 
 
 @of_reference(

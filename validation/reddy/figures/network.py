@@ -44,6 +44,7 @@ def activity(data: xr.Dataset) -> tuple["Figure", str]:
         left.plot(one.step, one["active"], color=f"C{i}", label=f"seed {seed}")
         right.plot(one.step, one["CLA"], color=f"C{i}")
     left.set(xlabel="step", ylabel="share of active units, last layer", yscale="log")
+    left.locator_params(axis="x", nbins=4)
     plain_ticks(left.yaxis)
     right.set(xlabel="step", ylabel="CLA", ylim=(0, 1.02))
     left.legend()
@@ -75,6 +76,7 @@ def initialisation(data: xr.Dataset) -> tuple["Figure", str]:
         left = (one["active"] / one["active"].isel(step=0)).min("step")
         least[str(kind)] = f"{float(left.min()):.2f} to {float(left.max()):.2f} with biases {kind}"
     panels[0][0].set(ylabel="share of active units,\nlast layer")
+    panels[0][0].locator_params(axis="x", nbins=4)
     panels[1][0].set(ylabel="correct probability")
     return figure, f"Smallest share of active units over that at the start, seed by seed: {'; '.join(least.values())}."
 
@@ -106,28 +108,36 @@ def shifts(data: xr.Dataset) -> tuple["Figure", str]:
     )
 
 
-def matrices(data: xr.Dataset) -> tuple["Figure", str]:
-    """Transition steps of the networks against the prediction from their initial matrices."""
+def predictions(data: xr.Dataset) -> tuple["Figure", str]:
+    """Transition steps of the networks against the prediction from draws, with its spread."""
     figure, axes = subplots(figsize=(5.6, 3.8))
     network = data["network"].where(np.isfinite(data["network"]))
     both = [
-        0.8 * float(min(data["matrices"].min(), network.min())),
-        1.25 * float(max(data["matrices"].max(), network.max())),
+        0.8 * float(min(data["predicted"].min(), network.min())),
+        1.25 * float(max(data["predicted"].max(), network.max())),
     ]
     axes.plot(both, both, color="0.5", lw=0.8, ls="--")
     for i in range(data.sizes["configuration"]):
         color, words = _colour_and_name(data, i)
-        predicted = np.full(network.sizes["seed"], float(data["matrices"][i]))
+        predicted = np.full(network.sizes["seed"], float(data["predicted"][i]))
         axes.plot(predicted, network[i], "o", label=words, color=color)
+        low, high = float(data["predicted"][i]) * np.exp([-float(data["spread"][i]), float(data["spread"][i])])
+        axes.plot([low, high], [float(network[i].median())] * 2, color=color, lw=0.8)
     axes.set(xscale="log", yscale="log", xlim=both, ylim=both, ylabel="network (steps)",
-             xlabel="predicted from the initial matrices (steps)")  # fmt: skip
+             xlabel="predicted from initial draws (steps)")  # fmt: skip
     axes.legend(title="$N$, $L$, $B$", loc="upper left", bbox_to_anchor=(1, 1), fontsize="small")
-    ratio = (data["network"].median("seed") / data["matrices"]).values
+    ratio = (data["network"].median("seed") / data["predicted"]).values
     never = int((~np.isfinite(data["network"])).sum())
     return figure, (
         f"With nothing fitted, network (median over seeds) / prediction lies between {np.nanmin(ratio):.2f} and "
-        f"{np.nanmax(ratio):.2f}; each point is a seed, and {never} of {data['network'].size} seeds had no transition."
+        f"{np.nanmax(ratio):.2f}; each point is a seed, lines are the spread over draws, and {never} of "
+        f"{data['network'].size} seeds had no transition."
     )
+
+
+def predictions_held(data: xr.Dataset) -> tuple["Figure", str]:
+    """The same with biases held at 0."""
+    return predictions(data)
 
 
 def _colour_and_name(data: xr.Dataset, i: int) -> tuple[tuple[float, ...], str]:
@@ -211,7 +221,7 @@ def overlay(data: xr.Dataset) -> tuple["Figure", str]:
                 lw=0.8,
                 label="network" if i == 0 else None,
             )
-        for i, (case, words) in enumerate(styles):
+        for i, (case, words) in enumerate(style for style in styles if style[0] in data.case):
             axes.plot(data.step, data[f"{name}_model"].sel(case=case), color=f"C{i}", label=words)
         axes.set(xlabel="step", ylabel=label)
     panels[0].legend()
