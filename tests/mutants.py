@@ -3,12 +3,15 @@
 ``python -m tests.mutants --count 300 --out mutants`` needs coverage. It works on a copy of the tree: all tests run once
 to learn which of them reach which line and how long each takes; then every mutant meets the tests that reach its line,
 the fastest first, until one fails. Compiled code is reached by no tracer: its mutants, and all that none of their own
-tests kills, meet the tests of their room. What was tried is kept, and not tried again.
+tests kills, meet the tests of their room. Those that outlive a minute of tests meet all of these in a second round.
+What was tried is kept, and not tried again.
 """
 
 import argparse
 import ast
+import itertools
 import json
+import math
 import os
 import random
 import shutil
@@ -18,7 +21,9 @@ import xml.etree.ElementTree as ET
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from threading import Lock
 
@@ -30,7 +35,12 @@ COMPUTED = {"Add": "-", "Sub": "+", "Mult": "/", "Div": "*", "Mod": "*", "FloorD
 CALLED = {"min": "max", "max": "min", "any": "all", "all": "any", "minimum": "maximum", "maximum": "minimum",
           "argmin": "argmax", "argmax": "argmin", "mean": "median", "median": "mean", "isfinite": "isnan",
           "floor": "ceil", "ceil": "floor", "sin": "cos", "exp": "expm1", "log": "log1p", "sqrt": "abs"}  # fmt: skip
-SECONDS = 600  # for the tests of one mutant; beyond, it counts as noticed: it hangs
+SECONDS = 900  # for the tests of one mutant; beyond, it counts as noticed: it hangs
+ROUNDS = (60.0, math.inf)  # seconds of tests, as they take without a mutant, that a mutant meets
+# imported once, before the processes that test mutants are forked
+ALIKE = ("numpy", "scipy.optimize", "scipy.stats", "sympy", "numba", "xarray", "h5netcdf", "matplotlib.pyplot",
+         "torch")  # fmt: skip
+FORKED = get_context("forkserver")
 
 
 @dataclass(frozen=True)
@@ -178,43 +188,69 @@ class Tests:
             room = room.rpartition(".")[0]
         return sorted(near, key=lambda c: self.seconds[c])
 
+    def within(self, seconds: float, tests: Sequence[str]) -> list[str]:
+        """The first of these tests, as many as take so long."""
+        taken = list(itertools.accumulate(self.seconds[test] for test in tests))
+        return [test for test, until in zip(tests, taken, strict=True) if until <= seconds]
+
 
 def as_id(context: str) -> str:
     module, _, function = context.rpartition(".")
     return f"{module.replace('.', '/')}.py::{function}"
 
 
+def run(folder: Path, cache: Path, tests: Sequence[str]) -> None:
+    """Run tests of a copy, up to the first that fails, in a process of its own."""
+    import pytest
+
+    for name in [n for n in sys.modules if n.partition(".")[0] in ("tests", *PACKAGES)]:
+        del sys.modules[name]
+    os.chdir(folder)
+    os.environ.update(environment(folder, cache))
+    sys.path[:] = [str(folder), *(p for p in sys.path if p not in ("", str(ROOT)))]
+    sys.dont_write_bytecode = True
+    with (folder / "said").open("w") as said, redirect_stdout(said), redirect_stderr(said):
+        status = pytest.main(["-x", "-q", "--no-header", "-p", "no:cacheprovider", *map(as_id, tests)])
+    os._exit(int(status))
+
+
 def failing(folder: Path, cache: Path, tests: Sequence[str]) -> str:
     """The first test that fails, or how else the run ended; empty if all pass."""
     if not tests:
         return ""
-    names = folder / "these-tests"
-    names.write_text("\n".join(map(as_id, tests)))
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider", f"@{names}"]
-    try:
-        run = subprocess.run(command, cwd=folder, env=environment(folder, cache), capture_output=True, text=True,
-                             timeout=SECONDS)  # fmt: skip
-    except subprocess.TimeoutExpired:
+    process = FORKED.Process(target=run, args=(folder, cache, tests))
+    process.start()
+    process.join(SECONDS)
+    if process.is_alive():
+        process.kill()
+        process.join()
         return "timeout"
-    if run.returncode == 0:
+    if process.exitcode == 0:
         return ""
-    said = [line for line in run.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
-    return said[0].split(" - ")[0] if said else f"exit status {run.returncode}"
+    text = (folder / "said").read_text()
+    said = [line for line in text.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    if not said and (process.exitcode or 0) > 0:
+        raise RuntimeError(f"the tests did not run: {text}")
+    return said[0].split(" - ")[0] if said else f"exit status {process.exitcode}"
 
 
-def killer(mutant: Mutant, tests: Tests, folder: Path, cache: Path) -> str:
-    """The test that notices a mutant; empty if none does."""
+def killer(mutant: Mutant, tests: Tests, folder: Path, cache: Path, seconds: float) -> str:
+    """The test that notices a mutant, of those that take so long together; empty if none does."""
     path = folder / mutant.path
     text = path.read_bytes()
     path.write_bytes(mutant.of(text))
     try:
         reaching = tests.reaching(mutant)
-        first = failing(folder, cache, reaching[:12])
-        return first or failing(folder, cache, reaching[12:]) or failing(
-            folder, cache, [t for t in tests.of_room(mutant) if t not in reaching]
-        )  # fmt: skip
+        near = [test for test in tests.of_room(mutant) if test not in reaching]
+        first, rest = tests.within(seconds, reaching), tests.within(seconds, near)
+        return failing(folder, cache, first) or failing(folder, cache, rest)
     finally:
         path.write_bytes(text)
+
+
+def settled(found: tuple[str, float] | None, seconds: float) -> bool:
+    """Whether a mutant was noticed, or has outlived so many seconds of tests."""
+    return found is not None and (bool(found[0]) or found[1] >= seconds)
 
 
 def main() -> None:
@@ -239,29 +275,31 @@ def main() -> None:
         (out / "unfinished.xml").rename(out / "tests.xml")
     tests, lock, kept = Tests(out), Lock(), out / "mutants.jsonl"
     known = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() else []
-    done = {(m["path"], m["start"], m["after"]): m["killer"] for m in known}
+    done = {(m["path"], m["start"], m["after"]): (m["killer"], m["seconds"]) for m in known}
     drawn = chosen(options.count, options.seed)
     free = list(range(options.workers))
 
-    def attempt(mutant: Mutant) -> None:
+    def attempt(mutant: Mutant, seconds: float) -> None:
         with lock:
             number = free.pop()
         folder = out / f"copy-{number}"
         if not folder.exists():
             copy(folder)
-        found = killer(mutant, tests, folder, out / f"cache-{number}")
+        found = killer(mutant, tests, folder, out / f"cache-{number}", seconds)
+        place = f"{mutant.path}:{mutant.line}: {mutant.before!r} -> {mutant.after!r}"
         with lock:
             free.append(number)
             with kept.open("a") as file:
-                print(json.dumps({**asdict(mutant), "killer": found}), file=file)
-            print(
-                f"{mutant.path}:{mutant.line}: {mutant.before!r} -> {mutant.after!r}: {found or 'SURVIVES'}", flush=True
-            )
-        done[mutant.path, mutant.start, mutant.after] = found
+                print(json.dumps({**asdict(mutant), "killer": found, "seconds": seconds}), file=file)
+            print(f"{place}: {found or f'survives {seconds:g} s'}", flush=True)
+        done[mutant.path, mutant.start, mutant.after] = found, seconds
 
-    with ThreadPoolExecutor(options.workers) as pool:
-        list(pool.map(attempt, (m for m in drawn if (m.path, m.start, m.after) not in done)))
-    killers = [done[m.path, m.start, m.after] for m in drawn]
+    FORKED.set_forkserver_preload(list(ALIKE))
+    for seconds in ROUNDS:
+        with ThreadPoolExecutor(options.workers) as pool:
+            due = [m for m in drawn if not settled(done.get((m.path, m.start, m.after)), seconds)]
+            list(pool.map(attempt, due, [seconds] * len(due)))
+    killers = [done[m.path, m.start, m.after][0] for m in drawn]
     print(f"{sum(map(bool, killers))} of {len(drawn)} mutants are noticed; by room of the test:")
     print(Counter("/".join(k.split(" ")[-1].split("::")[0].split("/")[:3]) for k in killers if k))
 
