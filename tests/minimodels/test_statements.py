@@ -211,6 +211,8 @@ def test_a_long_sum_is_read() -> None:
         ("2*alpa", "did you mean 'alpha'"),
         ("sgmoid(alpha)", "did you mean 'sigmoid'"),
         ("alpha beta", "not an expression"),
+        ("softplus(alpha, 1)", "softplus"),
+        ("sigmoid(alpha, 1)", "sigmoid"),
     ],
 )
 def test_what_is_not_known_gets_a_suggestion(text: str, sentence: str) -> None:

@@ -226,6 +226,12 @@ def test_only_full_runs_are_recorded() -> None:
         claims(record=True)
 
 
+def test_progress_is_shown_if_asked_for_and_not_in_a_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for progress, shown in ((True, True), (None, False), (False, False)):
+        claims("toy", only=["X1"], out=tmp_path, progress=progress)
+        assert ("2/2" in capsys.readouterr().err) == shown
+
+
 def test_a_full_run_of_the_quick_trainings_is_no_stronger_evidence(tmp_path: Path) -> None:
     assert not X1.fuller
     outcome = settle(X1, Context(True, runs(1.0)), "toy")

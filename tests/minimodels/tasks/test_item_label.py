@@ -349,6 +349,8 @@ def test_bad_ranges_are_refused() -> None:
         SMALL.sample(-1, 0, 4)
     with pytest.raises(InputError, match="`seed` must be below 2\\*\\*64; got 18446744073709551616"):
         SMALL.sample(2**64, 0, 4)
+    with pytest.raises(InputError, match="`start` must be at most 9223372036854775807"):
+        SMALL.sample(0, 2**63, 4)
 
 
 def test_orthonormal_label_vectors_leave_the_class_means_as_they_are() -> None:
