@@ -3,7 +3,7 @@
 ``python -m tests.mutants --count 300 --out mutants`` needs coverage. It works on a copy of the tree: all tests run once
 to learn which of them reach which line and how long each takes; then every mutant meets the tests that reach its line,
 the fastest first, until one fails. Compiled code is reached by no tracer: its mutants, and all that none of their own
-tests kills, meet the tests of their room. Those that outlive twenty seconds of tests meet all of these in a second round.
+tests kills, meet the tests of their room: twenty seconds of tests, and those that outlive these, in a second round, all.
 What was tried is kept, and not tried again.
 """
 
@@ -36,7 +36,7 @@ CALLED = {"min": "max", "max": "min", "any": "all", "all": "any", "minimum": "ma
           "argmin": "argmax", "argmax": "argmin", "mean": "median", "median": "mean", "isfinite": "isnan",
           "floor": "ceil", "ceil": "floor", "sin": "cos", "exp": "expm1", "log": "log1p", "sqrt": "abs"}  # fmt: skip
 SECONDS = 900  # for the tests of one mutant; beyond, it counts as noticed: it hangs
-ROUNDS = (20.0, math.inf)  # seconds of tests, as they take without a mutant, that a mutant meets
+ROUNDS = (20.0, math.inf)  # seconds of tests, as timed without mutants, that one meets
 # imported once, before the processes that test mutants are forked
 ALIKE = ("numpy", "scipy.optimize", "scipy.stats", "sympy", "numba", "xarray", "h5netcdf", "matplotlib.pyplot",
          "torch")  # fmt: skip

@@ -187,7 +187,9 @@ TEXTS = {
     "sigmoid(x) + softplus(y)": mm.sigmoid(x) + mm.softplus(y),
     "logsumexp((1, x), (y, 0))": mm.logsumexp((1, x), (y, 0)),
     "softmax(1, (1, x), (2, y))": mm.softmax(1, (1, x), (2, y)),
-    "sinc(x)": sp.sin(x) / x, "sinc(0) + x": 1 + x, "sinc(1) + x": sp.sin(1) + x,
+    "sinc(x)": sp.sin(x) / x,
+    "sinc(0) + x": 1 + x,
+    "sinc(1) + x": sp.sin(1) + x,
 }
 
 
