@@ -1,0 +1,227 @@
+r"""Self-attention layers without causal mask that learn linear regression in context (von Oswald et al. 2023).
+
+Tokens :math:`e_j = (x_j, y_j)` and the query :math:`(x_q, 0)`. Every layer updates all tokens, with keys and values
+from the N context tokens only, no biases, no normalisation by N:
+
+.. math:: e_j \leftarrow e_j + \sum_h P_h \sum_{i\le N} (W_{V,h} e_i)\,(W_{K,h} e_i)^\top W_{Q,h} e_j ,
+
+or, in softmax layers, with :math:`\mathrm{softmax}_i[(W_K e_i)^\top W_Q e_j/\sqrt D]` for the product; D is the width
+of a token. The prediction is minus the last coordinate of the query token after the last layer, the loss
+:math:`\tfrac12\langle(y-\hat y)^2\rangle`.
+
+Only that coordinate is needed: the last layer computes one row of :math:`P W_V` for one query, the others, where they
+are linear, the product :math:`M = \sum_h P_h W_{V,h} G W_{K,h}^\top W_{Q,h}` with the Gram matrix G of the tokens.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.special import ndtri
+from torch import Tensor
+
+from minimodels.errors import InputError, check_choice, check_number, check_whole, shown
+from minimodels.streams import Stream, generator
+from minimodels.tasks.linear_regression import LinearRegressionTask, Regressions
+from validation.oswald.metrics import Array, Predictor
+from validation.protocols import Held, Parameters
+
+NAMES = ("K", "Q", "V", "P")
+TRUNCATED = 0.8796256610342398  # standard deviation of a standard normal truncated at two
+
+
+class Tokens(NamedTuple):
+    """`context` (S, n, T, D), `query` (S, n, D) and its label `target` (S, n)."""
+
+    context: Tensor
+    query: Tensor
+    target: Tensor
+
+
+@dataclass(frozen=True)
+class SelfAttention:
+    """Options of a stack of self-attention layers.
+
+    ==========  ======================================================================================================
+    layers      layers; `recurrent`: all with the same weights
+    heads       heads in a layer
+    softmax     which layers are softmax layers: "none", "first", "all"
+    pairs       "joined": a token is (x, y); "split": x and (0, ..., 0, y) are tokens in turn, each with a sinusoidal
+                code of d coordinates of its position behind it
+    layer_norm  whether layers read tokens that are centred and divided by their standard deviation
+    clip        largest coordinate of a token after a layer, in absolute value; None: any
+    scale       entries begin as a normal law, truncated at two standard deviations, of variance scale/(layers D)
+    double      whether in double precision
+    ==========  ======================================================================================================
+
+    Raises
+    ------
+    InputError
+        For an option that cannot be.
+    """
+
+    layers: int = 1
+    recurrent: bool = False
+    heads: int = 1
+    softmax: Literal["none", "first", "all"] = "none"
+    pairs: Literal["joined", "split"] = "joined"
+    layer_norm: bool = False
+    clip: float | None = None
+    scale: float = 0.002
+    double: bool = False
+
+    sites: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    on_tests: ClassVar[tuple[str, ...]] = ("loss",)
+    escape: ClassVar[str] = ""
+
+    def __post_init__(self) -> None:
+        for name in ("layers", "heads"):
+            object.__setattr__(self, name, check_whole(getattr(self, name), f"`{name}`", 1, 1000))
+        check_choice(self.softmax, "`softmax`", ("none", "first", "all"))
+        check_choice(self.pairs, "`pairs`", ("joined", "split"))
+        for name in ("recurrent", "layer_norm", "double"):
+            if getattr(self, name) not in (True, False):
+                raise InputError(f"`{name}` is True or False; got {shown(getattr(self, name))}.")
+        if not check_number(self.scale, "`scale`") > 0:
+            raise InputError(f"`scale` must be positive; got {shown(self.scale)}: the paper's network has 0.002.")
+        if self.clip is not None and not check_number(self.clip, "`clip`") > 0:
+            raise InputError(f"`clip` must be positive, or None; got {shown(self.clip)}.")
+
+    @property
+    def kept(self) -> int:
+        """Layers that have weights of their own."""
+        return 1 if self.recurrent else self.layers
+
+    def width(self, task: LinearRegressionTask) -> int:
+        """Coordinates of a token."""
+        return task.d + 1 if self.pairs == "joined" else 2 * task.d
+
+    def initial(self, task: LinearRegressionTask, seed: int) -> dict[str, NDArray[np.floating]]:
+        """Fresh weights of one seed: K, Q, V, P, each (layers, heads, D, D)."""
+        rng, D = generator(seed, Stream.NETWORK), self.width(task)
+        low, high = ndtri_range()
+        size = math.sqrt(self.scale / (self.layers * D)) / TRUNCATED
+        dtype = np.float64 if self.double else np.float32
+        shape = (self.kept, self.heads, D, D)
+        return {name: (size * ndtri(rng.uniform(low, high, shape))).astype(dtype) for name in NAMES}
+
+    def batch(self, task: LinearRegressionTask, samples: Sequence[Regressions], device: str = "cpu") -> Tokens:
+        """Tokens of the tasks of every seed, side by side."""
+        each = [self.tokens(one) for one in samples]
+        dtype = torch.float64 if self.double else torch.float32
+        return Tokens(*(torch.from_numpy(np.stack(arrays)).to(device, dtype) for arrays in zip(*each, strict=True)))
+
+    def tokens(self, tasks: Regressions) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Context tokens (n, T, D), query tokens (n, D) and labels (n,)."""
+        n, N, d = tasks.x.shape
+        if self.pairs == "joined":
+            context = np.concatenate([tasks.x, tasks.y[:, :, None]], axis=2)
+            return context, np.concatenate([tasks.query, np.zeros((n, 1))], axis=1), tasks.target
+        content = np.zeros((n, 2 * N + 1, d))
+        content[:, : 2 * N : 2], content[:, 1 : 2 * N : 2, -1], content[:, -1] = tasks.x, tasks.y, tasks.query
+        code = np.broadcast_to(positions(2 * N + 1, d), content.shape)
+        whole = np.concatenate([content, code], axis=2)
+        return whole[:, :-1], whole[:, -1], tasks.target
+
+    def predict(self, parameters: Parameters, tokens: Tokens) -> Tensor:
+        """Predictions (S, n)."""
+        context, query = tokens.context, tokens.query
+        for layer in range(self.layers):
+            number, soft = 0 if self.recurrent else layer, self._soft(layer)
+            K, Q, V, P = (parameters[name][:, number] for name in NAMES)  # (S, heads, D, D)
+            seen = (_normed(context), _normed(query)) if self.layer_norm else (context, query)
+            if layer == self.layers - 1:
+                return -(query[..., -1] + _last(*seen, K, Q, V, P, soft=soft))
+            new = _softmax if soft else _linear
+            context_change, query_change = new(*seen, K, Q, V, P)
+            context, query = context + context_change, query + query_change
+            if self.clip is not None:
+                context, query = context.clamp(-self.clip, self.clip), query.clamp(-self.clip, self.clip)
+        raise AssertionError
+
+    def predictor(self, task: LinearRegressionTask, parameters: Mapping[str, Any], seed: int = 0) -> Predictor:
+        """The network with the parameters of one seed, as a function of arrays (x, y, query)."""
+        one = {name: torch.as_tensor(value)[seed : seed + 1] for name, value in parameters.items()}
+
+        @torch.no_grad()
+        def predict(x: Array, y: Array, query: Array) -> Array:
+            batch = self.batch(task, [Regressions(x, y, query, np.zeros(len(y)))])
+            return np.asarray(self.predict(one, batch)[0], float)
+
+        return predict
+
+    def losses(self, parameters: Parameters, batch: Tokens, held: Held | None = None) -> dict[str, Tensor]:
+        """Half the mean squared error, one for each seed."""
+        return {"loss": 0.5 * (self.predict(parameters, batch) - batch.target).square().mean(1)}
+
+    @torch.no_grad()
+    def measures(self, parameters: Parameters, batch: Tokens, held: Held | None = None) -> dict[str, Tensor]:
+        """The loss, and it divided by that of the zero predictor on the same tasks."""
+        loss = self.losses(parameters, batch, held)["loss"]
+        return {"loss": loss, "relative": loss / (0.5 * batch.target.square().mean(1))}
+
+    def cost(self, task: LinearRegressionTask) -> float:
+        """Relative cost of a step of one seed."""
+        return float(self.layers * self.heads * task.N * self.width(task) ** 2)
+
+    def _soft(self, layer: int) -> bool:
+        return self.softmax == "all" or (self.softmax == "first" and layer == 0)
+
+
+def positions(length: int, size: int) -> NDArray[np.float64]:
+    """Sinusoidal codes (length, size): coordinates 2k and 2k + 1 are sine and cosine of position/10000^(2k/size)."""
+    k = np.arange(size) // 2 * 2
+    angle = np.arange(length)[:, None] / 10000.0 ** (k / size)
+    return np.asarray(np.where(np.arange(size) % 2, np.cos(angle), np.sin(angle)))
+
+
+def ndtri_range() -> tuple[float, float]:
+    """The chances of a standard normal below -2 and 2."""
+    below = 0.5 * math.erfc(math.sqrt(2))
+    return below, 1 - below
+
+
+def _last(context: Tensor, query: Tensor, K: Tensor, Q: Tensor, V: Tensor, P: Tensor, *, soft: bool) -> Tensor:
+    """What a layer adds to the last coordinate of the query, (S, n)."""
+    change = torch.zeros_like(query[..., 0])
+    for h in range(K.shape[1]):
+        asked = torch.bmm(query, torch.bmm(Q[:, h].mT, K[:, h]))  # (W_K^T W_Q e_q), (S, n, D)
+        scores = (context * asked[:, :, None]).sum(-1)
+        weights = torch.softmax(scores / math.sqrt(context.shape[-1]), dim=-1) if soft else scores
+        row = torch.bmm(P[:, h, -1:], V[:, h])  # (S, 1, D)
+        change = change + (weights * (context * row[:, :, None]).sum(-1)).sum(-1)
+    return change
+
+
+def _linear(context: Tensor, query: Tensor, K: Tensor, Q: Tensor, V: Tensor, P: Tensor) -> tuple[Tensor, Tensor]:
+    """What a linear layer adds to context and query."""
+    seeds, n, T, D = context.shape
+    flat = context.reshape(seeds * n, T, D)
+    gram = torch.bmm(flat.mT, flat).view(seeds, n, D, D)
+    M = torch.zeros_like(gram)
+    for h in range(K.shape[1]):
+        M = M + torch.bmm(P[:, h], V[:, h])[:, None] @ gram @ torch.bmm(K[:, h].mT, Q[:, h])[:, None]
+    M = M.view(seeds * n, D, D)
+    return (
+        torch.bmm(flat, M.mT).view(seeds, n, T, D),
+        torch.bmm(query.reshape(seeds * n, 1, D), M.mT).view(seeds, n, D),
+    )
+
+
+def _softmax(context: Tensor, query: Tensor, K: Tensor, Q: Tensor, V: Tensor, P: Tensor) -> tuple[Tensor, Tensor]:
+    """What a softmax layer adds to context and query."""
+    every = torch.cat([context, query[:, :, None]], dim=2)
+    change = torch.zeros_like(every)
+    for h in range(K.shape[1]):
+        asked = every @ torch.bmm(Q[:, h].mT, K[:, h])[:, None]
+        weights = torch.softmax(asked @ context.mT / math.sqrt(context.shape[-1]), dim=-1)
+        change = change + weights @ (context @ torch.bmm(P[:, h], V[:, h]).mT[:, None])
+    return change[:, :, :-1], change[:, :, -1]
+
+
+def _normed(tokens: Tensor) -> Tensor:
+    return torch.nn.functional.layer_norm(tokens, tokens.shape[-1:])
