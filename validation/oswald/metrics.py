@@ -111,7 +111,7 @@ def losses_over(
     predictor: Predictor, task: LinearRegressionTask, option: str, values: Sequence[float], *, tasks: int = 1000,
     seed: int = 0,
 ) -> xr.Dataset:  # fmt: skip
-    """The loss over values of an option of the task, on the same draws: ``losses_over(net, task, "x_scale", [...])``."""
+    """The loss over values of an option of the task, on the same draws, as ``losses_over(f, task, "tau", [1, 2])``."""
     if option not in task.__dataclass_fields__:
         raise InputError(f"`option` is one of the task's, {', '.join(task.__dataclass_fields__)}; got {shown(option)}.")
     found = []

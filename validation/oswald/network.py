@@ -50,11 +50,14 @@ class SelfAttention:
     layers      layers; `recurrent`: all with the same weights
     heads       heads in a layer
     softmax     which layers are softmax layers: "none", "first", "all"
+    merged      whether the products W_KQ = W_K^T W_Q and W_PV = P W_V are the parameters, not their factors
+    average     whether linear layers divide their sum over the context by N
     pairs       "joined": a token is (x, y); "split": x and (0, ..., 0, y) are tokens in turn, each with a sinusoidal
                 code of d coordinates of its position behind it
     layer_norm  whether layers read tokens that are centred and divided by their standard deviation
     clip        largest coordinate of a token after a layer, in absolute value; None: any
     scale       entries begin as a normal law, truncated at two standard deviations, of variance scale/(layers D)
+    start       in its place, x_0: W_K = W_Q = x_0 diag(I, 0), P = -W_V = sqrt(d) x_0 diag(0, 1); merged, W_KQ and -W_PV
     double      whether in double precision
     ==========  ======================================================================================================
 
@@ -68,10 +71,13 @@ class SelfAttention:
     recurrent: bool = False
     heads: int = 1
     softmax: Literal["none", "first", "all"] = "none"
+    merged: bool = False
+    average: bool = False
     pairs: Literal["joined", "split"] = "joined"
     layer_norm: bool = False
     clip: float | None = None
     scale: float = 0.002
+    start: float | None = None
     double: bool = False
 
     sites: ClassVar[Mapping[str, tuple[str, ...]]] = {}
@@ -83,13 +89,19 @@ class SelfAttention:
             object.__setattr__(self, name, check_whole(getattr(self, name), f"`{name}`", 1, 1000))
         check_choice(self.softmax, "`softmax`", ("none", "first", "all"))
         check_choice(self.pairs, "`pairs`", ("joined", "split"))
-        for name in ("recurrent", "layer_norm", "double"):
+        for name in ("recurrent", "merged", "average", "layer_norm", "double"):
             if getattr(self, name) not in (True, False):
                 raise InputError(f"`{name}` is True or False; got {shown(getattr(self, name))}.")
         if not check_number(self.scale, "`scale`") > 0:
             raise InputError(f"`scale` must be positive; got {shown(self.scale)}: the paper's network has 0.002.")
-        if self.clip is not None and not check_number(self.clip, "`clip`") > 0:
-            raise InputError(f"`clip` must be positive, or None; got {shown(self.clip)}.")
+        for name in ("clip", "start"):
+            value = getattr(self, name)
+            if value is not None and not check_number(value, f"`{name}`") > 0:
+                raise InputError(f"`{name}` must be positive, or None; got {shown(value)}.")
+        if self.start is not None and (self.pairs != "joined" or self.heads > 1):
+            raise InputError(
+                "`start` is of layers with one head and joined pairs: leave it out, or `heads` and `pairs`."
+            )
 
     @property
     def kept(self) -> int:
@@ -101,13 +113,19 @@ class SelfAttention:
         return task.d + 1 if self.pairs == "joined" else 2 * task.d
 
     def initial(self, task: LinearRegressionTask, seed: int) -> dict[str, NDArray[np.floating]]:
-        """Fresh weights of one seed: K, Q, V, P, each (layers, heads, D, D)."""
-        rng, D = generator(seed, Stream.NETWORK), self.width(task)
+        """Fresh weights of one seed: K, Q, V, P, or merged KQ, PV, each (layers, heads, D, D)."""
+        D, dtype = self.width(task), np.float64 if self.double else np.float32
+        shape = (self.kept, self.heads, D, D)
+        if self.start is not None:
+            x, y = np.diag([1.0] * task.d + [0.0]), np.diag([0.0] * task.d + [math.sqrt(task.d)])
+            factors = {"K": x, "Q": x, "V": -y, "P": y}
+            made = {"KQ": x, "PV": -y} if self.merged else factors
+            return {name: np.broadcast_to(self.start * w, shape).astype(dtype) for name, w in made.items()}
+        rng = generator(seed, Stream.NETWORK)
         low, high = ndtri_range()
         size = math.sqrt(self.scale / (self.layers * D)) / TRUNCATED
-        dtype = np.float64 if self.double else np.float32
-        shape = (self.kept, self.heads, D, D)
-        return {name: (size * ndtri(rng.uniform(low, high, shape))).astype(dtype) for name in NAMES}
+        names = ("KQ", "PV") if self.merged else NAMES
+        return {name: (size * ndtri(rng.uniform(low, high, shape))).astype(dtype) for name in names}
 
     def batch(self, task: LinearRegressionTask, samples: Sequence[Regressions], device: str = "cpu") -> Tokens:
         """Tokens of the tasks of every seed, side by side."""
@@ -131,17 +149,26 @@ class SelfAttention:
         """Predictions (S, n)."""
         context, query = tokens.context, tokens.query
         for layer in range(self.layers):
-            number, soft = 0 if self.recurrent else layer, self._soft(layer)
-            K, Q, V, P = (parameters[name][:, number] for name in NAMES)  # (S, heads, D, D)
+            KQ, PV = self.products(parameters, 0 if self.recurrent else layer)
+            soft = self._soft(layer)
+            if self.average and not soft:
+                KQ = KQ / context.shape[2]
             seen = (_normed(context), _normed(query)) if self.layer_norm else (context, query)
             if layer == self.layers - 1:
-                return -(query[..., -1] + _last(*seen, K, Q, V, P, soft=soft))
+                return -(query[..., -1] + _last(*seen, KQ, PV, soft=soft))
             new = _softmax if soft else _linear
-            context_change, query_change = new(*seen, K, Q, V, P)
+            context_change, query_change = new(*seen, KQ, PV)
             context, query = context + context_change, query + query_change
             if self.clip is not None:
                 context, query = context.clamp(-self.clip, self.clip), query.clamp(-self.clip, self.clip)
         raise AssertionError
+
+    def products(self, parameters: Parameters, layer: int) -> tuple[Tensor, Tensor]:
+        """W_KQ and W_PV of a layer, each (S, heads, D, D)."""
+        if self.merged:
+            return parameters["KQ"][:, layer], parameters["PV"][:, layer]
+        K, Q, V, P = (parameters[name][:, layer] for name in NAMES)
+        return K.mT @ Q, P @ V
 
     def predictor(self, task: LinearRegressionTask, parameters: Mapping[str, Any], seed: int = 0) -> Predictor:
         """The network with the parameters of one seed, as a function of arrays (x, y, query)."""
@@ -185,41 +212,36 @@ def ndtri_range() -> tuple[float, float]:
     return below, 1 - below
 
 
-def _last(context: Tensor, query: Tensor, K: Tensor, Q: Tensor, V: Tensor, P: Tensor, *, soft: bool) -> Tensor:
+def _last(context: Tensor, query: Tensor, KQ: Tensor, PV: Tensor, *, soft: bool) -> Tensor:
     """What a layer adds to the last coordinate of the query, (S, n)."""
     change = torch.zeros_like(query[..., 0])
-    for h in range(K.shape[1]):
-        asked = torch.bmm(query, torch.bmm(Q[:, h].mT, K[:, h]))  # (W_K^T W_Q e_q), (S, n, D)
-        scores = (context * asked[:, :, None]).sum(-1)
+    for h in range(KQ.shape[1]):
+        scores = (context * torch.bmm(query, KQ[:, h].mT)[:, :, None]).sum(-1)
         weights = torch.softmax(scores / math.sqrt(context.shape[-1]), dim=-1) if soft else scores
-        row = torch.bmm(P[:, h, -1:], V[:, h])  # (S, 1, D)
-        change = change + (weights * (context * row[:, :, None]).sum(-1)).sum(-1)
+        change = change + (weights * (context * PV[:, h, None, -1:]).sum(-1)).sum(-1)
     return change
 
 
-def _linear(context: Tensor, query: Tensor, K: Tensor, Q: Tensor, V: Tensor, P: Tensor) -> tuple[Tensor, Tensor]:
+def _linear(context: Tensor, query: Tensor, KQ: Tensor, PV: Tensor) -> tuple[Tensor, Tensor]:
     """What a linear layer adds to context and query."""
     seeds, n, T, D = context.shape
     flat = context.reshape(seeds * n, T, D)
     gram = torch.bmm(flat.mT, flat).view(seeds, n, D, D)
-    M = torch.zeros_like(gram)
-    for h in range(K.shape[1]):
-        M = M + torch.bmm(P[:, h], V[:, h])[:, None] @ gram @ torch.bmm(K[:, h].mT, Q[:, h])[:, None]
-    M = M.view(seeds * n, D, D)
+    M = (PV[:, :, None] @ gram[:, None] @ KQ[:, :, None]).sum(1).view(seeds * n, D, D)
     return (
         torch.bmm(flat, M.mT).view(seeds, n, T, D),
         torch.bmm(query.reshape(seeds * n, 1, D), M.mT).view(seeds, n, D),
     )
 
 
-def _softmax(context: Tensor, query: Tensor, K: Tensor, Q: Tensor, V: Tensor, P: Tensor) -> tuple[Tensor, Tensor]:
+def _softmax(context: Tensor, query: Tensor, KQ: Tensor, PV: Tensor) -> tuple[Tensor, Tensor]:
     """What a softmax layer adds to context and query."""
     every = torch.cat([context, query[:, :, None]], dim=2)
     change = torch.zeros_like(every)
-    for h in range(K.shape[1]):
-        asked = every @ torch.bmm(Q[:, h].mT, K[:, h])[:, None]
+    for h in range(KQ.shape[1]):
+        asked = every @ KQ[:, None, h].mT
         weights = torch.softmax(asked @ context.mT / math.sqrt(context.shape[-1]), dim=-1)
-        change = change + weights @ (context @ torch.bmm(P[:, h], V[:, h]).mT[:, None])
+        change = change + weights @ (context @ PV[:, None, h].mT)
     return change[:, :, :-1], change[:, :, -1]
 
 

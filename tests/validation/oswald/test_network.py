@@ -23,15 +23,28 @@ def literal(network: SelfAttention, weights: dict[str, np.ndarray], tasks: Regre
     for context, query in zip(*network.tokens(tasks)[:2], strict=True):
         e = np.concatenate([context, query[None]])
         for layer in range(network.layers):
-            seen = (e - e.mean(1, keepdims=True)) / np.sqrt(e.var(1, keepdims=True) + 1e-5) if network.layer_norm else e
+            seen = e
+            if network.layer_norm:
+                seen = (e - e.mean(1, keepdims=True)) / np.sqrt(e.var(1, keepdims=True) + 1e-5)
             change = np.zeros_like(e)
             for h in range(network.heads):
-                K, Q, V, P = (weights[name][0 if network.recurrent else layer, h] for name in "KQVP")
+                number = 0 if network.recurrent else layer
+                if network.merged:
+                    K, Q, V, P = (
+                        np.eye(len(e[0])),
+                        weights["KQ"][number, h],
+                        np.eye(len(e[0])),
+                        weights["PV"][number, h],
+                    )
+                else:
+                    K, Q, V, P = (weights[name][number, h] for name in "KQVP")
                 for j in range(len(e)):
                     scores = np.array([(K @ seen[i]) @ (Q @ seen[j]) for i in range(len(context))])
                     if network.softmax == "all" or (network.softmax == "first" and layer == 0):
                         scores = np.exp(scores / np.sqrt(e.shape[1]))
                         scores /= scores.sum()
+                    elif network.average:
+                        scores = scores / len(context)
                     change[j] += P @ sum(s * (V @ seen[i]) for i, s in enumerate(scores))
             e = e + change
             if network.clip is not None and layer < network.layers - 1:
@@ -45,7 +58,7 @@ def literal(network: SelfAttention, weights: dict[str, np.ndarray], tasks: Regre
     [
         {}, {"heads": 2}, {"layers": 3}, {"layers": 3, "recurrent": True}, {"softmax": "all", "heads": 2},
         {"layers": 2, "softmax": "first", "pairs": "split"}, {"layers": 2, "layer_norm": True},
-        {"layers": 2, "clip": 0.4}, {"layers": 2, "softmax": "all", "layer_norm": True, "heads": 2},
+        {"layers": 2, "clip": 0.4}, {"average": True}, {"layers": 2, "merged": True, "average": True}, {"layers": 2, "softmax": "all", "layer_norm": True, "heads": 2},
     ],
 )  # fmt: skip
 def test_predictions_are_those_of_the_literal_network(options: dict[str, Any]) -> None:
@@ -80,6 +93,17 @@ def test_weights_begin_with_the_stated_law_and_number() -> None:
     assert abs(many).max() < 2 / 0.8796 * np.sqrt(0.3 / (5 * 11))
     split = SelfAttention(layers=2, pairs="split", softmax="first", scale=0.02)
     assert sum(w.size for w in split.initial(task, 0).values()) == 3200
+
+
+@pytest.mark.parametrize("merged", [False, True])
+def test_a_balanced_start_is_a_small_step_of_descent(merged: bool) -> None:
+    """a = kqvp = d x_0^4, merged a = uv = sqrt(d) x_0^2."""
+    network = SelfAttention(merged=merged, start=0.2, double=True)
+    weights = {name: w[None] for name, w in network.initial(TASK, 0).items()}
+    tasks = TASK.sample(0, 0, 7)
+    found = network.predictor(TASK, weights)(tasks.x, tasks.y, tasks.query)
+    a = 2 * 0.2**2 if merged else 4 * 0.2**4
+    np.testing.assert_allclose(found, one_step(a)(tasks.x, tasks.y, tasks.query), rtol=1e-12)
 
 
 def test_an_untrained_network_of_split_pairs_answers_with_its_position_code() -> None:
@@ -194,7 +218,7 @@ def test_predictors_that_cannot_be_are_refused(broken: Any, said: str) -> None:
 
 @pytest.mark.parametrize(
     "options", [{"layers": 0}, {"heads": 1.5}, {"softmax": True}, {"scale": 0.0}, {"clip": -1.0}, {"pairs": "three"},
-                {"double": 1.5}]
+                {"double": 1.5}, {"merged": 2}, {"start": 0.0}]
 )  # fmt: skip
 def test_options_that_cannot_be_are_refused(options: dict[str, Any]) -> None:
     (name,) = options
