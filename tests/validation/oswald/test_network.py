@@ -58,6 +58,8 @@ def literal(network: SelfAttention, weights: dict[str, np.ndarray], tasks: Regre
     [
         {}, {"heads": 2}, {"layers": 3}, {"layers": 3, "recurrent": True}, {"softmax": "all", "heads": 2},
         {"layers": 2, "softmax": "first", "pairs": "split"}, {"layers": 2, "layer_norm": True},
+        {"layers": 2, "clip": 0.4}, {"average": True}, {"layers": 2, "merged": True, "average": True},
+        {"layers": 2, "softmax": "all", "layer_norm": True, "heads": 2},
     ],
 )  # fmt: skip
 def test_predictions_are_those_of_the_literal_network(options: dict[str, Any]) -> None:
