@@ -206,10 +206,10 @@ def derive(model: str | Model, **options: object) -> Derivation:
     Parameters
     ----------
     model : str or Model
-        A built-in model, by name (``memorisation_race``, ``nested_logit`` or ``single_location``) or as `mm.model`
-        returns it; or a model of your own (`mm.GradientFlow`, `mm.Flow`, `mm.Map`), which gets what holds for every
-        one: the fall of the loss, fixed points in closed form where they are simple, the linearisation, conserved
-        quantities up to degree 2, symmetries. So does a built-in model that no wing derives the theory of.
+        A built-in model, by name (see `mm.models`) or as `mm.model` returns it; or a model of your own
+        (`mm.GradientFlow`, `mm.Flow`, `mm.Map`), which gets what holds for every one: the fall of the loss, fixed
+        points in closed form where they are simple, the linearisation, conserved quantities up to degree 2,
+        symmetries. So does a built-in model that no wing derives the theory of.
     **options
         With a name: the model's structural options, e.g. ``attend="labels"``.
 
