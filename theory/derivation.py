@@ -11,6 +11,7 @@ import sympy as sp
 from minimodels.errors import InputError, check_setting, shown, unknown
 from minimodels.model import Model
 from minimodels.models import model as build
+from minimodels.models import structure
 from theory import wings
 from theory.listing import Listing
 
@@ -239,12 +240,13 @@ def derive(model: str | Model, **options: object) -> Derivation:
             f"`model` is a built-in model's name or a GradientFlow, a Flow or a Map, as mm.model('nested_logit') "
             f"returns; got {shown(model)}."
         )
-    known = build(model).options
+    known = dict(build(model).options)
+    for key, value in options.items():
+        check_setting(value, f"the option `{key}` of {model!r}")
+    known |= structure(model, **options)[0].options  # some choices bring options with them
     for key in options:
         if key not in known:
             raise unknown(f"option of {model!r}", key, known)
-    for key, value in options.items():
-        check_setting(value, f"the option `{key}` of {model!r}")
     homes = wings.derivations()
     if model not in homes:
         return _in_general(build(model, **options))
