@@ -138,3 +138,22 @@ def repeated(layer: Predictor, times: int, damping: float = 1.0) -> Predictor:
         return answer
 
     return predict
+
+
+def descent(a: Any, gamma: Any = 0.0) -> Predictor:
+    """The predictor that makes steps a, transforming the data by gamma, as `theory.gd_optimum` gives them."""
+    steps = np.atleast_1d(a)
+    transforms = np.zeros(len(steps))
+    transforms[: np.size(gamma)] = gamma
+
+    def predict(x: Array, y: Array, query: Array) -> Array:
+        x, left, at, answer = np.array(x), np.array(y), np.array(query), np.zeros(len(y))
+        for step, transform in zip(steps, transforms, strict=True):
+            gram = np.einsum("nid,nie->nde", x, x)
+            pull = np.einsum("ni,nid->nd", left, x)
+            left = left - step * np.einsum("nd,nid->ni", pull, x)
+            answer = answer + step * (pull * at).sum(1)
+            x, at = x - transform * x @ gram, at - transform * np.einsum("nd,nde->ne", at, gram)
+        return answer
+
+    return predict

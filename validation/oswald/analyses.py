@@ -1,0 +1,78 @@
+"""What is read off a trained self-attention network, by seed: against steps of descent, and off its training data."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+import theory
+from minimodels.tasks.linear_regression import LinearRegressionTask
+from validation.checkpoint import load_parameters
+from validation.loop import stacked
+from validation.oswald import metrics
+from validation.oswald.constructions import interpolated, read_steps, steps_of_descent
+from validation.oswald.network import SelfAttention
+from validation.trainings import NetworkTraining
+
+TASKS = 10_000
+# options of the data that a trained network is tried on
+SHIFTS: dict[str, tuple[Any, ...]] = {
+    "x_scale": (0.5, 1.0, 1.5, 2.0), "tau": (0.5, 1.0, 2.0, 5.0), "corrupted": (0, 2, 8), "N": (5, 20, 40),
+}  # fmt: skip
+
+
+def best(task: LinearRegressionTask, network: SelfAttention, kind: str) -> metrics.Predictor:
+    """Descent with the best steps for as many layers."""
+    found = theory.gd_optimum(
+        task.N, task.d, K=network.layers, kind=kind, tied=network.recurrent, law=task.law, s=task.s, tau=task.tau
+    )
+    return metrics.descent(found.a, found.gamma if kind == "gd++" else 0.0)
+
+
+def _by_seed(training: NetworkTraining, measure: Callable[[int], dict[str, Any]]) -> dict[str, Any]:
+    rows = [measure(i) for i in range(len(training.seeds))]
+    return {name: ("seed", [row[name] for row in rows]) for name in rows[0]}
+
+
+def beside_descent(training: NetworkTraining, folder: Path) -> xr.Dataset:
+    """Loss beside that of the best descent and GD++ on the same tasks, alignment with both, steps, shifted data."""
+    task, network = training.last_task, training.network
+    assert isinstance(network, SelfAttention)
+    assert isinstance(task, LinearRegressionTask)
+    end, start = load_parameters(folder), stacked(network, task, training.seeds)
+    kinds = {"gd": best(task, network, "gd")}
+    if network.layers == 2:
+        kinds["gd_plus_plus"] = best(task, network, "gd++")
+
+    def one(i: int) -> dict[str, Any]:
+        seed = training.seeds[i]
+        net = network.predictor(task, end, i)
+        row: dict[str, Any] = {"loss": metrics.loss(net, task, tasks=TASKS, seed=seed)[0]}
+        for kind, predictor in kinds.items():
+            row[f"{kind}_loss"] = metrics.loss(predictor, task, tasks=TASKS, seed=seed)[0]
+            for when, other in (("", net), ("_before", network.predictor(task, start, i))):
+                found = metrics.alignment(other, predictor, task, tasks=TASKS, seed=seed)
+                row |= {f"{kind}_{name}{when}": getattr(found, name) for name in ("predictions", "cosine", "weights")}
+        if network.softmax == "none" and network.heads == 1 and network.kept == 1:
+            weights = {name: value[i].numpy() for name, value in end.items()}
+            row["a"], row["gamma"] = read_steps(weights)
+            best_a = theory.gd_optimum(task.N, task.d, K=network.layers, tied=True, law=task.law, s=task.s).a[0]
+            between = interpolated(weights, steps_of_descent(network, task, best_a))
+            row["interpolated_loss"] = metrics.loss(
+                network.predictor(task, {k: w[None] for k, w in between.items()}), task, tasks=TASKS, seed=seed
+            )[0]
+        return row
+
+    out = xr.Dataset(_by_seed(training, one), coords={"seed": list(training.seeds)})
+    for option, values in SHIFTS.items():
+        curves = [
+            [metrics.loss(f, replace(task, **{option: v}), tasks=TASKS, seed=training.seeds[i])[0] for v in values]
+            for i in range(len(training.seeds))
+            for f in [network.predictor(task, end, i)]
+        ]
+        out[f"over_{option}"] = (("seed", option), np.array(curves))
+        out = out.assign_coords({option: list(values)})
+    return out

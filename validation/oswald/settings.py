@@ -1,0 +1,59 @@
+"""The trainings behind the claims on self-attention as gradient descent: the authors' settings, shorter if quick."""
+
+from typing import Any
+
+from minimodels.tasks.linear_regression import LinearRegressionTask
+from validation.trainings import NetworkTraining
+
+SEEDS = tuple(range(6))
+TASK = LinearRegressionTask()
+STEPS: dict[bool, int] = {False: 3000, True: 5000}
+
+
+def trained(
+    name: str, task: LinearRegressionTask, steps: int, network: dict[str, Any], **options: Any
+) -> NetworkTraining:
+    """A training by Adam with the authors' betas and clipping, of a network with these options."""
+    from validation.optimisers import Adam
+    from validation.oswald.analyses import beside_descent
+    from validation.oswald.network import SelfAttention
+
+    lr, clip = options.pop("lr", 1e-3), options.pop("clip", 1e-3)
+    given: dict[str, Any] = {
+        "batch": 2048, "seeds": SEEDS, "record_every": 100, "held_out": 2048, "analyses": (beside_descent,), **options,
+    }  # fmt: skip
+    return NetworkTraining(
+        name=name, task=task, network=SelfAttention(**network), optimiser=Adam(lr=lr, beta2=0.98, clip=clip),
+        steps=steps, **given,
+    )  # fmt: skip
+
+
+def one_layer(full: bool) -> NetworkTraining:
+    """One linear layer, the paper's."""
+    return trained(f"one-layer-{STEPS[full]}", TASK, STEPS[full], {})
+
+
+def two_layers(full: bool) -> NetworkTraining:
+    """Two layers with the same weights."""
+    return trained(f"two-layers-tied-{STEPS[full]}", TASK, STEPS[full], {"layers": 2, "recurrent": True})
+
+
+def untied(full: bool) -> NetworkTraining:
+    """Two layers with weights of their own."""
+    return trained("two-layers-untied", TASK, 20_000, {"layers": 2}, lr=5e-4, clip=10.0)
+
+
+def soft(full: bool) -> dict[int, NetworkTraining]:
+    """One softmax layer, by the number of its heads."""
+    return {heads: trained(f"softmax-{heads}", TASK, 10_000, {"heads": heads, "softmax": "all"}) for heads in (1, 2)}
+
+
+def descended(name: str, task: LinearRegressionTask, lr: float, steps: int, **network: Any) -> NetworkTraining:
+    """A training by plain SGD in double precision, as the flows have it."""
+    from validation.optimisers import SGD
+    from validation.oswald.network import SelfAttention
+
+    return NetworkTraining(
+        name=name, task=task, network=SelfAttention(double=True, **network), optimiser=SGD(lr=lr, decay=0.0),
+        steps=steps, seeds=SEEDS, batch=512, held_out=4096, record_every=max(steps // 400, 1),
+    )  # fmt: skip
