@@ -20,7 +20,7 @@ from numpy.polynomial.chebyshev import chebfit, chebroots
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from minimodels.errors import InputError, check_choice, check_flag, check_positive, check_whole, shown
+from minimodels.errors import InputError, check_between, check_choice, check_flag, check_whole, shown
 from minimodels.models.gd_plus_plus import KINDS, degree
 from theory.oswald.loss import DEEPEST, Law, expected, half_error, scales
 from theory.oswald.spectra import SAMPLERS, Spectrum, lanczos, marchenko_pastur, of_samples, orthonormal, sampled
@@ -169,7 +169,7 @@ def proportional_optimum(c: float, *, K: int = 1, kind: str = "gd", tied: bool =
     >>> round(best.a[0], 4), round(best.gamma[0], 4), round(best.loss, 5)
     (1.1652, 0.1503, 0.25534)
     """
-    c, K = check_positive(c, "`c`"), check_whole(K, "`K`", high=DEEPEST)
+    c, K = check_between(c, "`c`", 1e-6, 1e6), check_whole(K, "`K`", high=DEEPEST)
     check_choice(kind, "`kind`", KINDS)
     problem = Problem(marchenko_pastur(c), K, kind, check_flag(tied, "`tied`"), 1.0, 2.0, 1.0, 0.0)
     return _result(problem.minima(), 1.0)

@@ -31,6 +31,7 @@ from theory.oswald.moments import HIGHEST_GAUSSIAN, Kappas, wishart
 Array = NDArray[np.float64]
 DIGITS = 80
 PANEL = 20  # Gauss points of a panel of the density
+LARGEST_WORK = 1e13  # multiplications for samples
 LARGEST_DENSITY = 200  # smaller one of N and d
 
 
@@ -99,7 +100,10 @@ def of_moments(expected: list[Any]) -> Spectrum:
             powers = mpmath.matrix([[x**k for x in points] for k in range(n + 1)])
             weights = mpmath.lu_solve(powers, mpmath.matrix(m[: n + 1]))
             break
-        return Spectrum(np.array(points, dtype=float), np.array(list(weights), dtype=float), degree)
+        made = Spectrum(np.array(points, dtype=float), np.array(list(weights), dtype=float), degree)
+    if made.points.min() < 0 or made.weights.min() < -1e-9 * made.weights.sum():
+        raise InputError("no law has these standardised moments: the spectrum that they ask for has negative parts.")
+    return made
 
 
 @lru_cache(maxsize=64)
@@ -188,9 +192,11 @@ SAMPLERS: dict[str, Any] = {
 
 def sampled(N: int, d: int, law: str, count: int, seed: int, part: int = 0) -> Array:
     """Return the eigenvalues of sampled H at s = 1, (count, d); ``part`` numbers independent samples of a seed."""
-    check_memory(16.0 * count * d, f"{count} spectra")
-    rng = np.random.default_rng([seed, part])
     n, m = min(N, d), max(N, d)
+    check_memory(16.0 * (count * d + n * m), f"{count} spectra")
+    if count * n * m * n > LARGEST_WORK:
+        raise InputError(f"{count} spectra of {N} points in {d} dimensions would take hours; ask for fewer or smaller.")
+    rng = np.random.default_rng([seed, part])
     block = max(1, 2**22 // (n * m))
     made = np.zeros((count, d))
     for start in range(0, count, block):
