@@ -32,6 +32,7 @@ Array = NDArray[np.float64]
 DIGITS = 80
 PANEL = 20  # Gauss points of a panel of the density
 LARGEST_WORK = 1e13  # multiplications for samples
+HIGHEST_ORDER = 250  # of a polynomial whose mean the tail of the density still holds
 LARGEST_DENSITY = 200  # smaller one of N and d
 
 
@@ -139,11 +140,11 @@ def gaussian(N: int, d: int) -> Spectrum:
     n, m = min(N, d), max(N, d)
     if n > LARGEST_DENSITY:
         raise InputError(f"the density of the spectrum is computed up to min(N, d) = {LARGEST_DENSITY}; got {n}.")
-    top = math.sqrt(m) + math.sqrt(n) + 9
-    bottom = max(0.0, math.sqrt(m) - math.sqrt(n) - 9)
-    width = top - bottom
-    fine = bottom + width / (n + 8) * 0.5 ** np.arange(30, 0, -1) if bottom == 0 else np.array([])
-    edges = np.concatenate([[bottom], fine, np.linspace(bottom, top, n + 9)[1:]])
+    bulk, middle = math.sqrt(m) + math.sqrt(n), max(0.0, math.sqrt(m) - math.sqrt(n) - 9)
+    width = (bulk + 9 - middle) / (n + 8)
+    edges = np.arange(middle, bulk + 9 + math.sqrt(2 * HIGHEST_ORDER) + width, width)
+    if middle == 0:  # finer towards zero, for functions that change there
+        edges = np.concatenate([[0.0], width * 0.5 ** np.arange(30, 0, -1), edges[1:]])
     x, w = np.polynomial.legendre.leggauss(PANEL)
     half = np.diff(edges) / 2
     y = (edges[:-1, None] + half[:, None] * (x + 1)).ravel()
@@ -160,7 +161,7 @@ def gaussian(N: int, d: int) -> Spectrum:
         u, signed = np.vstack([u, np.zeros_like(y)]), np.vstack([signed, -np.ones_like(y)])
     inverse = np.linalg.inv((skew - skew.T) / 2)
     density = np.sum(u * (inverse @ signed), axis=0) - np.sum(signed * (inverse @ u), axis=0)
-    return Spectrum(np.append(y**2, 0.0), np.append(density / 2 * weight, float(d - n)), math.inf)
+    return Spectrum(np.append(y**2, 0.0), np.append(density / 2 * weight, float(d - n)), HIGHEST_ORDER)
 
 
 def _laguerre(y: Array, n: int, alpha: int) -> Array:

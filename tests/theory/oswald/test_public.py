@@ -73,7 +73,7 @@ def test_every_public_name_is_found_and_called() -> None:
     [
         (lambda: theory.gd_optimum(10, 10, K=3, kind="gd++"), "degree 26 .* at most 4 steps of GD, 2 of GD"),
         (lambda: theory.gd_optimum(10, 10, K=5), "or sampled spectra"),
-        (lambda: theory.gd_loss([1e5] * 50, 1e5, N=10, d=10, law="gaussian"), "they diverge"),
+        (lambda: theory.gd_loss([1e6] * 50, N=10, d=10, law="gaussian"), "they diverge"),
         (lambda: theory.gd_loss([0.1, 0.1], N=10, d=10, corrupted=1), "is for one step"),
         (lambda: theory.gd_loss(0.1, N=10, d=10, corrupted=11), "at most the 10 labels"),
         (lambda: theory.gd_loss(0.1, N=10, d=10, frobenius=1.0), "law='gaussian'"),
