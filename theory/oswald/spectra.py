@@ -54,8 +54,9 @@ class Spectrum:
         if self.points.size <= size:
             return self
         alpha, beta = lanczos(self.points, self.weights, size)
-        points, vectors = np.linalg.eigh(np.diag(alpha) + np.diag(beta, 1) + np.diag(beta, -1))
-        return Spectrum(points, self.weights.sum() * vectors[0] ** 2, min(degree, self.degree))
+        points = np.linalg.eigvalsh(np.diag(alpha) + np.diag(beta, 1) + np.diag(beta, -1))
+        values = orthonormal(points, alpha, beta, self.weights.sum())  # the weights also of far points are exact
+        return Spectrum(points, 1 / (values**2).sum(axis=0), min(degree, self.degree))
 
 
 def lanczos(points: Array, weights: Array, size: int) -> tuple[Array, Array]:

@@ -204,3 +204,25 @@ def test_two_heads_of_a_literal_softmax() -> None:
     for law in ("uniform", "laplace"):
         alike = theory.two_head_optimum(N, d, law=law).B
         assert alike == pytest.approx(alike[0, 0] * np.eye(d), abs=1e-12)
+
+
+def test_deep_stacks_with_gaussian_inputs_are_exact_and_better_with_every_layer_of_their_own() -> None:
+    losses = []
+    for K in (1, 2, 3, 4):
+        best = theory.gd_optimum(20, 5, K=K, kind="gd++", tied=False, law="gaussian", s=1.0)
+        assert best.loss == pytest.approx(
+            theory.gd_loss(best.a, best.gamma or None, N=20, d=5, law="gaussian", s=1.0), rel=1e-6
+        )
+        assert best.error == 0
+        losses.append(best.loss)
+    assert losses[1] < losses[0] / 10
+    assert losses[2] < losses[1] / 10
+    assert losses[3] < losses[2] / 10
+
+
+def test_minima_of_samples_are_judged_by_fresh_ones() -> None:
+    best = theory.gd_optimum(10, 10, K=3, kind="gd++", tied=False, spectra=4000)
+    assert best.loss < 0.07  # the lowest of the fit is ten times as high over fresh spectra
+    assert best.minima[0].loss == best.fitted
+    again = theory.gd_optimum(10, 10, K=3, kind="gd++", tied=False, spectra=4000)
+    assert again == best
