@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import minimodels as mm
+from minimodels.models.gd_plus_plus import residual
 from tests.minimodels.systems import at
 
 N, D = 7, 4
@@ -59,6 +60,19 @@ def test_loss_is_that_of_a_literal_stack(law: str, K: int, kind: str, tied: bool
     error = (y[:, N] - attention_stack(tokens[:, :N], tokens[:, N], a, gamma)) ** 2 / 2
     found = at(m, np.array([list(state.values())]))["loss"][0]
     assert found == pytest.approx(error.mean(), abs=4 * error.std() / tasks**0.5)
+
+
+def test_a_deep_stack_is_the_polynomial_of_its_steps() -> None:
+    """Task by task, to rounding: four layers, strong transforms."""
+    rng = np.random.default_rng(0)
+    a, gamma = rng.uniform(0.05, 0.3, 4).tolist(), rng.uniform(0.05, 0.3, 4).tolist()
+    x, w = rng.uniform(-1, 1, (50, N + 1, D)), rng.normal(size=(50, D))
+    tokens = np.concatenate([x, np.einsum("tid,td->ti", x, w)[..., None]], axis=2)
+    tokens[:, N, D] = 0
+    lam, basis = np.linalg.eigh(x[:, :N].transpose(0, 2, 1) @ x[:, :N])
+    q = residual(lam, a, gamma)
+    expected = np.einsum("td,tde,te,tfe,tf->t", w, basis, 1 - q, basis, x[:, N])
+    assert attention_stack(tokens[:, :N], tokens[:, N], a, gamma) == pytest.approx(expected, rel=1e-10, abs=1e-10)
 
 
 def test_the_flow_of_one_step_relaxes_to_it() -> None:

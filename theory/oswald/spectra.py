@@ -54,7 +54,8 @@ class Spectrum:
         if self.points.size <= size:
             return self
         alpha, beta = lanczos(self.points, self.weights, size)
-        points = np.linalg.eigvalsh(np.diag(alpha) + np.diag(beta, 1) + np.diag(beta, -1))
+        jacobi = np.diag(alpha) + np.diag(beta, 1) + np.diag(beta, -1)
+        points = np.asarray(np.linalg.eigvalsh(jacobi), dtype=np.float64)
         values = orthonormal(points, alpha, beta, self.weights.sum())  # the weights also of far points are exact
         return Spectrum(points, 1 / (values**2).sum(axis=0), min(degree, self.degree))
 
