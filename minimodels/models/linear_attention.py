@@ -30,11 +30,11 @@ S. Frei and P. Bartlett, JMLR 2024 (arXiv 2306.09927), the staircase that of Y. 
 ICML 2025 (arXiv 2501.16265); losses and reductions are derived here.
 """
 
-from math import sqrt
+from math import inf, sqrt
 
 import sympy as sp
 
-from minimodels.errors import check_choice, check_number, check_whole
+from minimodels.errors import check_between, check_choice, check_whole
 from minimodels.model import Event, Flow, GradientFlow, Model, Parameter, State
 
 WEIGHTS = ("merged", "separate", "onset", "saturation", "anisotropic-merged", "anisotropic-separate")
@@ -62,7 +62,7 @@ def build(weights: str = "merged", d: float = 0) -> Model:
     half of the way to the final weight of direction i (``anisotropic``).
     """
     check_choice(weights, "`weights`", WEIGHTS)
-    check_number(d, "parameter d")
+    check_between(d, "`d`", 0, inf)
     anisotropic = weights.startswith("anisotropic")
     size = d or (3 if anisotropic else 10)
     if anisotropic:

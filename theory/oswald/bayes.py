@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minimodels.errors import check_choice, check_positive, check_whole
+from minimodels.errors import check_between, check_choice, check_whole
 from minimodels.gram_moments import LAWS
 from theory.oswald.loss import scales
 from theory.oswald.optimum import DEEPEST
@@ -101,7 +101,7 @@ def proportional_loss(c: float, K: float = math.inf) -> float:
     >>> proportional_loss(1, 3), proportional_loss(2)
     (0.25, 0.5)
     """
-    c = check_positive(c, "`c`")
+    c = check_between(c, "`c`", 1e-6, 1e6)
     if isinstance(K, float) and math.isinf(K) and K > 0:
         return max(1 - 1 / c, 0.0)
     return float(1 / sum(c**-j for j in range(check_whole(K, "`K`", high=DEEPEST) + 1)))

@@ -82,7 +82,9 @@ def first_moments(where: dict[sp.Symbol, sp.Expr]) -> Result:
 
     def counted(k: int) -> Any:
         def test(stated: sp.Basic) -> Check:
-            return identity(expand(stated.rhs, SUMS), moment(k, N, d, (1, kappa, kappa_6, kappa_8), s), draw)
+            return identity(
+                expand(stated.rhs, SUMS), moment(k, N, d, (1, kappa, kappa_6, kappa_8), s), draw, symbolic=False
+            )
 
         return test
 
@@ -108,16 +110,16 @@ def one_step(m: Model, single: Model, where: dict[sp.Symbol, sp.Expr]) -> Result
     statement_ = sp.Tuple(equal(label("a^*"), a_star), equal(label(r"\mathcal{L}^*"), best))
 
     def flat(stated: sp.Basic) -> Check:
-        return identity(sp.diff(loss, step).subs(step, expand(stated.rhs, where)), sp.S(0), draw)
+        return identity(sp.diff(loss, step).subs(step, expand(stated.rhs, where)), sp.S(0), draw, symbolic=False)
 
     def least(stated: sp.Basic) -> Check:
-        return identity(loss.subs(step, expand(a_star, where)), expand(stated.rhs, where), draw)
+        return identity(loss.subs(step, expand(a_star, where)), expand(stated.rhs, where), draw, symbolic=False)
 
     steps = (
         Step(
             "Without a step the prediction is zero.",
             equal(label(r"\mathcal{L}_0"), zero),
-            identity(sp.sympify(m.loss).subs({m.symbols[k]: 0 for k in m.state}), zero, draw),
+            identity(sp.sympify(m.loss).subs({m.symbols[k]: 0 for k in m.state}), zero, draw, symbolic=False),
         ),
         Step.tested("With one step the loss is quadratic; its slope vanishes at", statement_.args[0], flat),
         Step.tested("where it is", statement_.args[1], least),
@@ -149,7 +151,7 @@ def relaxation(m: Model, single: Model, where: dict[sp.Symbol, sp.Expr]) -> Resu
 
     def relaxes(stated: sp.Basic) -> Check:
         right = -expand(stated.rhs, where) * (step - expand(a_star, where))
-        return identity(rate(name) * drift, right, draw)
+        return identity(rate(name) * drift, right, draw, symbolic=False)
 
     def curve(model: Model, times: np.ndarray) -> dict[str, np.ndarray]:
         end, start = number(model, a_star, where), model.init[name]

@@ -97,9 +97,9 @@ def saddle_ladder(
     1.845569
     """
     found = np.sort(check_array(eigenvalues, "`eigenvalues`", "[1, 0.5, 0.25]"))[::-1]
-    if not 1 <= found.size <= 1000 or found[-1] < 1 / LARGEST or found[0] > LARGEST:
+    if not 1 <= found.size <= 64 or found[-1] < 1 / LARGEST or found[0] > LARGEST:
         raise InputError(
-            f"`eigenvalues` are variances, between {1 / LARGEST:g} and {LARGEST:g}, at most 1000; got {found.size} "
+            f"`eigenvalues` are variances, between {1 / LARGEST:g} and {LARGEST:g}, at most 64; got {found.size} "
             f"from {found.min(initial=math.inf):g} to {found.max(initial=-math.inf):g}."
         )
     N = check_whole(N, "`N`", high=10**9)

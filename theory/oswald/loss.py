@@ -10,10 +10,11 @@ from minimodels.errors import InputError, check_between, check_list, check_numbe
 from minimodels.gram_moments import HIGHEST
 from minimodels.models.gd_plus_plus import degree, residual
 from theory.oswald.moments import standardised
-from theory.oswald.spectra import Spectrum, exact, gaussian, on_a_sphere
+from theory.oswald.spectra import HIGHEST_ORDER, Spectrum, exact, gaussian, on_a_sphere
 
 LARGEST = 1e6  # of a scale, a step or a size
 DEEPEST = 50  # layers
+FEWER = "take fewer layers, or sampled spectra (gd_optimum)."
 Law = str | Sequence[Any]
 
 
@@ -123,6 +124,10 @@ def loss(spectrum: Spectrum, a: Any, gamma: Any, s: float, tau: float, sigma: fl
 def expected(N: int, d: int, law: Law, order: int) -> Spectrum:
     """Return the exact spectrum at s = 1 for polynomials of an order, or say that there is none."""
     if isinstance(law, str) and law == "gaussian":
+        if order > HIGHEST_ORDER:
+            raise InputError(
+                f"the squared error has the degree {order}, and means are exact up to {HIGHEST_ORDER}: {FEWER}"
+            )
         return gaussian(N, d)
     if order > HIGHEST:
         raise InputError(

@@ -20,11 +20,12 @@ from typing import Any
 
 import sympy as sp
 
-from minimodels.errors import InputError, check_between, check_number, check_whole, shown
+from minimodels.errors import InputError, check_between, check_whole, shown
 from minimodels.gram_moments import HIGHEST, LAWS, Kappas, kappas, moment
 
 HIGHEST_GAUSSIAN = 40  # 37 338 partitions
 LARGEST_SIZE = 10**9
+MOMENT = ("a standardised moment of `law`", 1.0, 1e12)
 
 
 def moments(k: int, N: Any, d: Any, *, law: str | Sequence[Any] = "uniform", s: Any = 1 / 12) -> Any:
@@ -67,17 +68,27 @@ def moments(k: int, N: Any, d: Any, *, law: str | Sequence[Any] = "uniform", s: 
     k = check_whole(k, "`k`", high=HIGHEST_GAUSSIAN if gaussian else HIGHEST)
     standard = standardised(law, k)
     symbolic = any(isinstance(x, sp.Basic) for x in (N, d, s, *standard))
-    N, d, s = _size(N, "`N`"), _size(d, "`d`"), s if isinstance(s, sp.Basic) else Fraction(_variance(s))
+    N, d = _size(N, "`N`"), _size(d, "`d`")
+    s = _finite(s, "`s`") if isinstance(s, sp.Basic) else Fraction(_variance(s))
     value = wishart(k, N, d) * s**k if k > HIGHEST else moment(k, N, d, standard, s)
-    return sp.sympify(value) if symbolic else float(value)
+    try:
+        return sp.sympify(value) if symbolic else float(value)
+    except OverflowError as error:
+        raise InputError("this moment is beyond floating point; use smaller numbers, or a symbol for one.") from error
 
 
 def _size(value: Any, what: str) -> Any:
-    return value if isinstance(value, sp.Basic) else check_whole(value, what, high=LARGEST_SIZE)
+    return _finite(value, what) if isinstance(value, sp.Basic) else check_whole(value, what, high=LARGEST_SIZE)
 
 
 def _variance(s: Any) -> float:
     return check_between(s, "`s`, the variance of a coordinate,", 1e-100, 1e100)
+
+
+def _finite(value: Any, what: str) -> Any:
+    if not isinstance(value, sp.Expr) or value.has(sp.nan, sp.zoo, sp.oo, -sp.oo, sp.I):
+        raise InputError(f"{what} is a number or a formula of SymPy, real and finite; got {shown(value)}.")
+    return value
 
 
 def standardised(law: str | Sequence[Any], k: int) -> Kappas:
@@ -89,8 +100,14 @@ def standardised(law: str | Sequence[Any], k: int) -> Kappas:
             f"`law` is one of {', '.join(map(repr, LAWS))} or the {k - 1} standardised moments E x^4/s^2, ... that the "
             f"exponent {k} needs; got {shown(law)}."
         )
-    given = (x if isinstance(x, sp.Basic) else Fraction(check_number(x, "a moment of `law`")) for x in law)
-    return (Fraction(1), *given)
+    given = [_finite(x, "`law`") if isinstance(x, sp.Basic) else check_between(x, *MOMENT) for x in law]
+    found = (Fraction(1), *(x if isinstance(x, sp.Basic) else Fraction(x) for x in given))
+    for low, middle, high in zip(found, found[1:], found[2:], strict=False):
+        if not isinstance(low * middle * high, sp.Basic) and middle**2 > low * high * (1 + Fraction(1, 10**12)):
+            raise InputError(
+                f"no law has the standardised moments {shown(law)}: they must grow by ever larger factors."
+            )
+    return found
 
 
 def partitions(k: int, largest: int | None = None) -> Iterator[tuple[int, ...]]:

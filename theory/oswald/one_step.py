@@ -26,7 +26,7 @@ def stays(m: Model, name: str, left: sp.Symbol, right: sp.Symbol) -> Result:
     step = Step.tested(
         f"$L$ depends on the product of the factors, so ${left}\\,\\partial_{left}L={right}\\,\\partial_{right}L$.",
         published,
-        lambda stated: identity(change(m, expand(stated.rhs, WHERE)), sp.S(0), draw),
+        lambda stated: identity(change(m, expand(stated.rhs, WHERE)), sp.S(0), draw, symbolic=False),
     )
 
     def evaluate(model: Model, init: Init) -> dict[str, float]:
@@ -49,7 +49,7 @@ def best_step(m: Model) -> Step:
     return Step.tested(
         "The loss depends on the step $a$ alone; it is least at",
         equal(label("a^*"), a_star),
-        lambda stated: identity(sp.diff(loss, a).subs(a, expand(stated.rhs, WHERE)), sp.S(0), draw),
+        lambda stated: identity(sp.diff(loss, a).subs(a, expand(stated.rhs, WHERE)), sp.S(0), draw, symbolic=False),
     )
 
 

@@ -20,16 +20,19 @@ from numpy.polynomial.chebyshev import chebfit, chebroots
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from minimodels.errors import InputError, check_choice, check_flag, check_positive, check_whole, shown
+from minimodels.errors import InputError, check_between, check_choice, check_flag, check_whole, shown
 from minimodels.models.gd_plus_plus import KINDS, degree
 from theory.oswald.loss import DEEPEST, Law, expected, half_error, scales
 from theory.oswald.spectra import SAMPLERS, Spectrum, lanczos, marchenko_pastur, of_samples, orthonormal, sampled
 
 Array = NDArray[np.float64]
 STARTS = 40
-LARGEST_RULE = 4096  # degree up to which a spectrum is made a rule of few points
+LARGEST_RULE = 2e10  # degree squared times points, up to which a spectrum is made a rule of few points
+LARGE = 10_000  # points of a spectrum for which few starts are tried
 ALIKE = 1e-4  # of logarithms of losses, and relative to the steps, below which minima are one
 FLAT = 1e-6  # slope of the logarithm of the loss at a minimum
+BEST = 4  # minima of one layer less that are gone on from
+MANY = 6  # layers up to which steps of their own are searched at all
 SHALLOW = 3  # layers up to which steps of their own are searched from everywhere
 
 
@@ -60,7 +63,7 @@ class GDOptimum:
     fitted : float
         Loss over the spectra that the steps were fitted to: too low by the fit; ``loss`` where that is exact.
     minima : tuple of Minimum
-        All minima that were found, the best first.
+        All minima that were found, the best first: over the fresh spectra if spectra were sampled.
     """
 
     a: tuple[float, ...]
@@ -145,10 +148,17 @@ def gd_optimum(
     count, seed = check_whole(spectra, "`spectra`", low=2), check_whole(seed, "`seed`", low=0)
     problem = Problem(of_samples(sampled(N, d, law, count, seed)), K, kind, tied, s, s, tau, sigma)
     found = problem.minima()
-    steps = np.array(found[0].a), np.append(found[0].gamma, 0.0) if kind == "gd++" else None
-    eigenvalues = sampled(N, d, law, count, seed, part=1)
-    fresh = s * half_error(Spectrum(eigenvalues * s, np.ones(d), math.inf), *steps, tau, sigma)
-    return _result(found, zero, float(fresh.mean()), float(fresh.std(ddof=1) / math.sqrt(count)))
+    eigenvalues = Spectrum(sampled(N, d, law, count, seed, part=1) * s, np.ones(d), math.inf)
+
+    def fresh(one: Minimum) -> Array:
+        transforms = np.append(one.gamma, 0.0) if kind == "gd++" else None
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.nan_to_num(s * half_error(eigenvalues, np.array(one.a), transforms, tau, sigma), nan=math.inf)
+
+    losses = [float(fresh(one).mean()) for one in found]
+    found.insert(0, found.pop(int(np.argmin(losses))))
+    error = float(fresh(found[0]).std(ddof=1) / math.sqrt(count))
+    return _result(found, zero, min(losses), error)
 
 
 def proportional_optimum(c: float, *, K: int = 1, kind: str = "gd", tied: bool = True) -> GDOptimum:
@@ -169,7 +179,7 @@ def proportional_optimum(c: float, *, K: int = 1, kind: str = "gd", tied: bool =
     >>> round(best.a[0], 4), round(best.gamma[0], 4), round(best.loss, 5)
     (1.1652, 0.1503, 0.25534)
     """
-    c, K = check_positive(c, "`c`"), check_whole(K, "`K`", high=DEEPEST)
+    c, K = check_between(c, "`c`", 1e-6, 1e6), check_whole(K, "`K`", high=DEEPEST)
     check_choice(kind, "`kind`", KINDS)
     problem = Problem(marchenko_pastur(c), K, kind, check_flag(tied, "`tied`"), 1.0, 2.0, 1.0, 0.0)
     return _result(problem.minima(), 1.0)
@@ -188,7 +198,7 @@ class Problem:
         self, spectrum: Spectrum, K: int, kind: str, tied: bool, s: float, query: float, tau: float, sigma: float
     ) -> None:
         order = 2 * degree(K, kind)
-        self.spectrum = spectrum.rule(order) if order <= LARGEST_RULE else spectrum
+        self.spectrum = spectrum.rule(order) if order**2 * spectrum.points.size <= LARGEST_RULE else spectrum
         self.K, self.kind, self.tied, self.query, self.tau, self.sigma = K, kind, tied, query, tau, sigma
         first, second = (self.spectrum.trace(self.spectrum.points**k) * s**k for k in (1, 2))
         self.unit = 1 / (second / first + sigma**2 / tau**2)  # the best single step
@@ -229,6 +239,8 @@ class Problem:
         """Return the local minima that are found, the best first."""
         if self.kind == "gd" and not self.tied and (free := self.free()) is not None:
             return [free]
+        if not self.tied and self.K > MANY:
+            raise InputError(f"layers with steps of their own are searched for up to K={MANY}; tie them.")
         found: list[tuple[float, Array]] = []
         for start in self.starts():
             value, theta = self.descend(start)
@@ -251,13 +263,17 @@ class Problem:
             reach = np.array([7.0] * steps + [1.0] * (self.size - steps))
             return [np.r_[np.ones(steps), np.zeros(self.size - steps)], *(rng.random((STARTS, self.size)) * reach)]
         made = []
-        for one in self.like(self.K - 1, self.tied).minima():
+        for one in self.like(self.K - 1, self.tied).minima()[:BEST]:
             a, gamma = np.array(one.a) / self.unit, np.array(one.gamma) / self.unit
             if self.tied:
-                made.append(np.r_[a[0], gamma[:1]])
+                factors = (1.0,) if self.spectrum.points.size > LARGE else (0.7, 0.85, 1, 1.15)
+                made += [np.r_[a[0] * x, gamma[:1] * y] for x in factors for y in (0.8, 1)]
                 continue
             for place in range(self.K):
-                more = np.insert(a, place, 0.1), np.insert(gamma, place % self.K, 0.1) if self.transforms else gamma
+                more = (
+                    np.insert(a, place, 0.1),
+                    np.insert(gamma, min(place, gamma.size), 0.1) if self.transforms else gamma,
+                )
                 made.append(np.concatenate(more))
         if not self.tied:
             one = self.like(self.K, True).minima()[0]

@@ -27,7 +27,7 @@ def invariants(m: Model) -> list[Result]:
         published = equal(label("C"), quantity)
 
         def conserved(stated: sp.Basic) -> Check:
-            return identity(unit_rates(m, change(m, stated.rhs)), sp.S(0), draw)
+            return identity(unit_rates(m, change(m, stated.rhs)), sp.S(0), draw, symbolic=False)
 
         def evaluate(model: Model, init: Init, quantity: sp.Expr = quantity) -> dict[str, float]:
             return {"C": at(model, init, quantity)}

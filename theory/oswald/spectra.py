@@ -31,6 +31,8 @@ from theory.oswald.moments import HIGHEST_GAUSSIAN, Kappas, wishart
 Array = NDArray[np.float64]
 DIGITS = 80
 PANEL = 20  # Gauss points of a panel of the density
+LARGEST_WORK = 1e13  # multiplications for samples
+HIGHEST_ORDER = 250  # of a polynomial whose mean the tail of the density still holds
 LARGEST_DENSITY = 200  # smaller one of N and d
 
 
@@ -52,8 +54,10 @@ class Spectrum:
         if self.points.size <= size:
             return self
         alpha, beta = lanczos(self.points, self.weights, size)
-        points, vectors = np.linalg.eigh(np.diag(alpha) + np.diag(beta, 1) + np.diag(beta, -1))
-        return Spectrum(points, self.weights.sum() * vectors[0] ** 2, min(degree, self.degree))
+        jacobi = np.diag(alpha) + np.diag(beta, 1) + np.diag(beta, -1)
+        points = np.asarray(np.linalg.eigvalsh(jacobi), dtype=np.float64)
+        values = orthonormal(points, alpha, beta, self.weights.sum())  # the weights also of far points are exact
+        return Spectrum(points, 1 / (values**2).sum(axis=0), min(degree, self.degree))
 
 
 def lanczos(points: Array, weights: Array, size: int) -> tuple[Array, Array]:
@@ -99,7 +103,10 @@ def of_moments(expected: list[Any]) -> Spectrum:
             powers = mpmath.matrix([[x**k for x in points] for k in range(n + 1)])
             weights = mpmath.lu_solve(powers, mpmath.matrix(m[: n + 1]))
             break
-        return Spectrum(np.array(points, dtype=float), np.array(list(weights), dtype=float), degree)
+        made = Spectrum(np.array(points, dtype=float), np.array(list(weights), dtype=float), degree)
+    if made.points.min() < 0 or made.weights.min() < -1e-9 * made.weights.sum():
+        raise InputError("no law has these standardised moments: the spectrum that they ask for has negative parts.")
+    return made
 
 
 @lru_cache(maxsize=64)
@@ -135,11 +142,11 @@ def gaussian(N: int, d: int) -> Spectrum:
     n, m = min(N, d), max(N, d)
     if n > LARGEST_DENSITY:
         raise InputError(f"the density of the spectrum is computed up to min(N, d) = {LARGEST_DENSITY}; got {n}.")
-    top = math.sqrt(m) + math.sqrt(n) + 9
-    bottom = max(0.0, math.sqrt(m) - math.sqrt(n) - 9)
-    width = top - bottom
-    fine = bottom + width / (n + 8) * 0.5 ** np.arange(30, 0, -1) if bottom == 0 else np.array([])
-    edges = np.concatenate([[bottom], fine, np.linspace(bottom, top, n + 9)[1:]])
+    bulk, middle = math.sqrt(m) + math.sqrt(n), max(0.0, math.sqrt(m) - math.sqrt(n) - 9)
+    width = (bulk + 9 - middle) / (n + 8)
+    edges = np.arange(middle, bulk + 9 + math.sqrt(2 * HIGHEST_ORDER) + width, width)
+    if middle == 0:  # finer towards zero, for functions that change there
+        edges = np.concatenate([[0.0], width * 0.5 ** np.arange(30, 0, -1), edges[1:]])
     x, w = np.polynomial.legendre.leggauss(PANEL)
     half = np.diff(edges) / 2
     y = (edges[:-1, None] + half[:, None] * (x + 1)).ravel()
@@ -156,7 +163,7 @@ def gaussian(N: int, d: int) -> Spectrum:
         u, signed = np.vstack([u, np.zeros_like(y)]), np.vstack([signed, -np.ones_like(y)])
     inverse = np.linalg.inv((skew - skew.T) / 2)
     density = np.sum(u * (inverse @ signed), axis=0) - np.sum(signed * (inverse @ u), axis=0)
-    return Spectrum(np.append(y**2, 0.0), np.append(density / 2 * weight, float(d - n)), math.inf)
+    return Spectrum(np.append(y**2, 0.0), np.append(density / 2 * weight, float(d - n)), HIGHEST_ORDER)
 
 
 def _laguerre(y: Array, n: int, alpha: int) -> Array:
@@ -188,9 +195,11 @@ SAMPLERS: dict[str, Any] = {
 
 def sampled(N: int, d: int, law: str, count: int, seed: int, part: int = 0) -> Array:
     """Return the eigenvalues of sampled H at s = 1, (count, d); ``part`` numbers independent samples of a seed."""
-    check_memory(16.0 * count * d, f"{count} spectra")
-    rng = np.random.default_rng([seed, part])
     n, m = min(N, d), max(N, d)
+    check_memory(16.0 * (count * d + n * m), f"{count} spectra")
+    if count * n * m * n > LARGEST_WORK:
+        raise InputError(f"{count} spectra of {N} points in {d} dimensions would take hours; ask for fewer or smaller.")
+    rng = np.random.default_rng([seed, part])
     block = max(1, 2**22 // (n * m))
     made = np.zeros((count, d))
     for start in range(0, count, block):

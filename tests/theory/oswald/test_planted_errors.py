@@ -17,7 +17,8 @@ STEPS: list[dict[str, Any]] = [
     {"K": 2, "kind": "gd", "tied": False, "law": "gaussian"},
 ]
 MODELS: list[tuple[str, dict[str, Any]]] = [("gd_plus_plus", options) for options in STEPS]
-MODELS += [("linear_attention", {"weights": weights}) for weights in WEIGHTS]
+ONE_STEP = ("merged", "separate", "onset")  # the others have a state for every direction
+MODELS += [("linear_attention", {"weights": w} | ({} if w in ONE_STEP else {"d": 2})) for w in WEIGHTS]
 
 
 @pytest.mark.parametrize(("model", "options"), MODELS, ids=str)
