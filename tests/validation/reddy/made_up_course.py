@@ -101,7 +101,7 @@ def order(claim: Claim) -> Cases:
 def random_choice(claim: Claim) -> Cases:
     yield "agrees", only(GOOD)
     for factor in (0.7, 1.5):
-        yield "disagrees", only(GOOD.assign(correct=factor * GOOD["correct"]))
+        yield "disagrees", only(GOOD.assign(IC_correct=factor * GOOD["IC_correct"]))
 
 
 @of("R11b")
@@ -171,12 +171,13 @@ def head_beside_network(claim: Claim) -> Cases:
     """Jumps of the head at another step than the network's: only time over it counts."""
     head, reference = (training.name for training in trainings(claim))
     run = network(1800.0, plateau=1.4, apart=0.0)
-    faster = run.assign_coords(step=run.step / 4).assign(accuracy=run["IC_accuracy"])
+    faster = run.assign(accuracy=run["IC_accuracy"]).assign_coords(step=run.step / 4)
     run = run.assign(accuracy=0 * run["correct"])  # on other sequences
     yield "agrees", {head: faster, reference: run}
-    for name in ("CLA", "TLA2", "ILA1", "TILA2", "accuracy"):
+    for name in ("CLA", "TLA2", "ILA1", "TILA2"):
         yield "disagrees", {head: faster.assign({name: 1 - faster[name]}), reference: run}
-    never = run.assign(correct=0 * run["correct"] + 0.1)
+    yield "disagrees", {head: faster.assign(accuracy=0.6 + 0.4 * faster["accuracy"]), reference: run}
+    never = run.assign(IC_accuracy=0 * run["IC_accuracy"] + 0.1)
     yield "not converged", {head: faster, reference: never.where(run.seed > 4, run)}
 
 

@@ -54,17 +54,18 @@ def test_why_the_plateau_is_missed_is_said_of_the_seeds_that_have_one() -> None:
     assert _unfinished(stuck, 4) == ""
 
 
-def test_a_report_holds_table_figures_data_and_claims(tmp_path: Path) -> None:
+def test_a_report_holds_table_figures_data_and_claims(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "_path", lambda paper, id: tmp_path / f"{id}.json")  # nothing is recorded
     good = network(1800.0, plateau=1.9)
     context = Context(False, {"quick-N4-L16-B1": good}, failures={"quick-N4-L16-B1-after-N2": "no room"})
     outcomes = [settle(claim(id), context) for id in ("R1a", "R1b", "R20", "R11a", "T6.3", "T6.4p")]
     path = report.write(outcomes, tmp_path / "report")
     folder = tmp_path / "report" / "reddy"
-    records = json.loads((folder / "claims.json").read_text())
-    assert records == json.loads((tmp_path / "report" / "claims.json").read_text())
-    assert [r["id"] for r in records] == ["R1a", "R1b", "R20", "R11a", "T6.3", "T6.4p"]
-    assert [r["verdict"] for r in records][:3] == ["agrees", "disagrees", "not run"]
-    for r in records:
+    claims = json.loads((folder / "claims.json").read_text())
+    assert claims == json.loads((tmp_path / "report" / "claims.json").read_text())
+    assert [r["id"] for r in claims] == ["R1a", "R1b", "R20", "R11a", "T6.3", "T6.4p"]
+    assert [r["verdict"] for r in claims][:3] == ["agrees", "disagrees", "not run"]
+    for r in claims:
         keys = {
             "id",
             "statement",

@@ -202,8 +202,8 @@ def random_choice(context: Context) -> Finding:
         middle = (N_c / L + 1) / 2  # halfway from its value at the start to 1
         rising = (seed["CLA"] <= middle) & (seed.step <= crossing(seed.step, seed["CLA"], middle))
         late = seed.where(rising, drop=True).isel(step=-1)
-        ratios.append(float(N_c * late["correct"] / late["CLA"]))
-    return Finding([near("N_c x correct / CLA at the half-rise of CLA", ratios, 1.0, rel=0.15)], run)
+        ratios.append(float(N_c * late["IC_correct"] / late["CLA"]))  # known classes may be answered from the weights
+    return Finding([near("N_c x IC probability / CLA at the half-rise of CLA", ratios, 1.0, rel=0.15)], run)
 
 
 @of_reference(

@@ -57,7 +57,7 @@ def _free(key: Key) -> HeadTraining:
 def three_parameters(context: Context) -> Finding:
     """R12: the order of the progress measures, and that attention to labels is learned too."""
     run = context.of(_free(KEY))
-    halves = np.array([[half_rise(run.step, run[n].isel(seed=i)) for n in MEASURES] for i in range(run.sizes["seed"])])
+    halves = _halves(run)
     jump, first = halves[:, 2:].mean(axis=1), halves[:, 2:].min(axis=1)
     return Finding(
         [
@@ -72,7 +72,7 @@ def three_parameters(context: Context) -> Finding:
 
 
 @claim("R12n", "With time counted from the start to the jump the measures of the three-parameter head follow the "
-       "network's within .2", level="network", figure=figures.measures_over_time,
+       "network's within .2", level="network", figure=figures.measures_over_time, exploratory=True,
        trainings=lambda full: [_free(settings.REFERENCE[full]), *settings.reference(full)])  # fmt: skip
 def beside_network(context: Context) -> Finding:
     """R12, its overlay: every measure of head and network over the time of the seed's own jump."""
@@ -94,12 +94,16 @@ def _over_jump(run: xr.Dataset) -> xr.Dataset:
     """The progress measures of every seed on a time that is 1 at its jump; nan beyond its records, or without one."""
     time = np.linspace(0, 2, 81)
     courses = {name: (("seed", "time"), np.full((run.sizes["seed"], time.size), np.nan)) for name in MEASURES}
-    for i in range(run.sizes["seed"]):
-        jump = crossing(run.step, run["correct"].isel(seed=i), 0.5)
-        if math.isfinite(jump):
+    for i, jump in enumerate(_halves(run)[:, 2:].mean(axis=1)):
+        if math.isfinite(jump) and float(run["accuracy"].isel(seed=i, step=-1)) > 0.5:
             for name in MEASURES:
                 courses[name][1][i] = np.interp(time, run.step / jump, run[name].isel(seed=i), right=np.nan)
     return xr.Dataset(courses, coords={"time": time, "seed": run.seed.values})
+
+
+def _halves(run: xr.Dataset) -> np.ndarray:
+    """Half-rise of every measure of every seed; the jump is that of the last three."""
+    return np.array([[half_rise(run.step, run[n].isel(seed=i)) for n in MEASURES] for i in range(run.sizes["seed"])])
 
 
 def _late(run: xr.Dataset, jump: np.ndarray) -> str:

@@ -44,6 +44,7 @@ def activity(data: xr.Dataset) -> tuple["Figure", str]:
         left.plot(one.step, one["active"], color=f"C{i}", label=f"seed {seed}")
         right.plot(one.step, one["CLA"], color=f"C{i}")
     left.set(xlabel="step", ylabel="share of active units, last layer", yscale="log")
+    left.locator_params(axis="x", nbins=4)
     plain_ticks(left.yaxis)
     right.set(xlabel="step", ylabel="CLA", ylim=(0, 1.02))
     left.legend()
@@ -75,6 +76,7 @@ def initialisation(data: xr.Dataset) -> tuple["Figure", str]:
         left = (one["active"] / one["active"].isel(step=0)).min("step")
         least[str(kind)] = f"{float(left.min()):.2f} to {float(left.max()):.2f} with biases {kind}"
     panels[0][0].set(ylabel="share of active units,\nlast layer")
+    panels[0][0].locator_params(axis="x", nbins=4)
     panels[1][0].set(ylabel="correct probability")
     return figure, f"Smallest share of active units over that at the start, seed by seed: {'; '.join(least.values())}."
 
