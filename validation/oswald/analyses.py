@@ -37,6 +37,17 @@ def _by_seed(training: NetworkTraining, measure: Callable[[int], dict[str, Any]]
     return {name: ("seed", [row[name] for row in rows]) for name in rows[0]}
 
 
+def _products(weights: dict[str, Any], task: LinearRegressionTask, network: SelfAttention) -> xr.Dataset:
+    r"""W_KQ/beta and beta W_PV of a layer, beta the mean diagonal of W_KQ on x, and those of the best step."""
+    best_a = theory.gd_optimum(task.N, task.d, K=network.layers, tied=True, law=task.law, s=task.s).a[0]
+    made: dict[str, Any] = {}
+    for ending, one in (("", weights), ("_made", steps_of_descent(network, task, best_a))):
+        K, Q, V, P = (np.asarray(one[name], float)[0, 0] for name in "KQVP")
+        beta = float(np.diag(K.T @ Q)[:-1].mean())
+        made |= {f"KQ{ending}": K.T @ Q / beta, f"PV{ending}": beta * P @ V}
+    return xr.Dataset({name: (("row", "column"), value) for name, value in made.items()})
+
+
 def beside_descent(training: NetworkTraining, folder: Path) -> xr.Dataset:
     """Loss beside that of the best descent and GD++ on the same tasks, alignment with both, steps, shifted data."""
     task, network = training.last_task, training.network
@@ -67,6 +78,8 @@ def beside_descent(training: NetworkTraining, folder: Path) -> xr.Dataset:
         return row
 
     out = xr.Dataset(_by_seed(training, one), coords={"seed": list(training.seeds)})
+    if "gamma" in out:
+        out = out.merge(_products({name: value[0].numpy() for name, value in end.items()}, task, network))
     for option, values in SHIFTS.items():
         curves = [
             [metrics.loss(f, replace(task, **{option: v}), tasks=TASKS, seed=training.seeds[i])[0] for v in values]
