@@ -11,6 +11,7 @@ pytest.importorskip("torch")
 from tests.validation.reddy import made_up_course, made_up_data, made_up_times  # noqa: F401, they register their runs
 from tests.validation.reddy.made_up import MADE_UP
 from tests.validation.reddy.test_claims_of_the_model import UNLIKE, WRONG
+from validation import records
 from validation.ledger import Context, Finding
 from validation.papers import claims_of
 from validation.reddy.claims import head, network
@@ -32,6 +33,11 @@ def remembered(function: Callable[..., Any], name: Callable[..., str]) -> Callab
         return KNOWN[key]
 
     return known
+
+
+@pytest.fixture(autouse=True)
+def _nothing_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "read", lambda paper, claim: (None, ""))
 
 
 @pytest.fixture
