@@ -108,6 +108,11 @@ class SelfAttention:
         """Layers that have weights of their own."""
         return 1 if self.recurrent else self.layers
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """Precision of tokens and parameters."""
+        return torch.float64 if self.double else torch.float32
+
     def width(self, task: LinearRegressionTask) -> int:
         """Coordinates of a token."""
         return task.d + 1 if self.pairs == "joined" else 2 * task.d
@@ -130,8 +135,9 @@ class SelfAttention:
     def batch(self, task: LinearRegressionTask, samples: Sequence[Regressions], device: str = "cpu") -> Tokens:
         """Tokens of the tasks of every seed, side by side."""
         each = [self.tokens(one) for one in samples]
-        dtype = torch.float64 if self.double else torch.float32
-        return Tokens(*(torch.from_numpy(np.stack(arrays)).to(device, dtype) for arrays in zip(*each, strict=True)))
+        return Tokens(
+            *(torch.from_numpy(np.stack(arrays)).to(device, self.dtype) for arrays in zip(*each, strict=True))
+        )
 
     def tokens(self, tasks: Regressions) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Context tokens (n, T, D), query tokens (n, D) and labels (n,)."""
@@ -172,7 +178,7 @@ class SelfAttention:
 
     def predictor(self, task: LinearRegressionTask, parameters: Mapping[str, Any], seed: int = 0) -> Predictor:
         """The network with the parameters of one seed, as a function of arrays (x, y, query)."""
-        one = {name: torch.as_tensor(value)[seed : seed + 1] for name, value in parameters.items()}
+        one = {name: torch.as_tensor(v)[seed : seed + 1].to(self.dtype) for name, v in parameters.items()}
 
         @torch.no_grad()
         def predict(x: Array, y: Array, query: Array) -> Array:

@@ -85,6 +85,17 @@ def test_seeds_are_side_by_side_and_gradients_are_those_of_half_the_squared_erro
     assert float(gradient[1, 1, 0, 2, 3]) == pytest.approx((above - each[1]) / 1e-6, rel=1e-4)
 
 
+def test_weights_of_either_precision_are_taken() -> None:
+    tasks, weights = TASK.sample(0, 0, 8), steps_of_descent(SelfAttention(), TASK, 0.6)
+    single, double = (
+        SelfAttention(double=double).predictor(TASK, {k: w[None] for k, w in weights.items()})(
+            tasks.x, tasks.y, tasks.query
+        )
+        for double in (False, True)
+    )
+    np.testing.assert_allclose(single, double, rtol=1e-4, atol=1e-6)
+
+
 def test_weights_begin_with_the_stated_law_and_number() -> None:
     task = LinearRegressionTask()
     one = SelfAttention().initial(task, 0)
