@@ -137,8 +137,12 @@ def checksum(ds: "xr.Dataset") -> str:
     digest = hashlib.sha256()
     for name in sorted(map(str, ds.variables)):
         variable = ds.variables[name]
-        digest.update(f"{name} {variable.dims} {variable.shape} {variable.dtype.str}".encode())
-        digest.update(np.ascontiguousarray(variable.values).tobytes())
+        values = np.asarray(variable.values)
+        if values.dtype.kind in "OU":  # text comes back as wide as its longest entry
+            values = values.astype(object).astype(str)
+        values = values.astype(values.dtype.newbyteorder("="))
+        digest.update(f"{name} {variable.dims} {values.shape} {values.dtype.str}".encode())
+        digest.update(np.ascontiguousarray(values).tobytes())
     for key, value in sorted(ds.attrs.items()):
         digest.update(f"{key}={value}".encode())
     return digest.hexdigest()

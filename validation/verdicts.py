@@ -54,7 +54,7 @@ def claims(
     device : str
         Torch device of the trainings.
     record : bool
-        Keep what a full run found as files in the package, shown from then on beside what a quick run measures.
+        Keep what a full run found as files in the package, which stands from then on before quick ones.
     progress : bool, optional
         Whether to show a bar; by default on a terminal only.
     each : callable, optional

@@ -145,3 +145,17 @@ def test_every_kind_of_result_is_read_back_with_its_checksum(tmp_path: Path) -> 
     ):
         mm.save(ds, tmp_path / f"{number}.nc")
         assert mm.load(tmp_path / f"{number}.nc").identical(ds)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.array(["a", "bb"], "<U9"), np.array(["a", "bb"], object), np.array(["é", ""], "<U4"),
+        np.array([1.0, 2.0], ">f8"), np.array([1, 2], ">i4"), np.array([1.0, -np.nan]), np.array([True, False]),
+    ],
+)  # fmt: skip
+def test_what_is_saved_is_loaded_whatever_its_width_and_order_of_bytes(values: np.ndarray, tmp_path: Path) -> None:
+    data = xr.Dataset({"x": ("k", [3.0, 4.0])}, {"c": ("k", values)}, {"format": "minimodels 1"})
+    mm.save(data, tmp_path / "data.nc")
+    found = mm.load(tmp_path / "data.nc")["c"].values
+    assert [str(v) for v in found] == [str(v) for v in values]

@@ -177,9 +177,12 @@ def origin(context: Context) -> Finding:
 
 
 @of_head("R25h", "From a start off 0 (.1) heads learn also at L = N, where CLA is 1, but later than at L = 2N",
-         trainings=lambda full: _saturated(0.1, full))  # fmt: skip
+         trainings=lambda full: _saturated(0.1, full), exploratory=True)  # fmt: skip
 def without_slow_phase(context: Context) -> Finding:
-    """R25 for the two-parameter head; a seed that has not learned counts with its budget, less than its time."""
+    """R25 for the two-parameter head; a seed that has not learned counts with its budget, less than its time.
+
+    The size of the start was chosen when one of 1 had been seen, from which L = N is the faster.
+    """
     equal, above = map(context.of, _saturated(0.1, context.full))
     steps = equal["escape_step"].values
     least = np.where(np.isfinite(steps), steps, _saturated(0.1, context.full)[0].steps)

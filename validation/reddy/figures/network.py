@@ -100,7 +100,7 @@ def shifts(data: xr.Dataset) -> tuple["Figure", str]:
             plain_ticks(axis)
         scatter.append(float(np.exp(np.log(mean / data[name]).std())))
     panels[0].set_ylabel("network (steps)")
-    panels[1].legend(title="$N$, $L$, $B$", loc="upper left", bbox_to_anchor=(1, 1))
+    panels[1].legend(title="$N$, $L$, $B$", loc="upper left", bbox_to_anchor=(1, 1), fontsize="x-small", ncols=2)
     fitted = f"{scatter[1]:.2f} with one fitted" if np.isfinite(scatter[1]) else "none could be fitted"
     return figure, (
         f"Network / prediction scatters by a factor {scatter[0]:.2f} over the configurations without a clock and "
@@ -125,8 +125,11 @@ def predictions(data: xr.Dataset) -> tuple["Figure", str]:
         axes.plot([low, high], [float(network[i].median())] * 2, color=color, lw=0.8)
     axes.set(xscale="log", yscale="log", xlim=both, ylim=both, ylabel="network (steps)",
              xlabel="predicted from initial draws (steps)")  # fmt: skip
-    axes.legend(title="$N$, $L$, $B$", loc="upper left", bbox_to_anchor=(1, 1), fontsize="small")
-    ratio = (data["network"].median("seed") / data["predicted"]).values
+    axes.legend(title="$N$, $L$, $B$", loc="upper left", bbox_to_anchor=(1, 1), fontsize="small", ncols=2)
+    for axis in (axes.xaxis, axes.yaxis):
+        plain_ticks(axis)
+    least = data["network"].where(np.isfinite(data["network"]), data["budget"])  # later than the budget
+    ratio = (least.median("seed") / data["predicted"]).values
     never = int((~np.isfinite(data["network"])).sum())
     return figure, (
         f"With nothing fitted, network (median over seeds) / prediction lies between {np.nanmin(ratio):.2f} and "
@@ -204,7 +207,7 @@ def saturation(data: xr.Dataset) -> tuple["Figure", str]:
             axes.plot(one.step, one["loss"].isel(seed=s), color=f"C{i}", alpha=0.7, label=str(name) if s == 0 else None)
         words.append(f"{name}: {int((one['IC_accuracy'].isel(step=-1) > 0.9).sum())} of {one.sizes['seed']}")
     axes.set(xlabel="step", ylabel="held-out loss (nats)")
-    axes.legend()
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return figure, "Seeds that learn in context: " + "; ".join(words) + "."
 
 
