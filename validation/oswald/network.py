@@ -14,9 +14,9 @@ are linear, the product :math:`M = \sum_h P_h W_{V,h} G W_{K,h}^\top W_{Q,h}` wi
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 import torch
@@ -27,23 +27,15 @@ from torch import Tensor
 from minimodels.errors import InputError, check_choice, check_number, check_whole, shown
 from minimodels.streams import Stream, generator
 from minimodels.tasks.linear_regression import LinearRegressionTask, Regressions
-from validation.oswald.metrics import Array, Predictor
-from validation.protocols import Held, Parameters
+from validation.oswald.regressor import Regressor, Tokens
+from validation.protocols import Parameters
 
 NAMES = ("K", "Q", "V", "P")
 TRUNCATED = 0.8796256610342398  # standard deviation of a standard normal truncated at two
 
 
-class Tokens(NamedTuple):
-    """`context` (S, n, T, D), `query` (S, n, D) and its label `target` (S, n)."""
-
-    context: Tensor
-    query: Tensor
-    target: Tensor
-
-
 @dataclass(frozen=True)
-class SelfAttention:
+class SelfAttention(Regressor):
     """Options of a stack of self-attention layers.
 
     ==========  ======================================================================================================
@@ -52,8 +44,9 @@ class SelfAttention:
     softmax     which layers are softmax layers: "none", "first", "all"
     merged      whether the products W_KQ = W_K^T W_Q and W_PV = P W_V are the parameters, not their factors
     average     whether linear layers divide their sum over the context by N
-    pairs       "joined": a token is (x, y); "split": x and (0, ..., 0, y) are tokens in turn, each with a sinusoidal
-                code of d coordinates of its position behind it
+    pairs       "joined": a token is (x, y); "split": x and (0, ..., 0, y) are tokens in turn, each with a code of its
+                position behind it
+    code        of a position: "sinusoidal", of d coordinates, or "one-hot", of 2N + 1
     layer_norm  whether layers read tokens that are centred and divided by their standard deviation
     clip        largest coordinate of a token after a layer, in absolute value; None: any
     scale       entries begin as a normal law, truncated at two standard deviations, of variance scale/(layers D)
@@ -74,21 +67,21 @@ class SelfAttention:
     merged: bool = False
     average: bool = False
     pairs: Literal["joined", "split"] = "joined"
+    code: Literal["sinusoidal", "one-hot"] = "sinusoidal"
     layer_norm: bool = False
     clip: float | None = None
     scale: float = 0.002
     start: float | None = None
     double: bool = False
 
-    sites: ClassVar[Mapping[str, tuple[str, ...]]] = {}
-    on_tests: ClassVar[tuple[str, ...]] = ("loss",)
-    escape: ClassVar[str] = ""
-
     def __post_init__(self) -> None:
         for name in ("layers", "heads"):
             object.__setattr__(self, name, check_whole(getattr(self, name), f"`{name}`", 1, 1000))
         check_choice(self.softmax, "`softmax`", ("none", "first", "all"))
         check_choice(self.pairs, "`pairs`", ("joined", "split"))
+        check_choice(self.code, "`code`", ("sinusoidal", "one-hot"))
+        if self.code != "sinusoidal" and self.pairs == "joined":
+            raise InputError(f"`code` is of split pairs: leave it out, or set pairs='split'; got {shown(self.code)}.")
         for name in ("recurrent", "merged", "average", "layer_norm", "double"):
             if getattr(self, name) not in (True, False):
                 raise InputError(f"`{name}` is True or False; got {shown(getattr(self, name))}.")
@@ -115,7 +108,9 @@ class SelfAttention:
 
     def width(self, task: LinearRegressionTask) -> int:
         """Coordinates of a token."""
-        return task.d + 1 if self.pairs == "joined" else 2 * task.d
+        if self.pairs == "joined":
+            return task.d + 1
+        return task.d + (task.d if self.code == "sinusoidal" else 2 * task.N + 1)
 
     def initial(self, task: LinearRegressionTask, seed: int) -> dict[str, NDArray[np.floating]]:
         """Fresh weights of one seed: K, Q, V, P, or merged KQ, PV, each (layers, heads, D, D)."""
@@ -147,27 +142,35 @@ class SelfAttention:
             return context, np.concatenate([tasks.query, np.zeros((n, 1))], axis=1), tasks.target
         content = np.zeros((n, 2 * N + 1, d))
         content[:, : 2 * N : 2], content[:, 1 : 2 * N : 2, -1], content[:, -1] = tasks.x, tasks.y, tasks.query
-        code = np.broadcast_to(positions(2 * N + 1, d), content.shape)
-        whole = np.concatenate([content, code], axis=2)
+        code = positions(2 * N + 1, d) if self.code == "sinusoidal" else np.eye(2 * N + 1)
+        whole = np.concatenate([content, np.broadcast_to(code, (n, *code.shape))], axis=2)
         return whole[:, :-1], whole[:, -1], tasks.target
 
     def predict(self, parameters: Parameters, tokens: Tokens) -> Tensor:
         """Predictions (S, n)."""
         context, query = tokens.context, tokens.query
-        for layer in range(self.layers):
-            KQ, PV = self.products(parameters, 0 if self.recurrent else layer)
-            soft = self._soft(layer)
-            if self.average and not soft:
-                KQ = KQ / context.shape[2]
-            seen = (_normed(context), _normed(query)) if self.layer_norm else (context, query)
-            if layer == self.layers - 1:
-                return -(query[..., -1] + _last(*seen, KQ, PV, soft=soft))
-            new = _softmax if soft else _linear
-            context_change, query_change = new(*seen, KQ, PV)
-            context, query = context + context_change, query + query_change
-            if self.clip is not None:
-                context, query = context.clamp(-self.clip, self.clip), query.clamp(-self.clip, self.clip)
-        raise AssertionError
+        last = self.layers - 1
+        for layer in range(last):
+            context, query = self.after(parameters, layer, context, query)
+        return -(query[..., -1] + _last(*self._read(parameters, last, context, query), soft=self._soft(last)))
+
+    def after(self, parameters: Parameters, layer: int, context: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
+        """Context and query after a layer."""
+        new = _softmax if self._soft(layer) else _linear
+        context_change, query_change = new(*self._read(parameters, layer, context, query))
+        context, query = context + context_change, query + query_change
+        if self.clip is not None:
+            context, query = context.clamp(-self.clip, self.clip), query.clamp(-self.clip, self.clip)
+        return context, query
+
+    def _read(self, parameters: Parameters, layer: int, context: Tensor, query: Tensor) -> tuple[Tensor, ...]:
+        """What a layer reads of context and query, and the products it applies."""
+        KQ, PV = self.products(parameters, 0 if self.recurrent else layer)
+        if self.average and not self._soft(layer):
+            KQ = KQ / context.shape[2]
+        if self.layer_norm:
+            context, query = _normed(context), _normed(query)
+        return context, query, KQ, PV
 
     def products(self, parameters: Parameters, layer: int) -> tuple[Tensor, Tensor]:
         """W_KQ and W_PV of a layer, each (S, heads, D, D)."""
@@ -175,27 +178,6 @@ class SelfAttention:
             return parameters["KQ"][:, layer], parameters["PV"][:, layer]
         K, Q, V, P = (parameters[name][:, layer] for name in NAMES)
         return K.mT @ Q, P @ V
-
-    def predictor(self, task: LinearRegressionTask, parameters: Mapping[str, Any], seed: int = 0) -> Predictor:
-        """The network with the parameters of one seed, as a function of arrays (x, y, query)."""
-        one = {name: torch.as_tensor(v)[seed : seed + 1].to(self.dtype) for name, v in parameters.items()}
-
-        @torch.no_grad()
-        def predict(x: Array, y: Array, query: Array) -> Array:
-            batch = self.batch(task, [Regressions(x, y, query, np.zeros(len(y)))])
-            return np.asarray(self.predict(one, batch)[0], float)
-
-        return predict
-
-    def losses(self, parameters: Parameters, batch: Tokens, held: Held | None = None) -> dict[str, Tensor]:
-        """Half the mean squared error, one for each seed."""
-        return {"loss": 0.5 * (self.predict(parameters, batch) - batch.target).square().mean(1)}
-
-    @torch.no_grad()
-    def measures(self, parameters: Parameters, batch: Tokens, held: Held | None = None) -> dict[str, Tensor]:
-        """The loss, and it divided by that of the zero predictor on the same tasks."""
-        loss = self.losses(parameters, batch, held)["loss"]
-        return {"loss": loss, "relative": loss / (0.5 * batch.target.square().mean(1))}
 
     def cost(self, task: LinearRegressionTask) -> float:
         """Relative cost of a step of one seed."""

@@ -60,6 +60,7 @@ def literal(network: SelfAttention, weights: dict[str, np.ndarray], tasks: Regre
         {"layers": 2, "softmax": "first", "pairs": "split"}, {"layers": 2, "layer_norm": True},
         {"layers": 2, "clip": 0.4}, {"average": True}, {"layers": 2, "merged": True, "average": True},
         {"layers": 2, "softmax": "all", "layer_norm": True, "heads": 2},
+        {"layers": 2, "pairs": "split", "code": "one-hot"},
     ],
 )  # fmt: skip
 def test_predictions_are_those_of_the_literal_network(options: dict[str, Any]) -> None:
@@ -230,7 +231,7 @@ def test_predictors_that_cannot_be_are_refused(broken: Any, said: str) -> None:
 
 @pytest.mark.parametrize(
     "options", [{"layers": 0}, {"heads": 1.5}, {"softmax": True}, {"scale": 0.0}, {"clip": -1.0}, {"pairs": "three"},
-                {"double": 1.5}, {"merged": 2}, {"start": 0.0}]
+                {"double": 1.5}, {"merged": 2}, {"start": 0.0}, {"code": "one-hot"}]
 )  # fmt: skip
 def test_options_that_cannot_be_are_refused(options: dict[str, Any]) -> None:
     (name,) = options
