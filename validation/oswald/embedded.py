@@ -27,7 +27,7 @@ from minimodels.streams import Stream, generator
 from minimodels.tasks.linear_regression import Regressions
 from validation.checkpoint import load_parameters
 from validation.oswald import metrics
-from validation.oswald.network import NAMES, TRUNCATED, SelfAttention, ndtri_range
+from validation.oswald.network import TRUNCATED, SelfAttention, ndtri_range
 from validation.oswald.regressor import Regressor, Tokens
 from validation.protocols import Parameters
 from validation.trainings import NetworkTraining
@@ -79,7 +79,7 @@ class EmbeddedAttention(Regressor):
             "W1": drawn(self.hidden, width), "b1": np.zeros(self.hidden, np.float32),
             "W2": drawn(width, self.hidden), "b2": np.zeros(width, np.float32),
         }  # fmt: skip
-        return out | ({name: drawn(1, 1, width, width) for name in NAMES} if self.eta is None else {})
+        return out | ({name: drawn(1, 1, width, width) for name in "KQVP"} if self.eta is None else {})
 
     def batch(self, task: Any, samples: Sequence[Regressions], device: str = "cpu") -> Tokens:
         """Tokens (x, y) of the tasks of every seed, side by side."""

@@ -99,3 +99,38 @@ def escapes(data: xr.Dataset) -> tuple["Figure", str]:
         figure,
         f"With separate weights the time falls as the start to the power {slope:.2f}, with merged ones as a logarithm.",
     )
+
+
+def copying(data: xr.Dataset) -> tuple["Figure", str]:
+    """Sensitivities of the first layer at the x of pairs in two tokens, and the loss, over training."""
+    figure, (above, below) = subplots(2, 1, figsize=(5.4, 4.6), sharex=True)
+    names = {"x_own": "itself", "x_next": "the next", "x_other": "any other"}
+    for k, (name, word) in enumerate(names.items()):
+        for i in range(data.sizes["seed"]):
+            label = word if i == 0 else None
+            above.plot(data.snapshot, data[name].isel(seed=i), color=f"C{k}", alpha=0.6, label=label)
+    for i in range(data.sizes["seed"]):
+        below.plot(data.step, data["course"].isel(seed=i), color="C3", alpha=0.6)
+    above.set(ylabel="sensitivity of a token to")
+    above.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    below.set(xlabel="step", ylabel="loss")
+    last = {word: float(data[name].isel(snapshot=-1).mean()) for name, word in names.items()}
+    return figure, (
+        "At the end a token of x is sensitive to "
+        + ", to ".join(f"{word} by {value:.3g}" for word, value in last.items())
+        + f"; the last loss is {float(data['course'].isel(step=-1).mean()):.4g} on average."
+    )
+
+
+def twins(data: xr.Dataset) -> tuple["Figure", str]:
+    """Loss of every seed over training: a network, and its twin of one step of descent (`loss_<name>`)."""
+    figure, axes = subplots(figsize=(4.6, 3.2))
+    names = {name: str(name).removeprefix("loss_") for name in data.data_vars}
+    for k, (name, word) in enumerate(names.items()):
+        for i in range(data.sizes["seed"]):
+            axes.plot(data.step, data[name].isel(seed=i), color=f"C{k}", alpha=0.6, label=word if i == 0 else None)
+    axes.set(xlabel="step", ylabel="loss, half the squared error", yscale="log")
+    plain_ticks(axes.yaxis)
+    axes.legend()
+    last = [f"{float(data[name].isel(step=-1).mean()):.2g} of the {word}" for name, word in names.items()]
+    return figure, f"The last losses are {' and '.join(last)}, on average."

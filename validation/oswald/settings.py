@@ -3,6 +3,7 @@
 from typing import Any
 
 from minimodels.tasks.linear_regression import LinearRegressionTask
+from minimodels.tasks.sine_regression import SineRegressionTask
 from validation.trainings import NetworkTraining
 
 SEEDS = tuple(range(6))
@@ -56,4 +57,33 @@ def descended(name: str, task: LinearRegressionTask, lr: float, steps: int, **ne
     return NetworkTraining(
         name=name, task=task, network=SelfAttention(double=True, **network), optimiser=SGD(lr=lr, decay=0.0),
         steps=steps, seeds=SEEDS, batch=512, held_out=4096, record_every=max(steps // 400, 1),
+    )  # fmt: skip
+
+
+SPLIT: dict[str, Any] = {"layers": 2, "softmax": "first", "pairs": "split", "scale": 0.02}
+
+
+def two_tokens(steps: int) -> NetworkTraining:
+    """A softmax and a linear layer on pairs in two tokens, with the copy test every 500 steps."""
+    from validation.oswald.copying import copied
+
+    return trained(f"two-tokens-{steps}", TASK, steps, SPLIT, clip=10.0, analyses=(copied,),
+                   snapshots=tuple(range(0, steps + 1, 500)))  # fmt: skip
+
+
+def five_layers() -> NetworkTraining:
+    """Five linear layers with weights of their own, whose tokens are clipped."""
+    return trained("five-layers", TASK, 50_000, {"layers": 5, "clip": 10.0}, lr=5e-4, clip=10.0, analyses=())
+
+
+def sine(full: bool, *, eta: float | None = None) -> NetworkTraining:
+    """Self-attention behind an embedding on sine waves, or its twin: a fixed step of descent eta/N in its place."""
+    from validation.optimisers import Adam
+    from validation.oswald.embedded import EmbeddedAttention, answers
+
+    steps, batch = (20_000, 2048) if full else (4000, 128)
+    return NetworkTraining(
+        name=f"sine-{steps}" + ("" if eta is None else "-twin"), task=SineRegressionTask(),
+        network=EmbeddedAttention(eta=eta), optimiser=Adam(lr=1e-3 if eta is None else 3e-4, beta2=0.98, clip=100.0),
+        steps=steps, seeds=SEEDS, batch=batch, record_every=100, held_out=2048, analyses=(answers,),
     )  # fmt: skip
