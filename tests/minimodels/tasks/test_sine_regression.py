@@ -33,6 +33,14 @@ def test_every_task_is_one_wave_and_the_query_is_on_it() -> None:
     assert abs(np.corrcoef(x.T) - np.eye(11)).max() < 0.08
 
 
+@pytest.mark.parametrize("one_key", [True, False])
+def test_inputs_are_drawn_apart_from_the_wave(one_key: bool) -> None:
+    task = replace(TASK, one_key=one_key)
+    tasks = task.sample(3, 5, 4000)
+    x = np.concatenate([tasks.x[..., 0], tasks.query], axis=1)
+    assert abs(np.corrcoef(x.T, waves(task).T)[:11, 11:]).max() < 0.06
+
+
 def test_amplitude_and_phase_share_their_draw_unless_told_otherwise() -> None:
     amplitude, phase = waves(TASK).T
     np.testing.assert_allclose(phase, np.pi * (amplitude - 0.1) / 0.4, atol=1e-8)
