@@ -64,11 +64,11 @@ SPLIT: dict[str, Any] = {"layers": 2, "softmax": "first", "pairs": "split", "sca
 
 
 def two_tokens(steps: int) -> NetworkTraining:
-    """A softmax and a linear layer on pairs in two tokens, with the copy test every 500 steps."""
+    """A softmax and a linear layer on pairs in two tokens, with the copy test at every record."""
     from validation.oswald.copying import copied
 
     return trained(f"two-tokens-{steps}", TASK, steps, SPLIT, clip=10.0, analyses=(copied,),
-                   snapshots=tuple(range(0, steps + 1, 500)))  # fmt: skip
+                   snapshots=tuple(range(0, steps + 1, 100)))  # fmt: skip
 
 
 def five_layers() -> NetworkTraining:
