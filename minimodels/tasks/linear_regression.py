@@ -139,9 +139,15 @@ class LinearRegressionTask:
         check_memory(32.0 * blocks * count, f"a sample of {count:.3g} tasks")
         if self.pool is not None and stream == Stream.TRAINING:
             numbers = np.arange(start, start + count) % self.pool
-            every = numbered(seed, stream, 0, min(self.pool, start + count), blocks)
+            every = self._numbered(seed, stream, 0, min(self.pool, start + count), blocks)
             return every[numbers, :each]
-        return numbered(seed, stream, start, count, blocks)[:, :each]
+        return self._numbered(seed, stream, start, count, blocks)[:, :each]
+
+    @staticmethod
+    def _numbered(seed: int, stream: int, start: int, count: int, blocks: int) -> Array:
+        rng = generator(seed, stream)
+        rng.bit_generator.advance(start * blocks)  # type: ignore[attr-defined]
+        return rng.random((count, 4 * blocks)) + TINY
 
     def _inputs(self, u: Array, third: Array) -> Array:
         """Inputs from uniform numbers, by the inverse distribution functions."""
@@ -158,13 +164,6 @@ class LinearRegressionTask:
             x /= np.sqrt((x[:, : self.N] ** 2).sum((1, 2), keepdims=True))
         x *= self.x_scale
         return x
-
-
-def numbered(seed: int, stream: int, start: int, count: int, blocks: int) -> Array:
-    """Uniform numbers in (0, 1) of tasks `start`, ..., each of its number alone: (count, 4 blocks)."""
-    rng = generator(seed, stream)
-    rng.bit_generator.advance(start * blocks)  # type: ignore[attr-defined]
-    return rng.random((count, 4 * blocks)) + TINY
 
 
 def _laplace(u: Array) -> Array:

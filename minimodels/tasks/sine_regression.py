@@ -14,8 +14,8 @@ from typing import ClassVar
 import numpy as np
 
 from minimodels.errors import InputError, check_flag, check_memory, check_number, check_whole, shown, unknown
-from minimodels.streams import Stream
-from minimodels.tasks.linear_regression import Regressions, numbered
+from minimodels.streams import Stream, generator
+from minimodels.tasks.linear_regression import TINY, Regressions
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,11 @@ class SineRegressionTask:
         """Tasks `start`, ..., `start + count - 1` of a stream of this seed; draws by number are independent."""
         start, count = check_whole(start, "`start`", 0), check_whole(count, "`count`", 1)
         seed = check_whole(seed, "`seed`", 0, 2**64 - 1)
-        blocks = -(-(self.N + 3) // 4)
+        blocks = -(-(self.N + 3) // 4)  # the generator counts in blocks of four
         check_memory(32.0 * blocks * count, f"a sample of {count:.3g} tasks")
-        u = numbered(seed, stream + (draw << 32), start, count, blocks)
+        rng = generator(seed, stream + (draw << 32))
+        rng.bit_generator.advance(start * blocks)  # type: ignore[attr-defined]
+        u = rng.random((count, 4 * blocks)) + TINY
         amplitude = self.low + (self.high - self.low) * u[:, :1]
         phase = np.pi * (u[:, :1] if self.one_key else u[:, 1:2])
         x = self.reach * (2 * u[:, 2 : self.N + 3] - 1)

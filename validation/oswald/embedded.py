@@ -10,10 +10,10 @@ embedding alone. The query enters as (x_q, 0); the prediction is minus its last 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -27,16 +27,16 @@ from minimodels.streams import Stream, generator
 from minimodels.tasks.linear_regression import Regressions
 from validation.checkpoint import load_parameters
 from validation.oswald import metrics
-from validation.oswald.network import TRUNCATED, SelfAttention, ndtri_range
-from validation.oswald.regressor import Regressor, Tokens
-from validation.protocols import Parameters
+from validation.oswald.metrics import Array, Predictor
+from validation.oswald.network import TRUNCATED, SelfAttention, Tokens, ndtri_range
+from validation.protocols import Held, Parameters
 from validation.trainings import NetworkTraining
 
 TASKS = 2048  # that answers are kept of, as the authors have it
 
 
 @dataclass(frozen=True)
-class EmbeddedAttention(Regressor):
+class EmbeddedAttention:
     """Options of an embedding with one linear self-attention layer, or one step of descent, behind it.
 
     ==========  ======================================================================================================
@@ -56,6 +56,10 @@ class EmbeddedAttention(Regressor):
     hidden: int = 160
     eta: float | None = None
     scale: float = 0.002
+
+    sites: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    on_tests: ClassVar[tuple[str, ...]] = ("loss",)
+    escape: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
         for name, low in (("width", 2), ("hidden", 1)):
@@ -85,17 +89,39 @@ class EmbeddedAttention(Regressor):
         """Tokens (x, y) of the tasks of every seed, side by side."""
         return SelfAttention().batch(task, samples, device)
 
-    def predict(self, parameters: Parameters, tokens: Tokens) -> Tensor:
-        """Predictions (S, n)."""
+    def behind(self, parameters: Parameters, tokens: Tokens) -> tuple[SelfAttention, Parameters, Tokens]:
+        """The layer behind the embedding, its parameters, and the embedded tokens that it reads."""
         seeds, N = tokens.context.shape[0], tokens.context.shape[2]
         embedded = Tokens(embed(parameters, tokens.context), embed(parameters, tokens.query), tokens.target)
         if self.eta is None:
-            return SelfAttention().predict(parameters, embedded)
+            return SelfAttention(), parameters, embedded
         is_y = torch.zeros(self.width, self.width, device=tokens.query.device)
         is_y[-1, -1] = 1.0
         step = {"KQ": torch.eye(self.width, device=is_y.device) - is_y, "PV": -self.eta / N * is_y}
-        fixed = {name: product.expand(seeds, 1, 1, -1, -1) for name, product in step.items()}
-        return SelfAttention(merged=True).predict(fixed, embedded)
+        return SelfAttention(merged=True), {k: v.expand(seeds, 1, 1, -1, -1) for k, v in step.items()}, embedded
+
+    def losses(self, parameters: Parameters, batch: Tokens, held: Held | None = None) -> dict[str, Tensor]:
+        """Half the mean squared error, one for each seed."""
+        layer, weights, embedded = self.behind(parameters, batch)
+        return layer.losses(weights, embedded)
+
+    @torch.no_grad()
+    def measures(self, parameters: Parameters, batch: Tokens, held: Held | None = None) -> dict[str, Tensor]:
+        """The loss, and it divided by that of the zero predictor on the same tasks."""
+        layer, weights, embedded = self.behind(parameters, batch)
+        return layer.measures(weights, embedded)
+
+    def predictor(self, task: Any, parameters: Mapping[str, Any], seed: int = 0) -> Predictor:
+        """The network with the parameters of one seed, as a function of arrays (x, y, query)."""
+        one = {name: torch.as_tensor(v)[seed : seed + 1].float() for name, v in parameters.items()}
+
+        @torch.no_grad()
+        def predict(x: Array, y: Array, query: Array) -> Array:
+            batch = self.batch(task, [Regressions(x, y, query, np.zeros(len(y)))])
+            layer, weights, embedded = self.behind(one, batch)
+            return np.asarray(layer.predict(weights, embedded)[0], float)
+
+        return predict
 
     def cost(self, task: Any) -> float:
         """Relative cost of a step of one seed."""

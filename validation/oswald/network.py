@@ -14,9 +14,9 @@ are linear, the product :math:`M = \sum_h P_h W_{V,h} G W_{K,h}^\top W_{Q,h}` wi
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -27,15 +27,23 @@ from torch import Tensor
 from minimodels.errors import InputError, check_choice, check_number, check_whole, shown
 from minimodels.streams import Stream, generator
 from minimodels.tasks.linear_regression import LinearRegressionTask, Regressions
-from validation.oswald.regressor import Regressor, Tokens
-from validation.protocols import Parameters
+from validation.oswald.metrics import Array, Predictor
+from validation.protocols import Held, Parameters
 
 NAMES = ("K", "Q", "V", "P")
 TRUNCATED = 0.8796256610342398  # standard deviation of a standard normal truncated at two
 
 
+class Tokens(NamedTuple):
+    """`context` (S, n, T, D), `query` (S, n, D) and its label `target` (S, n)."""
+
+    context: Tensor
+    query: Tensor
+    target: Tensor
+
+
 @dataclass(frozen=True)
-class SelfAttention(Regressor):
+class SelfAttention:
     """Options of a stack of self-attention layers.
 
     ==========  ======================================================================================================
@@ -74,6 +82,10 @@ class SelfAttention(Regressor):
     start: float | None = None
     double: bool = False
 
+    sites: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    on_tests: ClassVar[tuple[str, ...]] = ("loss",)
+    escape: ClassVar[str] = ""
+
     def __post_init__(self) -> None:
         for name in ("layers", "heads"):
             object.__setattr__(self, name, check_whole(getattr(self, name), f"`{name}`", 1, 1000))
@@ -108,9 +120,8 @@ class SelfAttention(Regressor):
 
     def width(self, task: LinearRegressionTask) -> int:
         """Coordinates of a token."""
-        if self.pairs == "joined":
-            return task.d + 1
-        return task.d + (task.d if self.code == "sinusoidal" else 2 * task.N + 1)
+        code = task.d if self.code == "sinusoidal" else 2 * task.N + 1
+        return task.d + (1 if self.pairs == "joined" else code)
 
     def initial(self, task: LinearRegressionTask, seed: int) -> dict[str, NDArray[np.floating]]:
         """Fresh weights of one seed: K, Q, V, P, or merged KQ, PV, each (layers, heads, D, D)."""
@@ -178,6 +189,27 @@ class SelfAttention(Regressor):
             return parameters["KQ"][:, layer], parameters["PV"][:, layer]
         K, Q, V, P = (parameters[name][:, layer] for name in NAMES)
         return K.mT @ Q, P @ V
+
+    def predictor(self, task: LinearRegressionTask, parameters: Mapping[str, Any], seed: int = 0) -> Predictor:
+        """The network with the parameters of one seed, as a function of arrays (x, y, query)."""
+        one = {name: torch.as_tensor(v)[seed : seed + 1].to(self.dtype) for name, v in parameters.items()}
+
+        @torch.no_grad()
+        def predict(x: Array, y: Array, query: Array) -> Array:
+            batch = self.batch(task, [Regressions(x, y, query, np.zeros(len(y)))])
+            return np.asarray(self.predict(one, batch)[0], float)
+
+        return predict
+
+    def losses(self, parameters: Parameters, batch: Tokens, held: Held | None = None) -> dict[str, Tensor]:
+        """Half the mean squared error, one for each seed."""
+        return {"loss": 0.5 * (self.predict(parameters, batch) - batch.target).square().mean(1)}
+
+    @torch.no_grad()
+    def measures(self, parameters: Parameters, batch: Tokens, held: Held | None = None) -> dict[str, Tensor]:
+        """The loss, and it divided by that of the zero predictor on the same tasks."""
+        loss = self.losses(parameters, batch, held)["loss"]
+        return {"loss": loss, "relative": loss / (0.5 * batch.target.square().mean(1))}
 
     def cost(self, task: LinearRegressionTask) -> float:
         """Relative cost of a step of one seed."""

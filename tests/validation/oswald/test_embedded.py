@@ -55,11 +55,14 @@ def test_predictions_are_those_of_the_literal_network(task: Any, eta: float | No
     for name in ("b1", "b2"):
         parameters[name] += torch.as_tensor(rng.normal(size=parameters[name].shape), dtype=torch.float32)
     samples = [task.sample(seed, 0, 9) for seed in (2, 6)]
-    found = network.predict(parameters, network.batch(task, samples))
+    batch = network.batch(task, samples)
+    layer, behind, tokens = network.behind(parameters, batch)
+    found, losses = layer.predict(behind, tokens), network.losses(parameters, batch)["loss"]
     for i, tasks in enumerate(samples):
         weights = {name: np.asarray(w[i]) for name, w in parameters.items()}
         expected = literal(network, weights, tasks)
         np.testing.assert_allclose(found[i], expected, rtol=2e-4, atol=2e-5)
+        assert float(losses[i]) == pytest.approx(0.5 * ((expected - tasks.target) ** 2).mean(), rel=1e-3)
         alone = network.predictor(task, parameters, i)(tasks.x, tasks.y, tasks.query)
         np.testing.assert_allclose(alone, expected, rtol=2e-4, atol=2e-5)
 
