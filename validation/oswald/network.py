@@ -16,6 +16,7 @@ are linear, the product :math:`M = \sum_h P_h W_{V,h} G W_{K,h}^\top W_{Q,h}` wi
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -139,12 +140,13 @@ class SelfAttention:
             *(torch.from_numpy(np.stack(arrays)).to(device, self.dtype) for arrays in zip(*each, strict=True))
         )
 
-    def tokens(self, tasks: Regressions) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    def tokens(self, tasks: Regressions) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.float64]]:
         """Context tokens (n, T, D), query tokens (n, D) and labels (n,)."""
         n, N, d = tasks.x.shape
         if self.pairs == "joined":
-            context = np.concatenate([tasks.x, tasks.y[:, :, None]], axis=2)
-            return context, np.concatenate([tasks.query, np.zeros((n, 1))], axis=1), tasks.target
+            join = partial(np.concatenate, dtype=np.float64 if self.double else np.float32)
+            context, query = join([tasks.x, tasks.y[:, :, None]], axis=2), join([tasks.query, np.zeros((n, 1))], axis=1)
+            return context, query, tasks.target
         content = np.zeros((n, 2 * N + 1, d))
         content[:, : 2 * N : 2], content[:, 1 : 2 * N : 2, -1], content[:, -1] = tasks.x, tasks.y, tasks.query
         code = np.broadcast_to(positions(2 * N + 1, d), content.shape)
@@ -221,10 +223,12 @@ def ndtri_range() -> tuple[float, float]:
 def _last(context: Tensor, query: Tensor, KQ: Tensor, PV: Tensor, *, soft: bool) -> Tensor:
     """What a layer adds to the last coordinate of the query, (S, n)."""
     change = torch.zeros_like(query[..., 0])
+    seeds, n, T, D = context.shape
     for h in range(KQ.shape[1]):
         scores = (context * torch.bmm(query, KQ[:, h].mT)[:, :, None]).sum(-1)
         weights = torch.softmax(scores / math.sqrt(context.shape[-1]), dim=-1) if soft else scores
-        change = change + (weights * (context * PV[:, h, None, -1:]).sum(-1)).sum(-1)
+        values = torch.bmm(context.reshape(seeds, n * T, D), PV[:, h, -1, :, None]).view(seeds, n, T)
+        change = change + (weights * values).sum(-1)
     return change
 
 
