@@ -99,3 +99,52 @@ def escapes(data: xr.Dataset) -> tuple["Figure", str]:
         figure,
         f"With separate weights the time falls as the start to the power {slope:.2f}, with merged ones as a logarithm.",
     )
+
+
+def scales(data: xr.Dataset) -> tuple["Figure", str]:
+    """Loss over the scale of the inputs: a two-layer network, descent and GD++ on the same tasks; exact as lines."""
+    figure, axes = subplots(figsize=(5.6, 3.4))
+    for k, (name, label) in enumerate({"one_step": "one step", "gd": "GD", "gd_plus_plus": "GD++"}.items()):
+        axes.plot(data.x_scale, data[f"exact_{name}"], color=f"C{k}", lw=1, ls="--", label=f"{label}, exact")
+        if name in data:
+            axes.plot(data.x_scale, data[name].mean("seed"), "x", color=f"C{k}", label=f"{label}, sampled")
+    network = data["network"]
+    middle, least, most = network.mean("seed"), network.min("seed"), network.max("seed")
+    axes.errorbar(data.x_scale, middle, [middle - least, most - middle], fmt="o", color="C3", mfc="none", capsize=2,
+                  label="network")  # fmt: skip
+    axes.set(xlabel=r"factor $\alpha$ of the inputs", ylabel="loss, half the squared error", yscale="log")
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    far = {name: float(data[name].mean("seed").sel(x_scale=2.0)) for name in ("network", "gd", "gd_plus_plus")}
+    return figure, (
+        f"With inputs twice as large the network loses {far['network']:.4g} on average over {data.sizes['seed']} "
+        f"seeds, GD++ {far['gd_plus_plus']:.4g} and GD {far['gd']:.4g} on the same {int(data.attrs['tasks'])} tasks a seed; over all "
+        f"tasks GD++ loses {float(data['exact_gd_plus_plus'].sel(x_scale=2.0)):.4g}: the mean is made by few tasks. Bars: from "
+        "the least to the largest seed."
+    )
+
+
+def spectrum(data: xr.Dataset) -> tuple["Figure", str]:
+    r"""The transform of eigenvalues by GD++, :math:`f(\lambda)=\lambda(1-\gamma\lambda)^2`, and their densities."""
+    figure, panels = subplots(2, data.sizes["N"], figsize=(4.2 * data.sizes["N"], 4.6), sharex="col", squeeze=False)
+    said = []
+    for column, n in enumerate(data.N.values):
+        at = data.sel(N=n)
+        gamma, largest = float(at["gamma"]), float(at["largest"])
+        edges = np.linspace(0, largest, data.sizes["bin"] + 1)
+        curve, densities = panels[0, column], panels[1, column]
+        lam = np.linspace(0, 1.05 * max(largest, 1 / gamma), 400)
+        curve.plot(lam, lam, color="0.6", lw=0.8, ls=":", label=r"$\lambda$")
+        curve.plot(lam, lam * (1 - gamma * lam) ** 2, label=r"$f(\lambda)=\lambda(1-\gamma\lambda)^2$")
+        curve.plot(1 / (3 * gamma), 4 / (27 * gamma), "o", color="C1", label=r"$4/(27\gamma)$ at $1/(3\gamma)$")
+        curve.set(title=rf"N = {n}, $\gamma$ = {gamma:.4g}", ylim=(0, 2 * 4 / (27 * gamma)), ylabel=r"$f(\lambda)$")
+        for when, color in (("before", "0.75"), ("after", "C0")):
+            densities.stairs(at["density"].sel(when=when), edges, color=color, fill=when == "before", label=when)
+        densities.set(xlabel=r"eigenvalue $\lambda$ of $XX^\top$", ylabel="density", yscale="log")
+        condition = [float(at["condition"].sel(when=when)) for when in ("before", "after")]
+        said.append(f"N = {n}: from {condition[0]:.3g} to {condition[1]:.3g}")
+    panels[0, 0].legend(loc="upper right")
+    panels[1, 0].legend(loc="upper right")
+    return figure, (
+        "The transform folds large eigenvalues below its peak and leaves small ones; the largest are below its zero, "
+        f"1/gamma. Median ratio of a task's largest eigenvalue to its smallest, {'; '.join(said)}."
+    )

@@ -57,7 +57,10 @@ def predicted(predictor: Predictor, tasks: Regressions, query: Array | None = No
 
 
 def implicit_weights(predictor: Predictor, tasks: Regressions) -> Array:
-    r"""Return :math:`\partial\hat y/\partial x_q`, (n, d), by central differences (exact where it is linear in x_q)."""
+    r"""Return :math:`\partial\hat y/\partial x_q`, (n, d), by central differences.
+
+    They are exact where the prediction is linear in x_q; where it jumps they are zero, or at few tasks large.
+    """
     n, d = tasks.query.shape
     size = STEP * float(np.sqrt((tasks.query**2).mean()))
     out = np.empty((n, d))
