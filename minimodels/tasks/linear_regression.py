@@ -5,7 +5,7 @@ counter-based stream, turned into its laws by their inverse distribution functio
 shift (a range of x, a scale of w, the law) keep the underlying draws.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
@@ -13,11 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from minimodels.errors import InputError, check_choice, check_memory, check_number, check_whole, shown, unknown
+from minimodels.errors import (
+    InputError,
+    check_choice,
+    check_flag,
+    check_memory,
+    check_number,
+    check_numbers,
+    check_whole,
+    shown,
+    unknown,
+)
 from minimodels.streams import Stream, generator
 
 Array: TypeAlias = NDArray[np.float64]
 Law = Literal["uniform", "gaussian", "laplace", "exponential", "mixed"]
+SMALLEST, LARGEST = 1e-12, 1e12  # of a variance or a scale
 TINY = 2.0**-54  # keeps the logarithms and normal quantiles of a draw of 0 finite
 NUMBERS = 2**16  # drawn at a time, so that they stay in the cache
 
@@ -93,13 +104,14 @@ class LinearRegressionTask:
             value = check_number(getattr(self, name), f"`{name}`")
             if not (value > 0 or (zero and value == 0)):
                 raise InputError(f"`{name}` must be {'not negative' if zero else 'positive'}; got {shown(value)}.")
+            if not (value == 0 or SMALLEST <= value <= LARGEST):
+                raise InputError(f"`{name}` must lie between {SMALLEST:g} and {LARGEST:g}; got {shown(value)}.")
         if self.corrupted > self.N:
             raise InputError(f"at most N={self.N} labels can be corrupted; got corrupted={self.corrupted}.")
-        if self.frobenius not in (True, False):
-            raise InputError(f"`frobenius` is True or False; got {shown(self.frobenius)}.")
+        object.__setattr__(self, "frobenius", check_flag(self.frobenius, "`frobenius`"))
         if self.spectrum is not None:
-            values = tuple(check_number(v, "`spectrum`") for v in _listed(self.spectrum))
-            if len(values) != self.d or min(values) <= 0:
+            values = tuple(check_numbers(self.spectrum, "`spectrum`", SMALLEST, LARGEST).tolist())
+            if len(values) != self.d:
                 raise InputError(f"`spectrum` is d={self.d} positive variances; got {shown(self.spectrum)}.")
             object.__setattr__(self, "spectrum", values)
 
@@ -111,7 +123,7 @@ class LinearRegressionTask:
     def sample(self, seed: int, start: int, count: int, *, stream: int = Stream.TRAINING, draw: int = 0) -> Regressions:
         """Tasks `start`, ..., `start + count - 1` of a stream of this seed; draws by number are independent."""
         start, count = check_whole(start, "`start`", 0), check_whole(count, "`count`", 1)
-        seed = check_whole(seed, "`seed`", 0, 2**64 - 1)
+        seed, draw = check_whole(seed, "`seed`", 0, 2**64 - 1), check_whole(draw, "`draw`", 0, 2**31 - 1)
         N, d = self.N, self.d
         sizes = [(N + 1) * d, d, N, N, 1]  # uniform numbers of a task: inputs, w, noise, other labels, a third
         counters = -(-sum(sizes) // 4)  # the generator counts in blocks of four
@@ -189,9 +201,3 @@ INVERSE: dict[str, Any] = {  # of laws of variance 1
     "laplace": _laplace,
     "exponential": lambda u: -np.log1p(-u),
 }
-
-
-def _listed(value: Any) -> "Sequence[Any] | NDArray[Any]":
-    if isinstance(value, str | bytes) or not isinstance(value, Sequence | np.ndarray):
-        raise InputError(f"`spectrum` is a list of variances, as (1.0, 0.5, 0.25); got {shown(value)}.")
-    return value

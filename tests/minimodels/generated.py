@@ -282,9 +282,8 @@ def try_call(rng: random.Random) -> str:
     try:
         function(**given)
     except TypeError as error:
-        if str(error).startswith((f"{function.__name__}()", f"{function.__name__}.__init__()")) and any(
-            words in str(error) for words in MISSPELT
-        ):
+        names = (f"{function.__qualname__}()", f"{function.__name__}()", f"{function.__name__}.__init__()")
+        if str(error).startswith(names) and any(words in str(error) for words in MISSPELT):
             return "Python's own TypeError"
         raise
     return "returned"

@@ -31,7 +31,7 @@ def best(task: LinearRegressionTask, network: SelfAttention, kind: str) -> metri
     found = theory.gd_optimum(
         task.N, task.d, K=network.layers, kind=kind, tied=network.recurrent, law=task.law, s=task.s, tau=task.tau
     )
-    return metrics.descent(found.a, found.gamma if kind == "gd++" else 0.0)
+    return metrics.descent(found.a, found.gamma)
 
 
 def _by_seed(training: NetworkTraining, measure: Callable[[int], dict[str, Any]]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from minimodels.errors import InputError, check_array, check_list, check_number, shown
+from minimodels.errors import InputError, by_name, check_array, check_list, check_number, check_whole, shown
 from minimodels.tasks.linear_regression import LinearRegressionTask
 from validation.oswald.network import SelfAttention, Tokens
 
@@ -88,7 +88,7 @@ def read_steps(weights: Any, layer: int = 0) -> tuple[float, float]:
     :math:`\beta` is the mean of the first d diagonal entries of :math:`W_K^\top W_Q`;
     :math:`a=-\beta (PW_V)_{yy}` and :math:`\gamma=-\beta` times the mean diagonal of the x-block of :math:`PW_V`.
     """
-    K, Q, V, P = (np.asarray(weights[name], float)[layer, 0] for name in "KQVP")
+    K, Q, V, P = _factors(weights, layer)
     attention, output = K.T @ Q, P @ V
     beta = float(np.diag(attention)[:-1].mean())
     return -beta * float(output[-1, -1]), -beta * float(np.diag(output)[:-1].mean())
@@ -106,6 +106,20 @@ def interpolated(weights: Any, constructed: Weights, share: float = 0.5) -> Weig
         out["Q"][layer, 0] = share * (k.T @ q) + (1 - share) * (K.T @ Q) / beta
         out["P"][layer, 0] = share * (p @ v) + (1 - share) * beta * (P @ V)
     return out
+
+
+def _factors(weights: Any, layer: Any) -> list[NDArray[np.float64]]:
+    """The factors (D, D) of a layer with one head."""
+    found = by_name(weights, "`weights`", "{'K': ..., 'Q': ..., 'V': ..., 'P': ...}")
+    shapes = {np.shape(found.get(name, ())) for name in "KQVP"}
+    shape = shapes.pop()
+    if shapes or len(shape) != 4 or shape[1] != 1 or shape[2] != shape[3]:
+        raise InputError("`weights` are K, Q, V and P of one seed, each (layers, 1, D, D): of layers with one head.")
+    number = check_whole(layer, "`layer`", 0, shape[0] - 1)
+    each = [np.asarray(found[name], float)[number, 0] for name in "KQVP"]
+    if not all(np.isfinite(w).all() for w in each):
+        raise InputError("`weights` must be finite; they hold nan or infinity.")
+    return each
 
 
 def _start(W_0: Any, d: int) -> NDArray[np.float64]:

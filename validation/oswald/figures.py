@@ -117,9 +117,9 @@ def scales(data: xr.Dataset) -> tuple["Figure", str]:
     far = {name: float(data[name].mean("seed").sel(x_scale=2.0)) for name in ("network", "gd", "gd_plus_plus")}
     return figure, (
         f"With inputs twice as large the network loses {far['network']:.4g} on average over {data.sizes['seed']} "
-        f"seeds, GD++ {far['gd_plus_plus']:.4g} and GD {far['gd']:.4g} on the same {int(data.attrs['tasks'])} tasks a seed; over all "
-        f"tasks GD++ loses {float(data['exact_gd_plus_plus'].sel(x_scale=2.0)):.4g}: the mean is made by few tasks. Bars: from "
-        "the least to the largest seed."
+        f"seeds, GD++ {far['gd_plus_plus']:.4g} and GD {far['gd']:.4g} on the same {int(data.attrs['tasks'])} tasks of "
+        f"each; over all tasks GD++ loses {float(data['exact_gd_plus_plus'].sel(x_scale=2.0)):.4g}, for there rare "
+        "tasks make the mean. Bars: from the least to the largest seed."
     )
 
 

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 from torch import Tensor
 
-from minimodels.errors import InputError, check_choice, check_number, check_whole, shown
+from minimodels.errors import InputError, by_name, check_between, check_choice, check_flag, check_whole, shown
 from minimodels.streams import Stream, generator
 from minimodels.tasks.linear_regression import LinearRegressionTask, Regressions
 from validation.oswald.metrics import Array, Predictor
@@ -91,14 +91,10 @@ class SelfAttention:
         check_choice(self.softmax, "`softmax`", ("none", "first", "all"))
         check_choice(self.pairs, "`pairs`", ("joined", "split"))
         for name in ("recurrent", "merged", "average", "layer_norm", "double"):
-            if getattr(self, name) not in (True, False):
-                raise InputError(f"`{name}` is True or False; got {shown(getattr(self, name))}.")
-        if not check_number(self.scale, "`scale`") > 0:
-            raise InputError(f"`scale` must be positive; got {shown(self.scale)}: the paper's network has 0.002.")
-        for name in ("clip", "start"):
-            value = getattr(self, name)
-            if value is not None and not check_number(value, f"`{name}`") > 0:
-                raise InputError(f"`{name}` must be positive, or None; got {shown(value)}.")
+            object.__setattr__(self, name, check_flag(getattr(self, name), f"`{name}`"))
+        for name in ("scale", "clip", "start"):
+            if name == "scale" or getattr(self, name) is not None:
+                object.__setattr__(self, name, check_between(getattr(self, name), f"`{name}`", 1e-12, 1e6))
         if self.start is not None and (self.pairs != "joined" or self.heads > 1):
             raise InputError(
                 "`start` is of layers with one head and joined pairs: leave it out, or `heads` and `pairs`."
@@ -110,16 +106,24 @@ class SelfAttention:
         return 1 if self.recurrent else self.layers
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the parameters."""
+        return ("KQ", "PV") if self.merged else NAMES
+
+    @property
     def dtype(self) -> torch.dtype:
         """Precision of tokens and parameters."""
         return torch.float64 if self.double else torch.float32
 
     def width(self, task: LinearRegressionTask) -> int:
         """Coordinates of a token."""
+        if not isinstance(task, LinearRegressionTask):
+            raise InputError(f"SelfAttention learns a LinearRegressionTask; got {shown(task)}.")
         return task.d + 1 if self.pairs == "joined" else 2 * task.d
 
     def initial(self, task: LinearRegressionTask, seed: int) -> dict[str, NDArray[np.floating]]:
         """Fresh weights of one seed: K, Q, V, P, or merged KQ, PV, each (layers, heads, D, D)."""
+        seed = check_whole(seed, "`seed`", 0, 2**64 - 1)
         D, dtype = self.width(task), np.float64 if self.double else np.float32
         shape = (self.kept, self.heads, D, D)
         if self.start is not None:
@@ -130,8 +134,7 @@ class SelfAttention:
         rng = generator(seed, Stream.NETWORK)
         low, high = ndtri_range()
         size = math.sqrt(self.scale / (self.layers * D)) / TRUNCATED
-        names = ("KQ", "PV") if self.merged else NAMES
-        return {name: (size * ndtri(rng.uniform(low, high, shape))).astype(dtype) for name in names}
+        return {name: (size * ndtri(rng.uniform(low, high, shape))).astype(dtype) for name in self.names}
 
     def batch(self, task: LinearRegressionTask, samples: Sequence[Regressions], device: str = "cpu") -> Tokens:
         """Tokens of the tasks of every seed, side by side."""
@@ -180,7 +183,14 @@ class SelfAttention:
 
     def predictor(self, task: LinearRegressionTask, parameters: Mapping[str, Any], seed: int = 0) -> Predictor:
         """The network with the parameters of one seed, as a function of arrays (x, y, query)."""
-        one = {name: torch.as_tensor(v)[seed : seed + 1].to(self.dtype) for name, v in parameters.items()}
+        one, known = {}, by_name(parameters, "`parameters`", "{'K': ..., 'Q': ...}")
+        for name in self.names:
+            shape = (self.kept, self.heads, self.width(task), self.width(task))
+            given = tuple(np.shape(known.get(name, ())))
+            if given[1:] != shape:
+                raise InputError(f"the parameter {name} has the shape (seeds, {str(shape)[1:]}; got {given}.")
+            number = check_whole(seed, "`seed`", 0, given[0] - 1)
+            one[name] = torch.as_tensor(known[name])[number : number + 1].to(self.dtype)
 
         @torch.no_grad()
         def predict(x: Array, y: Array, query: Array) -> Array:

@@ -2,6 +2,7 @@
 
 import math
 from functools import partial
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -166,7 +167,7 @@ def two_layers_shifted(context: Context) -> Finding:
         for alpha, loss in zip((0.5, 2.0), expected, strict=True):
             value = float(found[f"exact_{name}"].sel(x_scale=alpha))
             checks.append(near(f"exact loss of {name}, inputs x {alpha:g}", value, loss, rel=3e-4))
-    away = {name: np.log(found["network"] / found[name]) for name in ("gd", "gd_plus_plus")}
+    away: dict[str, Any] = {name: np.log(found["network"] / found[name]) for name in ("gd", "gd_plus_plus")}
     for alpha, factor in ((0.5, 1.05), (1.0, 1.05), (1.5, 1.5), (2.0, 2.0)):
         checks.append(
             between(f"log of network / GD++ on the same tasks, inputs x {alpha:g}",
