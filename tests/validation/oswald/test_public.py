@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 
-import minimodels as mm  # noqa: E402
-import validation  # noqa: E402
-from minimodels.errors import InputError  # noqa: E402
-from tests.validation.oswald.calls import CALLS, DRAWN, NETWORK, ONE_STEP, TASK, WEIGHTS  # noqa: E402
-from validation import oswald  # noqa: E402
+import torch
+
+import minimodels as mm
+import validation
+from minimodels.errors import InputError
+from tests.validation.oswald.calls import CALLS, DRAWN, NETWORK, ONE_STEP, TASK, WEIGHTS
+from validation import oswald
 
 RIGHT = {getattr(function, "__name__", ""): (function, arguments) for function, arguments in CALLS}
 OTHER = mm.ItemLabelTask()

@@ -114,14 +114,16 @@ def corrupted(context: Context) -> Finding:
     return Finding(checks)
 
 
-@of_theory("O30", "Trained at N and tested with M points the loss has its minimum near M = N", setting="M = 5, 20, 40")
+@of_theory("O30", "Trained at N = 10, tested with M points the loss is least at M = 15 and grows without bound beyond",
+           setting="N = d = 10, M = 5, 20, 40")  # fmt: skip
 def other_lengths(context: Context) -> Finding:
     """O30."""
     checks = []
     for M, expected in ((5, 0.28488), (20, 0.20835), (40, 0.85030)):
         exact = theory.gd_loss(A, N=N, d=d, test_N=M)
         checks += _exact_and_sampled(f"loss at M = {M}", exact, expected, LinearRegressionTask(N=M), 0.04)
-    return Finding(checks)
+    least = min(range(1, 41), key=lambda M: theory.gd_loss(A, N=N, d=d, test_N=M))
+    return Finding([*checks, between("M of the least loss", least, 15, 15, "D - (d + kappa - 2)/2 = 14.9")])
 
 
 @of_theory("O31", "Gaussian inputs divided by the context's Frobenius norm", setting="alpha = 1, 3")

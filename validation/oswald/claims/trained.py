@@ -86,7 +86,10 @@ def shifted(context: Context) -> Finding:
         whole = option in ("corrupted", "N")
         given = [int(value) if whole else float(value) for value in found[option].values]
         exact = [theory.gd_loss(a, N=N, d=d, **{name: value}) for value in given]
+        more = range(int(given[0]), int(given[-1]) + 1) if whole else np.linspace(given[0], given[-1], 41)
+        curve = [theory.gd_loss(a, N=N, d=d, **{name: int(v) if whole else float(v)}) for v in more]
         found = found.assign({f"exact_{option}": (option, exact)})
+        found[f"curve_{option}"] = xr.DataArray(curve, {f"more_{option}": list(more)}, [f"more_{option}"])
         for value, loss in zip(given, exact, strict=True):
             ratio = (found[f"over_{option}"].sel({option: value}) / loss).values
             checks.append(near(f"network / theory, {option} = {value:g}", ratio, 1.0, rel=0.05))
@@ -157,15 +160,16 @@ def two_layers_shifted(context: Context) -> Finding:
     """
     from validation.oswald.analyses import scaled
 
-    found, checks = context.of(settings.two_layers(context.full), scaled), []
+    found, checks = context.of(settings.two_layers(context.full), scaled), list[Check]()
+    found = found.assign_coords(factor=np.linspace(0.5, 2.0, 31))
     for name, expected in SCALED.items():
         kind = "gd++" if name == "gd_plus_plus" else "gd"
         best = theory.gd_optimum(N, d, K=1 if name == "one_step" else 2, kind=kind)
         transforms = best.gamma or None
-        exact = [theory.gd_loss(best.a, transforms, N=N, d=d, x_scale=float(alpha)) for alpha in found["x_scale"]]
-        found = found.assign({f"exact_{name}": ("x_scale", exact)})
+        exact = [theory.gd_loss(best.a, transforms, N=N, d=d, x_scale=float(alpha)) for alpha in found["factor"]]
+        found = found.assign({f"exact_{name}": ("factor", exact)})
         for alpha, loss in zip((0.5, 2.0), expected, strict=True):
-            value = float(found[f"exact_{name}"].sel(x_scale=alpha))
+            value = float(found[f"exact_{name}"].sel(factor=alpha))
             checks.append(near(f"exact loss of {name}, inputs x {alpha:g}", value, loss, rel=3e-4))
     away: dict[str, Any] = {name: np.log(found["network"] / found[name]) for name in ("gd", "gd_plus_plus")}
     for alpha, factor in ((0.5, 1.05), (1.0, 1.05), (1.5, 1.5), (2.0, 2.0)):
