@@ -5,7 +5,7 @@ counter-based stream, turned into its laws by their inverse distribution functio
 shift (a range of x, a scale of w, the law) keep the underlying draws.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
@@ -13,12 +13,24 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from minimodels.errors import InputError, check_choice, check_memory, check_number, check_whole, shown, unknown
+from minimodels.errors import (
+    InputError,
+    check_choice,
+    check_flag,
+    check_memory,
+    check_number,
+    check_numbers,
+    check_whole,
+    shown,
+    unknown,
+)
 from minimodels.streams import Stream, generator
 
 Array: TypeAlias = NDArray[np.float64]
 Law = Literal["uniform", "gaussian", "laplace", "exponential", "mixed"]
+SMALLEST, LARGEST = 1e-12, 1e12  # of a variance or a scale
 TINY = 2.0**-54  # keeps the logarithms and normal quantiles of a draw of 0 finite
+NUMBERS = 2**16  # drawn at a time, so that they stay in the cache
 
 
 @dataclass(frozen=True)
@@ -92,13 +104,14 @@ class LinearRegressionTask:
             value = check_number(getattr(self, name), f"`{name}`")
             if not (value > 0 or (zero and value == 0)):
                 raise InputError(f"`{name}` must be {'not negative' if zero else 'positive'}; got {shown(value)}.")
+            if not (value == 0 or SMALLEST <= value <= LARGEST):
+                raise InputError(f"`{name}` must lie between {SMALLEST:g} and {LARGEST:g}; got {shown(value)}.")
         if self.corrupted > self.N:
             raise InputError(f"at most N={self.N} labels can be corrupted; got corrupted={self.corrupted}.")
-        if self.frobenius not in (True, False):
-            raise InputError(f"`frobenius` is True or False; got {shown(self.frobenius)}.")
+        object.__setattr__(self, "frobenius", check_flag(self.frobenius, "`frobenius`"))
         if self.spectrum is not None:
-            values = tuple(check_number(v, "`spectrum`") for v in _listed(self.spectrum))
-            if len(values) != self.d or min(values) <= 0:
+            values = tuple(check_numbers(self.spectrum, "`spectrum`", SMALLEST, LARGEST).tolist())
+            if len(values) != self.d:
                 raise InputError(f"`spectrum` is d={self.d} positive variances; got {shown(self.spectrum)}.")
             object.__setattr__(self, "spectrum", values)
 
@@ -110,16 +123,28 @@ class LinearRegressionTask:
     def sample(self, seed: int, start: int, count: int, *, stream: int = Stream.TRAINING, draw: int = 0) -> Regressions:
         """Tasks `start`, ..., `start + count - 1` of a stream of this seed; draws by number are independent."""
         start, count = check_whole(start, "`start`", 0), check_whole(count, "`count`", 1)
-        seed = check_whole(seed, "`seed`", 0, 2**64 - 1)
-        u = self._uniform(seed, stream + (draw << 32), start, count)
+        seed, draw = check_whole(seed, "`seed`", 0, 2**64 - 1), check_whole(draw, "`draw`", 0, 2**31 - 1)
         N, d = self.N, self.d
-        inputs, w, noise, others, third = np.split(u, np.cumsum([(N + 1) * d, d, N, N]), axis=1)
-        x = self._inputs(inputs.reshape(count, N + 1, d), third[:, 0])
-        w = self.tau * ndtri(w)
-        labels = np.einsum("nid,nd->ni", x, w)
-        y = labels[:, :N] + (self.sigma * ndtri(noise) if self.sigma else 0.0)
-        y[:, : self.corrupted] = ndtri(others[:, : self.corrupted])
-        return Regressions(x[:, :N], y, x[:, N], labels[:, N])
+        sizes = [(N + 1) * d, d, N, N, 1]  # uniform numbers of a task: inputs, w, noise, other labels, a third
+        counters = -(-sum(sizes) // 4)  # the generator counts in blocks of four
+        check_memory(32.0 * counters * (count + 2), f"a sample of {count:.3g} tasks")
+        x, y, target = np.empty((count, N + 1, d)), np.empty((count, N)), np.empty(count)
+        stretch, stream = max(1, NUMBERS // (4 * counters)), stream + (draw << 32)
+        pool = self.pool if stream == Stream.TRAINING else None
+        done = 0
+        while done < count:
+            number = start + done if pool is None else (start + done) % pool
+            size = min(stretch, count - done, stretch if pool is None else pool - number)
+            part = slice(done, done + size)
+            u = _drawn(seed, stream, number * counters, (size, 4 * counters))
+            inputs, w, noise, others, third, _ = np.split(u, np.cumsum(sizes), axis=1)
+            x[part] = self._inputs(inputs.reshape(size, N + 1, d), third[:, 0])
+            labels = np.einsum("nid,nd->ni", x[part], self.tau * ndtri(w))
+            y[part] = labels[:, :N] + (self.sigma * ndtri(noise) if self.sigma else 0.0)
+            y[part, : self.corrupted] = ndtri(others[:, : self.corrupted])
+            target[part] = labels[:, N]
+            done += size
+        return Regressions(x[:, :N], y, x[:, N], target)
 
     def test_set(self, name: str, seed: int, count: int, *, draw: int = 0) -> Regressions:
         """Fixed tasks of this seed, drawn apart from training."""
@@ -131,23 +156,6 @@ class LinearRegressionTask:
         """Refuse to come before `last` in one training: the width of the tokens stays."""
         if self.d != last.d:
             raise InputError(f"`d` must be the same in all stages; got {self.d} and, at last, {last.d}.")
-
-    def _uniform(self, seed: int, stream: int, start: int, count: int) -> Array:
-        """Uniform numbers of each task, in (0, 1): (count, all that a task may need)."""
-        each = (self.N + 1) * self.d + self.d + 2 * self.N + 1
-        blocks = -(-each // 4)  # the generator counts in blocks of four
-        check_memory(32.0 * blocks * count, f"a sample of {count:.3g} tasks")
-        if self.pool is not None and stream == Stream.TRAINING:
-            numbers = np.arange(start, start + count) % self.pool
-            every = self._numbered(seed, stream, 0, min(self.pool, start + count), blocks)
-            return every[numbers, :each]
-        return self._numbered(seed, stream, start, count, blocks)[:, :each]
-
-    @staticmethod
-    def _numbered(seed: int, stream: int, start: int, count: int, blocks: int) -> Array:
-        rng = generator(seed, stream)
-        rng.bit_generator.advance(start * blocks)  # type: ignore[attr-defined]
-        return rng.random((count, 4 * blocks)) + TINY
 
     def _inputs(self, u: Array, third: Array) -> Array:
         """Inputs from uniform numbers, by the inverse distribution functions."""
@@ -162,8 +170,24 @@ class LinearRegressionTask:
         x *= scale
         if self.frobenius:
             x /= np.sqrt((x[:, : self.N] ** 2).sum((1, 2), keepdims=True))
-        x *= self.x_scale
+        if self.x_scale != 1:
+            x *= self.x_scale
         return x
+
+
+def _drawn(seed: int, stream: int, first: int, shape: tuple[int, int]) -> Array:
+    """Uniform numbers in (0, 1) of a stream from a place of its counter on."""
+    rng = generator(seed, stream)
+    rng.bit_generator.advance(first)  # type: ignore[attr-defined]
+    u = rng.random(shape)
+    u += TINY
+    return u
+
+
+def _uniform(u: Array) -> Array:
+    x = u - 0.5
+    x *= np.sqrt(12)
+    return x
 
 
 def _laplace(u: Array) -> Array:
@@ -172,14 +196,8 @@ def _laplace(u: Array) -> Array:
 
 
 INVERSE: dict[str, Any] = {  # of laws of variance 1
-    "uniform": lambda u: np.sqrt(12) * (u - 0.5),
+    "uniform": _uniform,
     "gaussian": ndtri,
     "laplace": _laplace,
     "exponential": lambda u: -np.log1p(-u),
 }
-
-
-def _listed(value: Any) -> "Sequence[Any] | NDArray[Any]":
-    if isinstance(value, str | bytes) or not isinstance(value, Sequence | np.ndarray):
-        raise InputError(f"`spectrum` is a list of variances, as (1.0, 0.5, 0.25); got {shown(value)}.")
-    return value

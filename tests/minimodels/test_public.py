@@ -27,6 +27,7 @@ NAMES = [
     "InductionHead",
     "InputError",
     "ItemLabelTask",
+    "LinearRegressionTask",
     "Map",
     "Parameter",
     "RunFailed",

@@ -105,7 +105,8 @@ def saddle_ladder(
     N = check_whole(N, "`N`", high=10**9)
     _, tau, sigma = scales(1.0, tau, sigma)
     gamma = (1 + 1 / N) * found + (found.sum() + (sigma / tau) ** 2) / N
-    u_0 = check_between(start, "`start`", 1e-100, LARGEST) ** 2
+    start = check_between(start, "`start`", 1e-100, LARGEST)
+    u_0 = start**2
     falls = np.concatenate([[0.0], np.cumsum(found**2 / gamma)])
     final = float(np.sum(1 / gamma) ** (1 / 3)), float(np.sum(gamma**-2.0) ** 0.25)
     largest = math.sqrt(LARGE / (final[0] * gamma[0]))

@@ -18,6 +18,8 @@ from validation.oswald.network import SelfAttention
 from validation.trainings import NetworkTraining
 
 TASKS = 10_000
+DAMPINGS, REPEATS = (1.0, 0.75), (1, 2, 3, 4)
+SCALES = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0)  # of the inputs
 # options of the data that a trained network is tried on
 SHIFTS: dict[str, tuple[Any, ...]] = {
     "x_scale": (0.5, 1.0, 1.5, 2.0), "tau": (0.5, 1.0, 2.0, 5.0), "corrupted": (0, 2, 8), "N": (5, 20, 40),
@@ -29,7 +31,7 @@ def best(task: LinearRegressionTask, network: SelfAttention, kind: str) -> metri
     found = theory.gd_optimum(
         task.N, task.d, K=network.layers, kind=kind, tied=network.recurrent, law=task.law, s=task.s, tau=task.tau
     )
-    return metrics.descent(found.a, found.gamma if kind == "gd++" else 0.0)
+    return metrics.descent(found.a, found.gamma)
 
 
 def _by_seed(training: NetworkTraining, measure: Callable[[int], dict[str, Any]]) -> dict[str, Any]:
@@ -89,3 +91,52 @@ def beside_descent(training: NetworkTraining, folder: Path) -> xr.Dataset:
         out[f"over_{option}"] = (("seed", option), np.array(curves))
         out = out.assign_coords({option: list(values)})
     return out
+
+
+def repeats(training: NetworkTraining, folder: Path) -> xr.Dataset:
+    """Losses of a one-layer network taken several times, damped, and the share of the tasks where that diverges."""
+    task, network, seeds = training.last_task, training.network, training.seeds
+    assert isinstance(network, SelfAttention)
+    assert isinstance(task, LinearRegressionTask)
+    end = load_parameters(folder)
+    losses, shares = np.empty((len(seeds), len(DAMPINGS), len(REPEATS))), np.empty((len(seeds), len(DAMPINGS)))
+    for i, seed in enumerate(seeds):
+        layer = network.predictor(task, end, i)
+        taken = update_of_labels(layer, task.test_set("train", seed, TASKS).x)
+        largest = np.linalg.eigvals(taken).real.max(1)
+        for j, damping in enumerate(DAMPINGS):
+            shares[i, j] = (damping * largest > 2).mean()  # overshoots by more every time
+            for k, times in enumerate(REPEATS):
+                again = metrics.repeated(layer, times, damping)
+                losses[i, j, k] = metrics.loss(again, task, tasks=TASKS, seed=seed)[0]
+    return xr.Dataset(
+        {"loss": (("seed", "damping", "times"), losses), "divergent": (("seed", "damping"), shares)},
+        {"seed": list(seeds), "damping": list(DAMPINGS), "times": list(REPEATS)},
+    )
+
+
+def update_of_labels(layer: metrics.Predictor, x: metrics.Array) -> metrics.Array:
+    """What one update takes off the labels of the context, as a matrix of them, (n, N, N): the part linear in y."""
+    n, N, _ = x.shape
+    out = np.empty((n, N, N))
+    for i in range(N):
+        one = np.zeros((n, N))
+        one[:, i] = 1
+        for j in range(N):
+            out[:, j, i] = (np.asarray(layer(x, one, x[:, j])) - np.asarray(layer(x, -one, x[:, j]))) / 2
+    return out
+
+
+def scaled(training: NetworkTraining, folder: Path) -> xr.Dataset:
+    """Losses over the scale of the inputs on the same tasks: the network's, those of the best descent and GD++."""
+    task, network = training.last_task, training.network
+    assert isinstance(network, SelfAttention)
+    assert isinstance(task, LinearRegressionTask)
+    end, fixed = load_parameters(folder), {"gd": best(task, network, "gd"), "gd_plus_plus": best(task, network, "gd++")}
+    found: dict[str, list[xr.DataArray]] = {"network": [], "gd": [], "gd_plus_plus": []}
+    for i, seed in enumerate(training.seeds):
+        for name, predictor in {"network": network.predictor(task, end, i), **fixed}.items():
+            curve = metrics.losses_over(predictor, task, "x_scale", SCALES, tasks=TASKS, seed=seed)
+            found[name].append(curve["loss"])
+    curves = {name: (("seed", "x_scale"), np.stack(each)) for name, each in found.items()}
+    return xr.Dataset(curves, {"seed": list(training.seeds), "x_scale": list(SCALES)}, {"tasks": TASKS})

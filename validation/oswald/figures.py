@@ -19,25 +19,33 @@ def course(data: xr.Dataset) -> tuple["Figure", str]:
     levels = {name.removeprefix("level_"): float(v) for name, v in data.attrs.items() if name.startswith("level_")}
     for k, (name, level) in enumerate(levels.items()):
         axes.axhline(level, color=f"C{k + 1}", lw=1, ls="--", label=f"{name}, {level:.4g}")
-    axes.set(xlabel="step", ylabel="loss, half the squared error", yscale="log")
-    plain_ticks(axes.yaxis)
+    axes.set(xlabel="step", ylabel="loss, half the squared error")
+    if max(levels.values()) > 8 * min(levels.values()):
+        axes.set_yscale("log")
+        plain_ticks(axes.yaxis)
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
     last = data["loss"].isel(step=-1)
     return figure, (
-        f"The last loss is {float(last.min()):.4g} to {float(last.max()):.4g} over {data.sizes['seed']} seeds; theory "
-        "has " + ", ".join(f"{level:.4g} for {name}" for name, level in levels.items()) + "."
+        f"The last loss is {float(last.min()):.4g} to {float(last.max()):.4g} over {data.sizes['seed']} seeds, each "
+        "on tests of its own; theory has "
+        + ", ".join(f"{level:.4g} for {name}" for name, level in levels.items())
+        + "."
     )
 
 
 def shifts(data: xr.Dataset) -> tuple["Figure", str]:
-    """Loss of the trained network on data unlike its own (`over_<option>`), and of the exact theory (`exact_...`)."""
+    """Loss of the trained network on data unlike its own (`over_<option>`), and of the exact theory (`exact_...`).
+
+    The theory is drawn at more values (`curve_<option>`) where there are any.
+    """
     options = [str(name).removeprefix("over_") for name in data.data_vars if str(name).startswith("over_")]
     names = {"x_scale": "factor of inputs", "tau": "factor of tasks", "corrupted": "corrupted labels", "N": "pairs"}
     figure, panels = subplots(1, len(options), figsize=(2.7 * len(options), 2.8))
     worst = 0.0
     for axes, option in zip(panels, options, strict=True):
         network, exact = data[f"over_{option}"], data[f"exact_{option}"]
-        axes.plot(data[option], exact, "k--", lw=1, label="theory")
+        line = data.get(f"curve_{option}", exact)
+        axes.plot(line[line.dims[0]], line, "k--", lw=1, label="theory")
         axes.errorbar(data[option], network.mean("seed"), yerr=network.std("seed"), fmt="o", capsize=2, label="network")
         axes.set(xlabel=names.get(option, option), yscale="log")
         plain_ticks(axes.yaxis)
@@ -72,15 +80,21 @@ def weights(data: xr.Dataset) -> tuple["Figure", str]:
 
 def staircase(data: xr.Dataset) -> tuple["Figure", str]:
     """Loss of a flow with inputs of unequal variance, with the predicted plateaus and exits."""
+    plateaus, exits = (np.atleast_1d(data.attrs[name]) for name in ("plateaus", "exits"))
     figure, axes = subplots(figsize=(5.4, 3.2))
-    axes.plot(data.time, data["loss"])
-    for level in data.attrs["plateaus"]:
-        axes.axhline(level, color="0.6", lw=0.8, ls="--")
-    for exit in data.attrs["exits"]:
-        axes.axvline(exit, color="C1", lw=0.8, ls=":")
-    axes.set(xlabel="time (learning rate x steps)", ylabel="loss")
-    each = ", ".join(f"{float(exit):.4g}" for exit in data.attrs["exits"])
-    return figure, f"Dashed: predicted plateaus; dotted: predicted exits, at {each}."
+    axes.plot(data.time, data["loss"], label="flow")
+    for k, level in enumerate(plateaus):
+        axes.axhline(level, color="0.6", lw=0.8, ls="--", label="predicted plateaus" if k == 0 else None)
+    for k, exit in enumerate(exits):
+        axes.axvline(exit, color="C1", lw=0.8, ls=":", label="predicted exits" if k == 0 else None)
+    margin = max(0.6 * float(exits[-1] - exits[0]), 0.05 * float(exits[-1]))
+    axes.set(xlabel="time (learning rate x steps)", ylabel="loss",
+             xlim=(max(0.0, exits[0] - margin), min(float(data.time[-1]), exits[-1] + margin)))  # fmt: skip
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    half = [float(data.time[int(np.argmax(data["loss"].values < (plateaus[k] + plateaus[k + 1]) / 2))])
+            for k in range(len(exits))]  # fmt: skip
+    predicted, found = (", ".join(f"{time:.4g}" for time in times) for times in (exits, half))
+    return figure, f"Exits are predicted at {predicted}; half-way between its plateaus the loss is at {found}."
 
 
 def escapes(data: xr.Dataset) -> tuple["Figure", str]:
@@ -134,3 +148,52 @@ def twins(data: xr.Dataset) -> tuple["Figure", str]:
     axes.legend()
     last = [f"{float(data[name].isel(step=-1).mean()):.2g} of the {word}" for name, word in names.items()]
     return figure, f"The last losses are {' and '.join(last)}, on average."
+
+
+def scales(data: xr.Dataset) -> tuple["Figure", str]:
+    """Loss over the scale of the inputs: a two-layer network, descent and GD++ on the same tasks; exact as lines."""
+    figure, axes = subplots(figsize=(5.6, 3.4))
+    for k, (name, label) in enumerate({"one_step": "one step", "gd": "GD", "gd_plus_plus": "GD++"}.items()):
+        axes.plot(data.factor, data[f"exact_{name}"], color=f"C{k}", lw=1, ls="--", label=f"{label}, exact")
+        if name in data:
+            axes.plot(data.x_scale, data[name].mean("seed"), "x", color=f"C{k}", label=f"{label}, sampled")
+    network = data["network"]
+    middle, least, most = network.mean("seed"), network.min("seed"), network.max("seed")
+    axes.errorbar(data.x_scale, middle, [middle - least, most - middle], fmt="o", color="C3", mfc="none", capsize=2,
+                  label="network")  # fmt: skip
+    axes.set(xlabel=r"factor $\alpha$ of the inputs", ylabel="loss, half the squared error", yscale="log")
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    far = {name: float(data[name].mean("seed").sel(x_scale=2.0)) for name in ("network", "gd", "gd_plus_plus")}
+    return figure, (
+        f"With inputs twice as large the network loses {far['network']:.4g} on average over {data.sizes['seed']} "
+        f"seeds, GD++ {far['gd_plus_plus']:.4g} and GD {far['gd']:.4g} on the same {int(data.attrs['tasks'])} tasks of "
+        f"each; over all tasks GD++ loses {float(data['exact_gd_plus_plus'].sel(factor=2.0)):.4g}, for there rare "
+        "tasks make the mean. Bars: from the least to the largest seed."
+    )
+
+
+def spectrum(data: xr.Dataset) -> tuple["Figure", str]:
+    r"""The transform of eigenvalues by GD++, :math:`f(\lambda)=\lambda(1-\gamma\lambda)^2`, and their densities."""
+    figure, panels = subplots(2, data.sizes["N"], figsize=(4.2 * data.sizes["N"], 4.6), sharex="col", squeeze=False)
+    said = []
+    for column, n in enumerate(data.N.values):
+        at = data.sel(N=n)
+        gamma, largest = float(at["gamma"]), float(at["largest"])
+        edges = np.linspace(0, largest, data.sizes["bin"] + 1)
+        curve, densities = panels[0, column], panels[1, column]
+        lam = np.linspace(0, 1.05 * max(largest, 1 / gamma), 400)
+        curve.plot(lam, lam, color="0.6", lw=0.8, ls=":", label=r"$\lambda$")
+        curve.plot(lam, lam * (1 - gamma * lam) ** 2, label=r"$f(\lambda)=\lambda(1-\gamma\lambda)^2$")
+        curve.plot(1 / (3 * gamma), 4 / (27 * gamma), "o", color="C1", label=r"$4/(27\gamma)$ at $1/(3\gamma)$")
+        curve.set(title=rf"N = {n}, $\gamma$ = {gamma:.4g}", ylim=(0, 2 * 4 / (27 * gamma)), ylabel=r"$f(\lambda)$")
+        for when, color in (("before", "0.75"), ("after", "C0")):
+            densities.stairs(at["density"].sel(when=when), edges, color=color, fill=when == "before", label=when)
+        densities.set(xlabel=r"eigenvalue $\lambda$ of $XX^\top$", ylabel="density", yscale="log")
+        condition = [float(at["condition"].sel(when=when)) for when in ("before", "after")]
+        said.append(f"N = {n}: from {condition[0]:.3g} to {condition[1]:.3g}")
+    panels[0, 0].legend(loc="upper right")
+    panels[1, 0].legend(loc="upper right")
+    return figure, (
+        "The transform folds large eigenvalues below its peak and leaves small ones; the largest are below its zero, "
+        f"1/gamma. Median ratio of a task's largest eigenvalue to its smallest, {'; '.join(said)}."
+    )

@@ -16,6 +16,7 @@ are linear, the product :math:`M = \sum_h P_h W_{V,h} G W_{K,h}^\top W_{Q,h}` wi
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 from torch import Tensor
 
-from minimodels.errors import InputError, check_choice, check_number, check_whole, shown
+from minimodels.errors import InputError, by_name, check_between, check_choice, check_flag, check_whole, shown
 from minimodels.streams import Stream, generator
 from minimodels.tasks.linear_regression import LinearRegressionTask, Regressions
 from validation.oswald.metrics import Array, Predictor
@@ -95,14 +96,10 @@ class SelfAttention:
         if self.code != "sinusoidal" and self.pairs == "joined":
             raise InputError(f"`code` is of split pairs: leave it out, or set pairs='split'; got {shown(self.code)}.")
         for name in ("recurrent", "merged", "average", "layer_norm", "double"):
-            if getattr(self, name) not in (True, False):
-                raise InputError(f"`{name}` is True or False; got {shown(getattr(self, name))}.")
-        if not check_number(self.scale, "`scale`") > 0:
-            raise InputError(f"`scale` must be positive; got {shown(self.scale)}: the paper's network has 0.002.")
-        for name in ("clip", "start"):
-            value = getattr(self, name)
-            if value is not None and not check_number(value, f"`{name}`") > 0:
-                raise InputError(f"`{name}` must be positive, or None; got {shown(value)}.")
+            object.__setattr__(self, name, check_flag(getattr(self, name), f"`{name}`"))
+        for name in ("scale", "clip", "start"):
+            if name == "scale" or getattr(self, name) is not None:
+                object.__setattr__(self, name, check_between(getattr(self, name), f"`{name}`", 1e-12, 1e6))
         if self.start is not None and (self.pairs != "joined" or self.heads > 1):
             raise InputError(
                 "`start` is of layers with one head and joined pairs: leave it out, or `heads` and `pairs`."
@@ -114,17 +111,25 @@ class SelfAttention:
         return 1 if self.recurrent else self.layers
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the parameters."""
+        return ("KQ", "PV") if self.merged else NAMES
+
+    @property
     def dtype(self) -> torch.dtype:
         """Precision of tokens and parameters."""
         return torch.float64 if self.double else torch.float32
 
     def width(self, task: LinearRegressionTask) -> int:
         """Coordinates of a token."""
+        if not isinstance(task, LinearRegressionTask):
+            raise InputError(f"SelfAttention learns a LinearRegressionTask; got {shown(task)}.")
         code = task.d if self.code == "sinusoidal" else 2 * task.N + 1
         return task.d + (1 if self.pairs == "joined" else code)
 
     def initial(self, task: LinearRegressionTask, seed: int) -> dict[str, NDArray[np.floating]]:
         """Fresh weights of one seed: K, Q, V, P, or merged KQ, PV, each (layers, heads, D, D)."""
+        seed = check_whole(seed, "`seed`", 0, 2**64 - 1)
         D, dtype = self.width(task), np.float64 if self.double else np.float32
         shape = (self.kept, self.heads, D, D)
         if self.start is not None:
@@ -135,8 +140,7 @@ class SelfAttention:
         rng = generator(seed, Stream.NETWORK)
         low, high = ndtri_range()
         size = math.sqrt(self.scale / (self.layers * D)) / TRUNCATED
-        names = ("KQ", "PV") if self.merged else NAMES
-        return {name: (size * ndtri(rng.uniform(low, high, shape))).astype(dtype) for name in names}
+        return {name: (size * ndtri(rng.uniform(low, high, shape))).astype(dtype) for name in self.names}
 
     def batch(self, task: LinearRegressionTask, samples: Sequence[Regressions], device: str = "cpu") -> Tokens:
         """Tokens of the tasks of every seed, side by side."""
@@ -145,12 +149,13 @@ class SelfAttention:
             *(torch.from_numpy(np.stack(arrays)).to(device, self.dtype) for arrays in zip(*each, strict=True))
         )
 
-    def tokens(self, tasks: Regressions) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    def tokens(self, tasks: Regressions) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.float64]]:
         """Context tokens (n, T, D), query tokens (n, D) and labels (n,)."""
         n, N, d = tasks.x.shape
         if self.pairs == "joined":
-            context = np.concatenate([tasks.x, tasks.y[:, :, None]], axis=2)
-            return context, np.concatenate([tasks.query, np.zeros((n, 1))], axis=1), tasks.target
+            join = partial(np.concatenate, dtype=np.float64 if self.double else np.float32)
+            context, query = join([tasks.x, tasks.y[:, :, None]], axis=2), join([tasks.query, np.zeros((n, 1))], axis=1)
+            return context, query, tasks.target
         content = np.zeros((n, 2 * N + 1, d))
         content[:, : 2 * N : 2], content[:, 1 : 2 * N : 2, -1], content[:, -1] = tasks.x, tasks.y, tasks.query
         code = positions(2 * N + 1, d) if self.code == "sinusoidal" else np.eye(2 * N + 1)
@@ -192,7 +197,14 @@ class SelfAttention:
 
     def predictor(self, task: LinearRegressionTask, parameters: Mapping[str, Any], seed: int = 0) -> Predictor:
         """The network with the parameters of one seed, as a function of arrays (x, y, query)."""
-        one = {name: torch.as_tensor(v)[seed : seed + 1].to(self.dtype) for name, v in parameters.items()}
+        one, known = {}, by_name(parameters, "`parameters`", "{'K': ..., 'Q': ...}")
+        for name in self.names:
+            shape = (self.kept, self.heads, self.width(task), self.width(task))
+            given = tuple(np.shape(known.get(name, ())))
+            if given[1:] != shape:
+                raise InputError(f"the parameter {name} has the shape (seeds, {str(shape)[1:]}; got {given}.")
+            number = check_whole(seed, "`seed`", 0, given[0] - 1)
+            one[name] = torch.as_tensor(known[name])[number : number + 1].to(self.dtype)
 
         @torch.no_grad()
         def predict(x: Array, y: Array, query: Array) -> Array:
@@ -235,10 +247,12 @@ def ndtri_range() -> tuple[float, float]:
 def _last(context: Tensor, query: Tensor, KQ: Tensor, PV: Tensor, *, soft: bool) -> Tensor:
     """What a layer adds to the last coordinate of the query, (S, n)."""
     change = torch.zeros_like(query[..., 0])
+    seeds, n, T, D = context.shape
     for h in range(KQ.shape[1]):
         scores = (context * torch.bmm(query, KQ[:, h].mT)[:, :, None]).sum(-1)
         weights = torch.softmax(scores / math.sqrt(context.shape[-1]), dim=-1) if soft else scores
-        change = change + (weights * (context * PV[:, h, None, -1:]).sum(-1)).sum(-1)
+        values = torch.bmm(context.reshape(seeds, n * T, D), PV[:, h, -1, :, None]).view(seeds, n, T)
+        change = change + (weights * values).sum(-1)
     return change
 
 

@@ -31,12 +31,17 @@ def trained(
 
 def one_layer(full: bool) -> NetworkTraining:
     """One linear layer, the paper's."""
-    return trained(f"one-layer-{STEPS[full]}", TASK, STEPS[full], {})
+    from validation.oswald.analyses import beside_descent, repeats
+
+    return trained(f"one-layer-{STEPS[full]}", TASK, STEPS[full], {}, analyses=(beside_descent, repeats))
 
 
 def two_layers(full: bool) -> NetworkTraining:
     """Two layers with the same weights."""
-    return trained(f"two-layers-tied-{STEPS[full]}", TASK, STEPS[full], {"layers": 2, "recurrent": True})
+    from validation.oswald.analyses import beside_descent, scaled
+
+    each = {"layers": 2, "recurrent": True}
+    return trained(f"two-layers-tied-{STEPS[full]}", TASK, STEPS[full], each, analyses=(beside_descent, scaled))
 
 
 def untied(full: bool) -> NetworkTraining:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from minimodels.errors import InputError
+from minimodels.tasks import linear_regression
 from minimodels.tasks.linear_regression import LinearRegressionTask
 
 TASK = LinearRegressionTask(N=6, d=3)
@@ -80,9 +81,39 @@ def test_a_pool_is_taken_in_turn_and_tests_are_drawn_apart() -> None:
         ({"N": 0}, "`N`"), ({"d": 2.5}, "`d`"), ({"s": 0.0}, "`s` must be positive"), ({"s": -1.0}, "`s`"),
         ({"sigma": -0.1}, "`sigma` must be not negative"), ({"law": "cauchy"}, "`law`"),
         ({"corrupted": 7}, "at most N=6 labels"), ({"spectrum": (1.0, 2.0)}, "`spectrum` is d=3 positive"),
-        ({"spectrum": (1.0, 2.0, 0.0)}, "`spectrum`"), ({"pool": 0}, "`pool`"), ({"frobenius": "yes"}, "`frobenius`"),
+        ({"spectrum": (1.0, 2.0, 0.0)}, "`spectrum`"), ({"spectrum": "abc"}, "`spectrum` is a list"),
+        ({"spectrum": ()}, "`spectrum` is empty"), ({"N": True}, "`N`"),
+        ({"s": np.nan}, "`s` must be finite"), ({"s": 1e300}, "`s` must lie between"), ({"tau": "1"}, "`tau`"),
+        ({"x_scale": 1e200}, "`x_scale` must lie between"), ({"frobenius": np.array([1, 0])}, "`frobenius`"),
+        ({"frobenius": 1}, "`frobenius` must be True or False"), ({"law": None}, "`law`"),
+        ({"pool": 0}, "`pool`"), ({"frobenius": "yes"}, "`frobenius`"),
     ],
 )  # fmt: skip
 def test_options_that_cannot_be_are_refused(options: dict[str, object], said: str) -> None:
     with pytest.raises(InputError, match=said.replace("(", r"\(")):
         replace(TASK, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("given", "options", "said"),
+    [
+        ((0, -1, 5), {}, "`start`"), ((0, 0, 0), {}, "`count`"), ((0, 0, 2.0), {}, "`count`"),
+        ((-1, 0, 1), {}, "`seed`"), ((None, 0, 1), {}, "`seed`"),
+        ((0, 0, 1), {"draw": -1}, "`draw`"), ((0, 0, 10**12), {}, "GB of memory"),
+    ],
+)  # fmt: skip
+def test_draws_that_cannot_be_are_refused(given: tuple[object, ...], options: dict[str, int], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        TASK.sample(*given, **options)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="unknown test"):
+        TASK.test_set("trian", 0, 5)
+
+
+def test_draws_do_not_depend_on_how_many_are_made_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    tasks = [replace(TASK, law="mixed", sigma=0.1, corrupted=2, pool=pool) for pool in (None, 7)]
+    whole = [task.sample(3, 5, 40) for task in tasks]
+    monkeypatch.setattr(linear_regression, "NUMBERS", 150)
+    for task, expected in zip(tasks, whole, strict=True):
+        found = task.sample(3, 5, 40)
+        for name in ("x", "y", "query", "target"):
+            np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))

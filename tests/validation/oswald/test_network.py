@@ -1,6 +1,5 @@
 """The network against a literal one, the constructions against gradient descent, the metrics against closed forms."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -237,7 +236,24 @@ def test_options_that_cannot_be_are_refused(options: dict[str, Any]) -> None:
     (name,) = options
     with pytest.raises(InputError, match=f"`{name}`"):
         SelfAttention(**options)
-    with pytest.raises(InputError, match="linear layers of joined pairs"):
-        steps_of_descent(replace(SelfAttention(), softmax="all"), TASK, 0.6)
-    with pytest.raises(InputError, match="one for each of 2 layers"):
-        steps_of_descent(SelfAttention(layers=2), TASK, [0.6])
+
+
+@pytest.mark.parametrize(
+    ("network", "given", "said"),
+    [
+        ({"softmax": "all"}, (0.6,), "linear layers of joined pairs"),
+        ({"average": True}, (0.6,), "linear layers of joined pairs"),
+        ({"merged": True}, (0.6,), "leave out `merged`"), ({"layers": 2}, ([0.6],), "one for each of 2 layers"),
+        ({}, (None,), "`a` must be a number"), ({}, ("ab",), "`a` is a list"), ({}, ([],), "`a` is empty"),
+        ({}, (np.nan,), "`a` must be finite"), ({}, ([True],), "`a` must be a number"),
+        ({}, (0.6, 0.1, [1.0] * 4), "`W_0` is for steps without transforms"), ({}, (0.6, 0.0, [1.0]), "`W_0` has one"),
+        ({}, (0.6, 0.0, [np.inf] * 4), "`W_0` must be finite"), ({}, (0.6, 0.0, "x"), "`W_0` must be a list"),
+    ],
+)  # fmt: skip
+def test_steps_that_cannot_be_are_refused(network: dict[str, Any], given: tuple[Any, ...], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        steps_of_descent(SelfAttention(**network), TASK, *given)
+    with pytest.raises(InputError, match="`network` is a SelfAttention"):
+        steps_of_descent(TASK, TASK, 0.6)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="`task` is a LinearRegressionTask"):
+        steps_of_descent(SelfAttention(), 3, 0.6)  # type: ignore[arg-type]

@@ -1,15 +1,17 @@
 """Claims on losses, steps and spectra: theory against its tabulated numbers, and against sampled tasks."""
 
 from functools import partial
+from typing import Any
 
 import numpy as np
+import xarray as xr
 from scipy.special import softmax
 
 import theory
 from minimodels.tasks.linear_regression import LinearRegressionTask
 from validation.checks import Check, between, near, ordered
 from validation.ledger import Context, Finding, claim
-from validation.oswald import metrics
+from validation.oswald import figures, metrics
 from validation.oswald.metrics import descent
 
 of_theory = partial(claim, level="theory")
@@ -112,14 +114,16 @@ def corrupted(context: Context) -> Finding:
     return Finding(checks)
 
 
-@of_theory("O30", "Trained at N and tested with M points the loss has its minimum near M = N", setting="M = 5, 20, 40")
+@of_theory("O30", "Trained at N = 10, tested with M points the loss is least at M = 15 and grows without bound beyond",
+           setting="N = d = 10, M = 5, 20, 40")  # fmt: skip
 def other_lengths(context: Context) -> Finding:
     """O30."""
     checks = []
     for M, expected in ((5, 0.28488), (20, 0.20835), (40, 0.85030)):
         exact = theory.gd_loss(A, N=N, d=d, test_N=M)
         checks += _exact_and_sampled(f"loss at M = {M}", exact, expected, LinearRegressionTask(N=M), 0.04)
-    return Finding(checks)
+    least = min(range(1, 41), key=lambda M: theory.gd_loss(A, N=N, d=d, test_N=M))
+    return Finding([*checks, between("M of the least loss", least, 15, 15, "D - (d + kappa - 2)/2 = 14.9")])
 
 
 @of_theory("O31", "Gaussian inputs divided by the context's Frobenius norm", setting="alpha = 1, 3")
@@ -137,7 +141,8 @@ GD_PLUS_PLUS = {10: (1.34957, 0.175985, 0.110495, 0.156615), 50: (0.396328, 0.05
 
 
 @of_theory("O12", "The best tied two-layer GD++ has gamma = .176 at N = 10 and .056 at N = 50, as the paper's nets",
-           headline=True, setting="d = 10; the paper's trained networks: .179, .099, .056, .029")  # fmt: skip
+           headline=True, setting="d = 10; the paper's trained networks: .179, .099, .056, .029",
+           figure=figures.spectrum)  # fmt: skip
 def transforms(context: Context) -> Finding:
     """O12."""
     checks = []
@@ -150,7 +155,24 @@ def transforms(context: Context) -> Finding:
     for n, paper in ((10, 0.179), (25, 0.099), (50, 0.056), (100, 0.029)):
         found = theory.gd_optimum(n, d, K=2, kind="gd++").gamma[0]
         checks.append(near(f"gamma at N = {n} against the paper's network", found, paper, rel=0.03))
-    return Finding(checks)
+    return Finding(checks, _transformed({n: theory.gd_optimum(n, d, K=2, kind="gd++").gamma[0] for n in GD_PLUS_PLUS}))
+
+
+def _transformed(gammas: dict[int, float]) -> xr.Dataset:
+    """Eigenvalues of 10 000 tasks before and after the transform: their densities, and median condition numbers."""
+    rows: dict[str, list[Any]] = {"largest": [], "density": [], "condition": []}
+    for n, gamma in gammas.items():
+        before = np.linalg.eigvalsh(_grams(0, n))
+        each = (before, before * (1 - gamma * before) ** 2)
+        edges = np.linspace(0, before.max(), 101)
+        rows["largest"].append(before.max())
+        rows["density"].append([np.histogram(values, edges, density=True)[0] for values in each])
+        rows["condition"].append([np.median(values.max(1) / values.min(1)) for values in each])
+    return xr.Dataset(
+        {"gamma": ("N", list(gammas.values())), "largest": ("N", rows["largest"]),
+         "density": (("N", "when", "bin"), rows["density"]), "condition": (("N", "when"), rows["condition"])},
+        {"N": list(gammas), "when": ["before", "after"]},
+    )  # fmt: skip
 
 
 @of_theory("O13", "Two tied layers lose .110495 as GD++ and .156615 as GD", setting="N = d = 10; N = 50")

@@ -2,7 +2,9 @@
 
 import math
 from functools import partial
+from typing import Any
 
+import numpy as np
 import xarray as xr
 
 import theory
@@ -84,11 +86,36 @@ def shifted(context: Context) -> Finding:
         whole = option in ("corrupted", "N")
         given = [int(value) if whole else float(value) for value in found[option].values]
         exact = [theory.gd_loss(a, N=N, d=d, **{name: value}) for value in given]
+        more = range(int(given[0]), int(given[-1]) + 1) if whole else np.linspace(given[0], given[-1], 41)
+        curve = [theory.gd_loss(a, N=N, d=d, **{name: int(v) if whole else float(v)}) for v in more]
         found = found.assign({f"exact_{option}": (option, exact)})
+        found[f"curve_{option}"] = xr.DataArray(curve, {f"more_{option}": list(more)}, [f"more_{option}"])
         for value, loss in zip(given, exact, strict=True):
             ratio = (found[f"over_{option}"].sel({option: value}) / loss).values
             checks.append(near(f"network / theory, {option} = {value:g}", ratio, 1.0, rel=0.05))
     return Finding(checks, found)
+
+
+@of_network("O17n", "The trained layer, taken again and again, descends as damped steps do; without damping 3 % of the "
+            "tasks diverge", trainings=lambda full: [settings.one_layer(full)])  # fmt: skip
+def repeated(context: Context) -> Finding:
+    """O17 for the network: population means of the table, over 10 000 tasks a seed."""
+    from validation.oswald.analyses import repeats
+    from validation.oswald.claims.exact import DAMPED
+
+    found = context.of(settings.one_layer(context.full), repeats)
+    checks = [
+        near(f"loss, damping {damping:g}, taken {times} times",
+             found["loss"].sel(damping=damping, times=times).values, expected, rel=0.05)
+        for damping in (1.0, 0.75)
+        for times, expected in enumerate(DAMPED[damping], 1)
+    ]  # fmt: skip
+    shares = found["divergent"]
+    checks += [
+        near("share of tasks that diverge, damping 1", shares.sel(damping=1.0).values, 0.0336, rel=0.2),
+        between("share of tasks that diverge, damping .75", shares.sel(damping=0.75).values, 0.0, 1e-3, 1.1e-4),
+    ]
+    return Finding(checks)
 
 
 @of_network("O12n", "The transform read off a trained two-layer recurrent network is gamma = .176", headline=True,
@@ -119,6 +146,42 @@ def two_layers(context: Context) -> Finding:
         _course(context, settings.two_layers(context.full),
                 {"zero": ("gd", 1), "one step": ("gd", 1), "two steps": ("gd", 2), "GD++": ("gd++", 2)}),
     )  # fmt: skip
+
+
+SCALED = {"one_step": (0.08115, 8.4007), "gd": (0.067855, 166.15), "gd_plus_plus": (0.049215, 7521.0)}  # at .5 and 2
+
+
+@of_network("O9t", "Off its training data the two-layer network follows GD++, not descent",
+            trainings=lambda full: [settings.two_layers(full)], figure=figures.scales)  # fmt: skip
+def two_layers_shifted(context: Context) -> Finding:
+    """O9 for two layers: exact losses against their table, the network beside GD++ on the same tasks.
+
+    Means at large inputs are those of few tasks: curves are compared on the same ones, within factors.
+    """
+    from validation.oswald.analyses import scaled
+
+    found, checks = context.of(settings.two_layers(context.full), scaled), list[Check]()
+    found = found.assign_coords(factor=np.linspace(0.5, 2.0, 31))
+    for name, expected in SCALED.items():
+        kind = "gd++" if name == "gd_plus_plus" else "gd"
+        best = theory.gd_optimum(N, d, K=1 if name == "one_step" else 2, kind=kind)
+        transforms = best.gamma or None
+        exact = [theory.gd_loss(best.a, transforms, N=N, d=d, x_scale=float(alpha)) for alpha in found["factor"]]
+        found = found.assign({f"exact_{name}": ("factor", exact)})
+        for alpha, loss in zip((0.5, 2.0), expected, strict=True):
+            value = float(found[f"exact_{name}"].sel(factor=alpha))
+            checks.append(near(f"exact loss of {name}, inputs x {alpha:g}", value, loss, rel=3e-4))
+    away: dict[str, Any] = {name: np.log(found["network"] / found[name]) for name in ("gd", "gd_plus_plus")}
+    for alpha, factor in ((0.5, 1.05), (1.0, 1.05), (1.5, 1.5), (2.0, 2.0)):
+        checks.append(
+            between(f"log of network / GD++ on the same tasks, inputs x {alpha:g}",
+                    away["gd_plus_plus"].sel(x_scale=alpha).values, -math.log(factor), math.log(factor), 0.0)
+        )  # fmt: skip
+    for alpha in (0.5, 2.0):
+        nearer = (abs(away["gd"]) - abs(away["gd_plus_plus"])).sel(x_scale=alpha).values
+        checks.append(ordered(f"log distance to descent minus to GD++, inputs x {alpha:g}", nearer,
+                              "nearer to GD++"))  # fmt: skip
+    return Finding(checks, found)
 
 
 @of_network("O14n", "The trained two-layer network is near GD++, not near descent",
