@@ -1,7 +1,6 @@
 """What is read off a trained self-attention network, by seed: against steps of descent, and off its training data."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from validation.oswald.constructions import interpolated, read_steps, steps_of_d
 from validation.oswald.network import SelfAttention
 from validation.trainings import NetworkTraining
 
-TASKS = 10_000
+TASKS, SHIFTED = 10_000, 40_000  # the second for means of few large losses
 DAMPINGS, REPEATS = (1.0, 0.75), (1, 2, 3, 4)
 SCALES = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0)  # of the inputs
 # options of the data that a trained network is tried on
@@ -51,7 +50,7 @@ def _products(weights: dict[str, Any], task: LinearRegressionTask, network: Self
 
 
 def beside_descent(training: NetworkTraining, folder: Path) -> xr.Dataset:
-    """Loss beside that of the best descent and GD++ on the same tasks, alignment with both, steps, shifted data."""
+    """Loss beside that of the best descent and GD++ on the same tasks, alignment with both, steps."""
     task, network = training.last_task, training.network
     assert isinstance(network, SelfAttention)
     assert isinstance(task, LinearRegressionTask)
@@ -82,14 +81,19 @@ def beside_descent(training: NetworkTraining, folder: Path) -> xr.Dataset:
     out = xr.Dataset(_by_seed(training, one), coords={"seed": list(training.seeds)})
     if "gamma" in out:
         out = out.merge(_products({name: value[0].numpy() for name, value in end.items()}, task, network))
+    return out
+
+
+def shifted(training: NetworkTraining, folder: Path) -> xr.Dataset:
+    """Losses of a network on data unlike its own, over options of the task: `over_<option>`."""
+    task, network, end = training.last_task, training.network, load_parameters(folder)
+    assert isinstance(network, SelfAttention)
+    nets = {seed: network.predictor(task, end, i) for i, seed in enumerate(training.seeds)}
+    out = xr.Dataset(coords={"seed": list(nets)} | {option: list(values) for option, values in SHIFTS.items()})
     for option, values in SHIFTS.items():
-        curves = [
-            [metrics.loss(f, replace(task, **{option: v}), tasks=TASKS, seed=training.seeds[i])[0] for v in values]
-            for i in range(len(training.seeds))
-            for f in [network.predictor(task, end, i)]
-        ]
-        out[f"over_{option}"] = (("seed", option), np.array(curves))
-        out = out.assign_coords({option: list(values)})
+        curves = [metrics.losses_over(net, task, option, values, tasks=SHIFTED, seed=seed)["loss"]
+                  for seed, net in nets.items()]  # fmt: skip
+        out[f"over_{option}"] = (("seed", option), np.stack(curves))
     return out
 
 

@@ -11,6 +11,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+def one_layer(data: xr.Dataset) -> tuple["Figure", str]:
+    """The course of one layer."""
+    return course(data)
+
+
+def two_layers(data: xr.Dataset) -> tuple["Figure", str]:
+    """The course of two layers with the same weights."""
+    return course(data)
+
+
 def course(data: xr.Dataset) -> tuple["Figure", str]:
     """Loss of every seed over training, with the levels of theory (`level_<name>` among the attributes)."""
     figure, axes = subplots(figsize=(5.4, 3.2))

@@ -31,9 +31,9 @@ def trained(
 
 def one_layer(full: bool) -> NetworkTraining:
     """One linear layer, the paper's."""
-    from validation.oswald.analyses import beside_descent, repeats
+    from validation.oswald.analyses import beside_descent, repeats, shifted
 
-    return trained(f"one-layer-{STEPS[full]}", TASK, STEPS[full], {}, analyses=(beside_descent, repeats))
+    return trained(f"one-layer-{STEPS[full]}", TASK, STEPS[full], {}, analyses=(beside_descent, repeats, shifted))
 
 
 def two_layers(full: bool) -> NetworkTraining:

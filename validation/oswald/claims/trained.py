@@ -29,7 +29,7 @@ def _gap(found: xr.Dataset, kind: str, what: str) -> Check:
 
 
 @of_network("O4", "A trained linear layer is one step of gradient descent: loss, implicit weights, step", headline=True,
-            trainings=lambda full: [settings.one_layer(full)], figure=figures.course)  # fmt: skip
+            trainings=lambda full: [settings.one_layer(full)], figure=figures.one_layer)  # fmt: skip
 def one_layer(context: Context) -> Finding:
     """O4."""
     found = _read(context, settings.one_layer(context.full))
@@ -79,7 +79,9 @@ def between_both(context: Context) -> Finding:
             figure=figures.shifts)  # fmt: skip
 def shifted(context: Context) -> Finding:
     """O9, O10, O11, O30 for the network, over theory with the step read off its weights."""
-    found = _read(context, settings.one_layer(context.full))
+    from validation.oswald import analyses
+
+    found = context.of(settings.one_layer(context.full), analyses.shifted)
     names = {"x_scale": "x_scale", "tau": "w_scale", "corrupted": "corrupted", "N": "test_N"}
     checks, a = [], theory.gd_optimum(N, d).a
     for option, name in names.items():
@@ -132,7 +134,7 @@ def transform(context: Context) -> Finding:
 
 
 @of_network("O13n", "Two recurrent layers reach the loss of GD++, below that of two steps of descent",
-            trainings=lambda full: [settings.two_layers(full)], figure=figures.course)  # fmt: skip
+            trainings=lambda full: [settings.two_layers(full)], figure=figures.two_layers)  # fmt: skip
 def two_layers(context: Context) -> Finding:
     """O13 for the network."""
     found = _read(context, settings.two_layers(context.full))
