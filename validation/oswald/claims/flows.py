@@ -97,8 +97,8 @@ def _balanced(x: float) -> dict[str, float]:
 
 def _random(full: bool) -> NetworkTraining:
     """From the authors' initialisation."""
-    plain = settings.descended("random", settings.TASK, 2.0, 3600)
-    return replace(plain, record_every=20, batch=256)
+    plain = settings.descended("random", settings.TASK, 0.5, 9800)
+    return replace(plain, record_every=4, batch=128, held_out=1024)
 
 
 @of_network("O23", "From random weights the escape follows from four numbers of the start", headline=True,
