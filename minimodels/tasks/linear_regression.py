@@ -138,6 +138,9 @@ class LinearRegressionTask:
         blocks = -(-each // 4)  # the generator counts in blocks of four
         check_memory(32.0 * blocks * count, f"a sample of {count:.3g} tasks")
         if self.pool is not None and stream == Stream.TRAINING:
+            first = start % self.pool
+            if first + count <= self.pool:
+                return self._numbered(seed, stream, first, count, blocks)[:, :each]
             numbers = np.arange(start, start + count) % self.pool
             every = self._numbered(seed, stream, 0, min(self.pool, start + count), blocks)
             return every[numbers, :each]

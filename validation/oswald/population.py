@@ -36,6 +36,7 @@ from scipy.integrate import solve_ivp
 
 from minimodels.gram_moments import kappas
 from minimodels.tasks.linear_regression import LinearRegressionTask
+from theory.numeric import ending
 
 Array = NDArray[np.float64]
 
@@ -84,11 +85,14 @@ def loss_and_gradients(task: LinearRegressionTask, row: Array, columns: Array) -
     )
 
 
-def flow(task: LinearRegressionTask, weights: Mapping[str, Array], times: Array, *, driven: bool = False) -> Course:
+def flow(
+    task: LinearRegressionTask, weights: Mapping[str, Array], times: Array, *, driven: bool = False, end: float = 0.0
+) -> Course:
     """The gradient flow of a layer from the weights K, Q, V, P of one seed, each (1, 1, D, D).
 
     The last row of P, the columns of Q on inputs, K and V move; the gradient of the others is zero. `driven` leaves
     out the blocks that read labels into M and inputs into the values, m and b: they begin at zero and stay there.
+    The flow stops where the loss is below `end`.
     """
     K, Q, V, P = (np.array(weights[name], float)[0, 0] for name in "KQVP")
     if driven:
@@ -105,8 +109,13 @@ def flow(task: LinearRegressionTask, weights: Mapping[str, Array], times: Array,
         slopes = V @ by_row, np.outer(p, by_row), Q @ by_columns.T, K @ by_columns
         return -np.concatenate([each.ravel() for each in slopes])
 
+    def done(t: float, y: Array) -> float:
+        return end - loss(task, *products(*split(y)))
+
     start = np.concatenate([part.ravel() for part in parts])
-    run = solve_ivp(slope, (0.0, times[-1]), start, t_eval=times, rtol=1e-8, atol=1e-11, method="DOP853")
+    run = solve_ivp(
+        slope, (0.0, times[-1]), start, t_eval=times, events=ending(done), rtol=1e-8, atol=1e-11, method="DOP853"
+    )  # fmt: skip
     each = [split(y) for y in run.y.T]
     losses = np.array([loss(task, *products(*one)) for one in each])
     return Course(run.t, losses, *(np.array(part) for part in zip(*each, strict=True)))
