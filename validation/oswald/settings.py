@@ -97,7 +97,7 @@ def heads(full: bool) -> dict[int, NetworkTraining]:
     """One linear layer until the loss has fallen, by the number of its heads; ten seeds."""
     return {
         heads: trained(
-            f"heads-{heads}-{batch}", TASK, 2000, {"heads": heads}, batch=batch, held_out=512, analyses=(),
+            f"heads-{heads}-{batch}", TASK, 5000, {"heads": heads}, batch=batch, held_out=512, analyses=(),
             seeds=tuple(range(10)), record_every=10, stop_below=0.25,
         )
         for batch in (2048 if full else 256,) for heads in (1, 2)

@@ -210,8 +210,9 @@ def staircase_of_sgd(context: Context) -> Finding:
     _, rests = _flattest(run["time"].values, run["loss"].values, ladder.exits)
     exits = np.array([[first_time_above(times, each[:, i], 0.5) for i in range(3)] for each in progress])
     checks = []
-    for m, (level, rest) in enumerate(zip(ladder.plateaus, (*rests[:-1], times[-1]), strict=True)):
-        at = np.argsort(abs(times - rest))[:3]  # the three snapshots nearest to where the flow rests
+    for m, (level, rest) in enumerate(zip(ladder.plateaus, rests, strict=True)):
+        last = m == len(settings.SPECTRUM)
+        at = times > 0.9 * times[-1] if last else np.argsort(abs(times - rest))[:3]  # nearest to where the flow rests
         checks.append(near(f"plateau with {m} learned", found["loss"].values[:, at].mean(1), level, rel=0.01))
     for i, exit in enumerate(ladder.exits):
         checks.append(near(f"exit {i + 1} of SGD / of the ladder", exits[:, i] / exit, 1.0, rel=0.03))
