@@ -78,7 +78,9 @@ def staircase(data: xr.Dataset) -> tuple["Figure", str]:
     `exits` among the attributes.
     """
     figure, (above, below) = subplots(2, 1, figsize=(5.6, 4.8), sharex=True)
-    above.plot(data.time, data["loss"].T, color="C0", lw=1, alpha=0.6, label=["SGD"] + [None] * (data.sizes["seed"] - 1))
+    above.plot(
+        data.time, data["loss"].T, color="C0", lw=1, alpha=0.6, label=["SGD"] + [None] * (data.sizes["seed"] - 1)
+    )
     above.plot(data.flow_time, data["flow"], "k--", lw=1, label="flow")
     for k, level in enumerate(data.attrs["plateaus"]):
         above.axhline(level, color="0.6", lw=0.8, label=None if k else "predicted plateaus")
@@ -87,7 +89,9 @@ def staircase(data: xr.Dataset) -> tuple["Figure", str]:
         below.plot(data.time, each.isel(direction=i), color=f"C{i + 1}", label=f"direction {i + 1}")
     for axes in (above, below):
         for k, exit in enumerate(data.attrs["exits"]):
-            axes.axvline(exit, color="0.3", lw=0.8, ls=":", label="predicted exits" if k == 0 and axes is above else None)
+            axes.axvline(
+                exit, color="0.3", lw=0.8, ls=":", label="predicted exits" if k == 0 and axes is above else None
+            )
     above.set(ylabel="loss, half the squared error", ylim=(0, None))
     below.set(xlabel="time (learning rate x steps)", ylabel=r"share learned, $v\,\Gamma_i u_i$", ylim=(-0.05, 1.15))
     for axes in (above, below):
@@ -108,13 +112,15 @@ def escapes(data: xr.Dataset) -> tuple["Figure", str]:
         axes.plot(data[f"start_{name}"], data[f"flow_{name}"], color=f"C{k}", label=f"{name} weights, flow")
         measured = data[f"sgd_{name}"].mean("seed")
         axes.plot(data[f"at_{name}"], measured, "o", color=f"C{k}", mfc="none", label=f"{name} weights, SGD")
-        flow = np.exp(np.interp(np.log(data[f"at_{name}"]), np.log(data[f"start_{name}"]), np.log(data[f"flow_{name}"])))
+        flow = np.exp(
+            np.interp(np.log(data[f"at_{name}"]), np.log(data[f"start_{name}"]), np.log(data[f"flow_{name}"]))
+        )
         worst = max(worst, float(abs(measured / flow - 1).max()))
     axes.set(xscale="log", yscale="log", xlabel=r"size of the start, $x_0$ or $u_0$", ylabel="time to half of the drop")
     plain_ticks(axes.yaxis)
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
     slope = float(np.polyfit(np.log(data["start_separate"]), np.log(data["flow_separate"]), 1)[0])
     return figure, (
-        f"With separate weights the time goes as the start to the power {slope:.2f}, with merged ones as its logarithm; "
+        f"With separate weights the time goes as the start to the power {slope:.2f}, with merged ones as its log; "
         f"SGD and flow differ by {100 * worst:.1f}% at most (means over seeds)."
     )

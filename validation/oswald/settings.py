@@ -94,11 +94,12 @@ def pooled(full: bool) -> dict[int, NetworkTraining]:
 
 
 def heads(full: bool) -> dict[int, NetworkTraining]:
-    """One linear layer until the loss has fallen, by the number of its heads; ten seeds."""
+    """One linear layer until the loss of every seed has fallen, by the number of its heads."""
+    seeds, batch, steps = (30, 512, 5000) if full else (10, 256, 2000)
     return {
-        heads: trained(
-            f"heads-{heads}-{batch}", TASK, 5000, {"heads": heads}, batch=batch, held_out=512, analyses=(),
-            seeds=tuple(range(10)), record_every=10, stop_below=0.25,
+        number: trained(
+            f"heads-{number}-{seeds}", TASK, steps, {"heads": number}, batch=batch, held_out=512, analyses=(),
+            seeds=tuple(range(seeds)), record_every=10, stop_below=0.25,
         )
-        for batch in (2048 if full else 256,) for heads in (1, 2)
+        for number in (1, 2)
     }  # fmt: skip

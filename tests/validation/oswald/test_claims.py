@@ -147,6 +147,8 @@ def made_up(claim: Claim) -> Iterator[tuple[str, Runs]]:
         ):
             found = (read(loss=alone), read(loss=both))
             yield verdict, {f"{t.name}/beside_descent": f for t, f in zip(trainings, found, strict=True)}
+
+
 FLOWS = [id for id in CLAIMS if re.match(r"O2[1-7]", id)]  # made-up runs of their own: test_claims_flows.py
 TRAINED = [id for id, claim in CLAIMS.items() if claim.trainings(True) and id not in FLOWS]
 

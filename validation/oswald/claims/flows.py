@@ -29,6 +29,7 @@ def time_to(fallen: float, training: NetworkTraining, run: xr.Dataset) -> np.nda
 
 
 def crossing(fallen: float, times: np.ndarray, losses: np.ndarray) -> float:
+    """Time at which a loss has fallen by a share of its drop; nan if it does not."""
     return first_time_above(times, -losses, -(ZERO - fallen * (ZERO - BEST)))
 
 
@@ -42,13 +43,14 @@ def _beside(training: NetworkTraining, run: xr.Dataset, predicted: float, rel: f
     return near(f"half drop of SGD / of the flow, {where}", measured / predicted, 1.0, rel=rel)
 
 
-MERGED_STARTS = {False: (1e-3, 1e-2), True: (1e-3, 3e-3, 1e-2)}
+MERGED_STARTS = {False: (1e-3,), True: (1e-3, 3e-3, 1e-2)}
 
 
 def _merged(full: bool) -> dict[float, NetworkTraining]:
+    batch = 2048 if full else 1024
     return {
-        u: replace(settings.descended(f"merged-{u:g}", settings.TASK, 0.5, int(1.35 * _logistic_time(u) / 0.5),
-                                      merged=True, average=True, start=u), batch=256)
+        u: replace(settings.descended(f"merged-{u:g}-{batch}", settings.TASK, 0.5, int(1.35 * _logistic_time(u) / 0.5),
+                                      merged=True, average=True, start=u), batch=batch)
         for u in MERGED_STARTS[full]
     }  # fmt: skip
 
@@ -113,9 +115,10 @@ def algebraic(context: Context) -> Finding:
 def _over_starts(context: Context) -> xr.Dataset:
     """Times of the half drop over the start, of flows and of SGD."""
     data: dict[str, tuple[object, object]] = {}
-    for name, begin, runs in (("separate", _balanced, _separate), ("merged", _alike, _merged)):
-        trainings = runs(context.full)
-        starts = np.geomspace(min(trainings) / 1.5, max(trainings) * 1.5, 15)
+    for name, begin, runs, ends in (
+        ("separate", _balanced, _separate, (0.025, 0.1)), ("merged", _alike, _merged, (5e-4, 0.02)),
+    ):  # fmt: skip
+        trainings, starts = runs(context.full), np.geomspace(*ends, 15)
         times = [_time_of("half_drop", name, max(600.0, 2 / x**2), **begin(x)) for x in starts]
         measured = [time_to(0.5, training, context.of(training)) for training in trainings.values()]
         data |= {f"start_{name}": (f"point_{name}", starts), f"flow_{name}": (f"point_{name}", times)}
@@ -166,21 +169,21 @@ def _ladder_and_flow(seed: int) -> tuple[float, float, float]:
     d, N = int(rng.integers(2, 5)), int(rng.integers(5, 41))
     variances = np.cumprod(np.append(rng.uniform(0.5, 2.0), rng.uniform(0.3, 0.7, d - 1)))
     ladder = theory.saddle_ladder(variances, N, start=start)
-    run = _stairs(variances, N, start, 1.3 * max(ladder.exits), rtol=1e-9, atol=1e-20)
+    run = _stairs(variances, N, start, 1.3 * max(ladder.exits))
     exits = np.array([float(run[f"exit_{i + 1}"]) for i in range(d)])
     levels = _flattest(run["time"].values, run["loss"].values, exits)[0]
     away = [float(abs(a / np.array(b) - 1).max()) for a, b in ((levels, ladder.plateaus), (exits, ladder.exits))]
     return away[0], away[1], float(np.diff(exits).min())
 
 
-def _stairs(variances: Sequence[float] | np.ndarray, N: int, start: float, t_end: float, **how: float) -> xr.Dataset:
+def _stairs(variances: Sequence[float] | np.ndarray, N: int, start: float, t_end: float) -> xr.Dataset:
     """The flow with keys and queries apart."""
     d = len(variances)
     named = {f"lambda_{i + 1}": float(variance) for i, variance in enumerate(variances)}
     model = mm.model("linear_attention", weights="anisotropic-separate", d=d, N=N, **named)
     init = dict.fromkeys(model.state, start) | {"v": start * math.sqrt(d)}
     return mm.simulate(
-        model, t_end=t_end, init=init, save=np.linspace(0.0, t_end, 3001), max_steps=10**6, **how
+        model, t_end=t_end, init=init, save=np.linspace(0.0, t_end, 3001), max_steps=10**6, rtol=1e-9, atol=1e-20
     )  # fmt: skip
 
 

@@ -173,3 +173,24 @@ def width(context: Context) -> Finding:
     measured = time_to(0.75, training, run) - time_to(0.25, training, run)
     ratios = measured / np.array(expected)
     return Finding([near("from a quarter to three quarters of the drop, SGD / aligned weights", ratios, 1.0, rel=0.05)])
+
+
+RESTING = 0  # the draw, of the ten, that rests
+
+
+@claim(
+    "O27p",
+    "A layer of one head can rest where the labels' blocks make a step in one direction: L = s tau^2/2 (d - N/D)",
+    level="model",
+    setting=f"std .0135, draw {RESTING} of ten",
+    exploratory=True,
+)
+def one_direction(context: Context) -> Finding:
+    """Stated after the flow of all weights was seen: the saddle behind the plateaus that depend on the seed (O27)."""
+    task, found = settings.TASK, _course(RESTING, False)
+    level = task.s / 2 * (task.d - task.N / (task.N + task.d - 0.2))
+    left = ZERO - 0.02 * (ZERO - BEST)
+    inside = np.flatnonzero((found.losses < left) & (found.losses > (ZERO + BEST) / 2))
+    slope = np.gradient(found.losses, found.times)
+    rest = float(found.losses[inside[np.argmax(slope[inside])]])
+    return Finding([near("loss where the flow falls most slowly on its way", rest, level, rel=0.002)])  # fmt: skip
