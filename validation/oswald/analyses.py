@@ -144,3 +144,52 @@ def scaled(training: NetworkTraining, folder: Path) -> xr.Dataset:
             found[name].append(curve["loss"])
     curves = {name: (("seed", "x_scale"), np.stack(each)) for name, each in found.items()}
     return xr.Dataset(curves, {"seed": list(training.seeds), "x_scale": list(SCALES)}, {"tasks": TASKS})
+
+
+def unseen(training: NetworkTraining, folder: Path) -> xr.Dataset:
+    """After training on a fixed set of tasks: loss, and alignment with the best step, on fresh ones."""
+    task, network = training.last_task, training.network
+    assert isinstance(network, SelfAttention)
+    assert isinstance(task, LinearRegressionTask)
+    end, step = load_parameters(folder), best(task, network, "gd")
+
+    def one(i: int) -> dict[str, Any]:
+        seed, net = training.seeds[i], network.predictor(task, end, i)
+        seen = task.sample(seed, 0, min(task.pool or TASKS, TASKS))
+        return {
+            "seen_loss": float(0.5 * ((metrics.predicted(net, seen) - seen.target) ** 2).mean()),
+            "loss": metrics.loss(net, task, tasks=TASKS, seed=seed)[0],
+            "gd_loss": metrics.loss(step, task, tasks=TASKS, seed=seed)[0],
+            "cosine": metrics.alignment(net, step, task, tasks=2000, seed=seed).cosine,
+        }
+
+    return xr.Dataset(_by_seed(training, one), coords={"seed": list(training.seeds)})
+
+
+def directions(training: NetworkTraining, folder: Path) -> xr.Dataset:
+    r"""How far each direction of the inputs is learned, :math:`v\Gamma_iu_i`, and the loss, at every snapshot.
+
+    The loss is the exact one of v and u_i, the diagonal of the keys' and queries' product, and what all other weights
+    add to it on sampled tasks: the difference has little noise.
+    """
+    task, network = training.last_task, training.network
+    assert isinstance(network, SelfAttention)
+    assert isinstance(task, LinearRegressionTask)
+    gamma, variances = np.array(theory.saddle_ladder(task.spectrum, task.N).gamma), np.array(task.spectrum)
+    steps, shape = list(training.snapshots), (len(training.seeds), len(training.snapshots))
+    progress, losses = np.empty((*shape, task.d)), np.empty(shape)
+    for i, seed in enumerate(training.seeds):
+        tests = task.test_set("train", seed, 4000)
+        pull = np.einsum("ni,nid->nd", tests.y, tests.x) * tests.query / task.N
+        for k, step in enumerate(steps):
+            weights = load_parameters(folder, step)
+            KQ, PV = (product[i, 0].numpy() for product in network.products(weights, 0))
+            learned = -PV[-1, -1] * np.diag(KQ)[:-1]
+            progress[i, k] = gamma * learned
+            exact = 0.5 * (variances - 2 * variances**2 * learned + gamma * (variances * learned) ** 2).sum()
+            whole, diagonal = metrics.predicted(network.predictor(task, weights, i), tests), pull @ learned
+            losses[i, k] = exact + 0.5 * ((whole - tests.target) ** 2 - (diagonal - tests.target) ** 2).mean()
+    return xr.Dataset(
+        {"progress": (("seed", "time", "direction"), progress), "loss": (("seed", "time"), losses)},
+        coords={"seed": list(training.seeds), "time": training.optimiser.lr * np.array(steps)},
+    )

@@ -31,7 +31,7 @@ from minimodels.tasks.linear_regression import LinearRegressionTask, Regressions
 from validation.oswald.metrics import Array, Predictor
 from validation.protocols import Held, Parameters
 
-NAMES = ("K", "Q", "V", "P")
+MERGED: dict[bool | str, tuple[str, ...]] = {False: ("K", "Q", "V", "P"), True: ("KQ", "PV"), "PV": ("K", "Q", "PV")}
 TRUNCATED = 0.8796256610342398  # standard deviation of a standard normal truncated at two
 
 
@@ -51,7 +51,8 @@ class SelfAttention:
     layers      layers; `recurrent`: all with the same weights
     heads       heads in a layer
     softmax     which layers are softmax layers: "none", "first", "all"
-    merged      whether the products W_KQ = W_K^T W_Q and W_PV = P W_V are the parameters, not their factors
+    merged      whether the products W_KQ = W_K^T W_Q and W_PV = P W_V are the parameters, not their factors; "PV":
+                only the second
     average     whether linear layers divide their sum over the context by N
     pairs       "joined": a token is (x, y); "split": x and (0, ..., 0, y) are tokens in turn, each with a code of its
                 position behind it
@@ -73,7 +74,7 @@ class SelfAttention:
     recurrent: bool = False
     heads: int = 1
     softmax: Literal["none", "first", "all"] = "none"
-    merged: bool = False
+    merged: bool | Literal["PV"] = False
     average: bool = False
     pairs: Literal["joined", "split"] = "joined"
     code: Literal["sinusoidal", "one-hot"] = "sinusoidal"
@@ -95,7 +96,9 @@ class SelfAttention:
         check_choice(self.code, "`code`", ("sinusoidal", "one-hot"))
         if self.code != "sinusoidal" and self.pairs == "joined":
             raise InputError(f"`code` is of split pairs: leave it out, or set pairs='split'; got {shown(self.code)}.")
-        for name in ("recurrent", "merged", "average", "layer_norm", "double"):
+        if self.merged != "PV":
+            object.__setattr__(self, "merged", check_flag(self.merged, "`merged`, if it is not 'PV',"))
+        for name in ("recurrent", "average", "layer_norm", "double"):
             object.__setattr__(self, name, check_flag(getattr(self, name), f"`{name}`"))
         for name in ("scale", "clip", "start"):
             if name == "scale" or getattr(self, name) is not None:
@@ -113,7 +116,7 @@ class SelfAttention:
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the parameters."""
-        return ("KQ", "PV") if self.merged else NAMES
+        return MERGED[self.merged]
 
     @property
     def dtype(self) -> torch.dtype:
@@ -128,15 +131,14 @@ class SelfAttention:
         return task.d + (1 if self.pairs == "joined" else code)
 
     def initial(self, task: LinearRegressionTask, seed: int) -> dict[str, NDArray[np.floating]]:
-        """Fresh weights of one seed: K, Q, V, P, or merged KQ, PV, each (layers, heads, D, D)."""
+        """Fresh weights of one seed: K, Q, V, P, or merged KQ for K, Q, and PV for V, P; each (layers, heads, D, D)."""
         seed = check_whole(seed, "`seed`", 0, 2**64 - 1)
         D, dtype = self.width(task), np.float64 if self.double else np.float32
         shape = (self.kept, self.heads, D, D)
         if self.start is not None:
             x, y = np.diag([1.0] * task.d + [0.0]), np.diag([0.0] * task.d + [math.sqrt(task.d)])
-            factors = {"K": x, "Q": x, "V": -y, "P": y}
-            made = {"KQ": x, "PV": -y} if self.merged else factors
-            return {name: np.broadcast_to(self.start * w, shape).astype(dtype) for name, w in made.items()}
+            made = {"KQ": x, "PV": -y, "K": x, "Q": x, "V": -y, "P": y}
+            return {name: np.broadcast_to(self.start * made[name], shape).astype(dtype) for name in self.names}
         rng = generator(seed, Stream.NETWORK)
         low, high = ndtri_range()
         size = math.sqrt(self.scale / (self.layers * D)) / TRUNCATED
@@ -190,10 +192,8 @@ class SelfAttention:
 
     def products(self, parameters: Parameters, layer: int) -> tuple[Tensor, Tensor]:
         """W_KQ and W_PV of a layer, each (S, heads, D, D)."""
-        if self.merged:
-            return parameters["KQ"][:, layer], parameters["PV"][:, layer]
-        K, Q, V, P = (parameters[name][:, layer] for name in NAMES)
-        return K.mT @ Q, P @ V
+        of = {name: parameters[name][:, layer] for name in self.names}
+        return of["KQ"] if "KQ" in of else of["K"].mT @ of["Q"], of["PV"] if "PV" in of else of["P"] @ of["V"]
 
     def predictor(self, task: LinearRegressionTask, parameters: Mapping[str, Any], seed: int = 0) -> Predictor:
         """The network with the parameters of one seed, as a function of arrays (x, y, query)."""

@@ -1,5 +1,6 @@
 """The trainings behind the claims on self-attention as gradient descent: the authors' settings, shorter if quick."""
 
+from dataclasses import replace
 from typing import Any
 
 from minimodels.tasks.linear_regression import LinearRegressionTask
@@ -92,3 +93,48 @@ def sine(full: bool, *, eta: float | None = None) -> NetworkTraining:
         network=EmbeddedAttention(eta=eta), optimiser=Adam(lr=1e-3 if eta is None else 3e-4, beta2=0.98, clip=100.0),
         steps=steps, seeds=SEEDS, batch=batch, record_every=100, held_out=2048, analyses=(answers,),
     )  # fmt: skip
+
+
+SPECTRUM = (1.0, 0.5, 0.25)
+STAIRS_START = 0.02
+
+
+def staircase(full: bool) -> NetworkTraining:
+    """Keys and queries apart, values and projection merged, on Gaussian inputs of unequal variance."""
+    from validation.oswald.analyses import directions
+
+    task = LinearRegressionTask(N=20, d=len(SPECTRUM), law="gaussian", spectrum=SPECTRUM)
+    steps = 11_000 if full else 5500
+    plain = descended(
+        f"staircase-{steps}", task, 110 / steps, steps, merged="PV", average=True, start=STAIRS_START
+    )  # fmt: skip
+    return replace(
+        plain, batch=256, held_out=2048, analyses=(directions,),
+        record_every=steps // 110, snapshots=tuple(range(0, steps + 1, steps // 110)),
+    )  # fmt: skip
+
+
+def pooled(full: bool) -> dict[int, NetworkTraining]:
+    """One layer on a fixed set of tasks, by their number: all in every step, or, of the larger ones, some in turn."""
+    from validation.oswald.analyses import unseen
+
+    largest, steps = (2048, 4000) if full else (256, 2500)
+    return {
+        tasks: trained(
+            f"fixed-{tasks}-{steps}", replace(TASK, pool=tasks), steps, {}, batch=min(tasks, largest), held_out=512,
+            analyses=(unseen,),
+        )
+        for tasks in ((128, 512, 2048, 8192) if full else (128, 2048))
+    }  # fmt: skip
+
+
+def heads(full: bool) -> dict[int, NetworkTraining]:
+    """One linear layer until the loss of every seed has fallen, by the number of its heads."""
+    seeds, batch, steps = (30, 512, 5000) if full else (10, 256, 2000)
+    return {
+        number: trained(
+            f"heads-{number}-{seeds}", TASK, steps, {"heads": number}, batch=batch, held_out=512, analyses=(),
+            seeds=tuple(range(seeds)), record_every=10, stop_below=0.25,
+        )
+        for number in (1, 2)
+    }  # fmt: skip

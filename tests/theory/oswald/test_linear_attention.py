@@ -1,5 +1,6 @@
 """Predictions about the flows of one layer against runs, from random starts, with random parameters and rates."""
 
+import itertools
 import math
 from typing import Any
 
@@ -149,6 +150,25 @@ def test_the_loss_rests_on_the_plateaus() -> None:
     between = [0.5 * (a + b) for a, b in zip((0.0, *ladder.exits), ladder.exits, strict=False)]
     run = mm.simulate(m, t_end=ladder.exits[-1], init=init, save=between, rtol=1e-10, atol=1e-30, max_steps=10**6)
     assert run.loss.values == pytest.approx(np.array(ladder.plateaus[:3]), rel=1e-3)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_spectra_drawn_at_random_have_their_plateaus_in_order(seed: int) -> None:
+    """Plateaus, where the loss falls most slowly between exits, to one percent; exits by falling variance."""
+    rng, start = np.random.default_rng(100 + seed), 1e-4
+    d, N = int(rng.integers(2, 6)), int(rng.integers(5, 60))
+    variances = np.cumprod(np.append(rng.uniform(0.5, 2.0), rng.uniform(0.3, 0.7, d - 1)))
+    order = rng.permutation(d)
+    ladder = theory.saddle_ladder(variances[order], N, start=start)
+    m = layer("anisotropic-separate", d=d, N=N, **{f"lambda_{i + 1}": v for i, v in enumerate(variances[order])})
+    init = dict.fromkeys(m.state, start) | {"v": start * d**0.5}
+    times = np.linspace(0, 1.3 * ladder.exits[-1], 3001)
+    run = mm.simulate(m, t_end=times[-1], init=init, save=times, rtol=1e-9, atol=1e-20, max_steps=10**6)
+    exits = np.array([float(run[f"exit_{i + 1}"]) for i in range(d)])
+    assert (np.argsort(exits) == np.argsort(-variances[order])).all()
+    slope, cuts = np.gradient(run.loss.values, times), np.searchsorted(times, [0.0, *np.sort(exits), np.inf])
+    rests = [run.loss.values[a + np.argmax(slope[a:b])] for a, b in itertools.pairwise(cuts)]
+    assert rests == pytest.approx(list(ladder.plateaus), rel=0.01)
 
 
 def test_equal_variances_are_one_step() -> None:

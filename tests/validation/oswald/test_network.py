@@ -28,15 +28,12 @@ def literal(network: SelfAttention, weights: dict[str, np.ndarray], tasks: Regre
             change = np.zeros_like(e)
             for h in range(network.heads):
                 number = 0 if network.recurrent else layer
-                if network.merged:
-                    K, Q, V, P = (
-                        np.eye(len(e[0])),
-                        weights["KQ"][number, h],
-                        np.eye(len(e[0])),
-                        weights["PV"][number, h],
-                    )
-                else:
-                    K, Q, V, P = (weights[name][number, h] for name in "KQVP")
+                own = {name: w[number, h] for name, w in weights.items()}
+                if "KQ" in own:
+                    own |= {"K": np.eye(len(e[0])), "Q": own["KQ"]}
+                if "PV" in own:
+                    own |= {"V": np.eye(len(e[0])), "P": own["PV"]}
+                K, Q, V, P = (own[name] for name in "KQVP")
                 for j in range(len(e)):
                     scores = np.array([(K @ seen[i]) @ (Q @ seen[j]) for i in range(len(context))])
                     if network.softmax == "all" or (network.softmax == "first" and layer == 0):
@@ -58,6 +55,7 @@ def literal(network: SelfAttention, weights: dict[str, np.ndarray], tasks: Regre
         {}, {"heads": 2}, {"layers": 3}, {"layers": 3, "recurrent": True}, {"softmax": "all", "heads": 2},
         {"layers": 2, "softmax": "first", "pairs": "split"}, {"layers": 2, "layer_norm": True},
         {"layers": 2, "clip": 0.4}, {"average": True}, {"layers": 2, "merged": True, "average": True},
+        {"layers": 2, "merged": "PV"},
         {"layers": 2, "softmax": "all", "layer_norm": True, "heads": 2},
         {"layers": 2, "pairs": "split", "code": "one-hot"},
     ],
@@ -107,14 +105,13 @@ def test_weights_begin_with_the_stated_law_and_number() -> None:
     assert sum(w.size for w in split.initial(task, 0).values()) == 3200
 
 
-@pytest.mark.parametrize("merged", [False, True])
-def test_a_balanced_start_is_a_small_step_of_descent(merged: bool) -> None:
-    """a = kqvp = d x_0^4, merged a = uv = sqrt(d) x_0^2."""
+@pytest.mark.parametrize(("merged", "a"), [(False, 4 * 0.2**4), (True, 2 * 0.2**2), ("PV", 2 * 0.2**3)])
+def test_a_balanced_start_is_a_small_step_of_descent(merged: Any, a: float) -> None:
+    """a = kqvp = d x_0^4, merged a = uv = sqrt(d) x_0^2, between them a = kqv = sqrt(d) x_0^3."""
     network = SelfAttention(merged=merged, start=0.2, double=True)
     weights = {name: w[None] for name, w in network.initial(TASK, 0).items()}
     tasks = TASK.sample(0, 0, 7)
     found = network.predictor(TASK, weights)(tasks.x, tasks.y, tasks.query)
-    a = 2 * 0.2**2 if merged else 4 * 0.2**4
     np.testing.assert_allclose(found, one_step(a)(tasks.x, tasks.y, tasks.query), rtol=1e-12)
 
 
