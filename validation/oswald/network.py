@@ -96,7 +96,7 @@ class SelfAttention:
         check_choice(self.code, "`code`", ("sinusoidal", "one-hot"))
         if self.code != "sinusoidal" and self.pairs == "joined":
             raise InputError(f"`code` is of split pairs: leave it out, or set pairs='split'; got {shown(self.code)}.")
-        if self.merged != "PV":
+        if not (isinstance(self.merged, str) and self.merged == "PV"):
             object.__setattr__(self, "merged", check_flag(self.merged, "`merged`, if it is not 'PV',"))
         for name in ("recurrent", "average", "layer_norm", "double"):
             object.__setattr__(self, name, check_flag(getattr(self, name), f"`{name}`"))
