@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from minimodels.sweep import sweep
     from minimodels.tasks.item_label import ItemLabelTask
     from minimodels.tasks.item_label_oracles import oracles
+    from minimodels.tasks.linear_regression import LinearRegressionTask
 
 _HOMES = {
     "descend": ("descend",),
@@ -43,6 +44,7 @@ _HOMES = {
     "results": ("load", "save"),
     "tasks.item_label": ("ItemLabelTask",),
     "tasks.item_label_oracles": ("oracles",),
+    "tasks.linear_regression": ("LinearRegressionTask",),
     "simulate": ("simulate",),
     "sweep": ("sweep",),
 }
@@ -57,6 +59,7 @@ __all__ = [
     "InductionHead",
     "InputError",
     "ItemLabelTask",
+    "LinearRegressionTask",
     "Map",
     "Parameter",
     "RunFailed",

@@ -27,6 +27,7 @@ NAMES = [
     "InductionHead",
     "InputError",
     "ItemLabelTask",
+    "LinearRegressionTask",
     "Map",
     "Parameter",
     "RunFailed",
@@ -96,7 +97,13 @@ def test_verbs_are_functions_in_any_order_of_imports() -> None:
 
 
 def test_the_builtin_models_describe_themselves() -> None:
-    assert list(mm.models()) == ["memorisation_race", "nested_logit", "single_location"]
+    assert list(mm.models()) == [
+        "gd_plus_plus",
+        "linear_attention",
+        "memorisation_race",
+        "nested_logit",
+        "single_location",
+    ]
     text = describe(mm.model("nested_logit", N=4, beta_2="free"))
     for word in ("2312.03002", "beta_1", "xi", "= 4.", "starts at 0.01", "TILA2", "escape_time"):
         assert word in text
@@ -148,7 +155,7 @@ x, y = sp.symbols("x y")
     ("make", "words"),
     [
         (lambda: mm.model("nested_logits"), "unknown model 'nested_logits'; did you mean 'nested_logit'"),
-        (lambda: mm.model("qqq"), "known: memorisation_race, nested_logit, single_location"),
+        (lambda: mm.model("qqq"), "known: gd_plus_plus, linear_attention, memorisation_race"),
         (lambda: mm.model("nested_logit", NN=3), "did you mean 'N'"),
         (lambda: mm.model("nested_logit", attent="all"), "did you mean 'attend'"),
         (lambda: mm.model("nested_logit", attend="some"), "one of 'all', 'labels'"),
