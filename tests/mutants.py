@@ -3,7 +3,7 @@
 ``python -m tests.mutants --count 300 --out mutants`` needs coverage. It works on a copy of the tree: all tests run once
 to learn which of them reach which line and how long each takes; then every mutant meets the tests that reach its line,
 the fastest first, until one fails. Compiled code is reached by no tracer: its mutants, and all that none of their own
-tests kills, meet the tests of their room: twenty seconds of tests, and those that outlive these, in a second round, all.
+tests kills, meet the tests of their room: twenty seconds of tests, and those that outlive these all, in a second round.
 What was tried is kept, and not tried again.
 """
 
