@@ -96,7 +96,7 @@ def _separate(full: bool) -> dict[float, NetworkTraining]:
 
 
 @of_network("O22", "With separate weights the escape takes .72/x_0^2: algebraic in the start, not logarithmic",
-            headline=True, figure=figures.escapes,
+            figure=figures.escapes,
             trainings=lambda full: [*_separate(full).values(), *_merged(full).values()])  # fmt: skip
 def algebraic(context: Context) -> Finding:
     """O22; its figure has the merged weights of O21 beside."""

@@ -111,7 +111,7 @@ def starts(training: NetworkTraining) -> list[Mapping[str, np.ndarray]]:
     return [training.network.initial(training.last_task, seed) for seed in training.seeds]
 
 
-@of_network("O23", "From random weights the half drop of SGD follows from four numbers of the start", headline=True,
+@of_network("O23", "From random weights the half drop of SGD follows from four numbers of the start",
             trainings=[_random(True)])  # fmt: skip
 def from_random_weights(context: Context) -> Finding:
     """O23: the onset flow's escape against the half drop of SGD, seed by seed."""

@@ -120,7 +120,7 @@ def repeated(context: Context) -> Finding:
     return Finding(checks)
 
 
-@of_network("O12n", "The transform read off a trained two-layer recurrent network is gamma = .176", headline=True,
+@of_network("O12n", "The transform read off a trained two-layer recurrent network is gamma = .176",
             trainings=lambda full: [settings.two_layers(full)])  # fmt: skip
 def transform(context: Context) -> Finding:
     """O12 for the network."""
