@@ -1,6 +1,7 @@
 """What is read off a trained self-attention network, by seed: against steps of descent, and off its training data."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,11 @@ from validation.trainings import NetworkTraining
 TASKS, SHIFTED = 10_000, 40_000  # the second for means of few large losses
 DAMPINGS, REPEATS = (1.0, 0.75), (1, 2, 3, 4)
 SCALES = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0)  # of the inputs
-# options of the data that a trained network is tried on
-SHIFTS: dict[str, tuple[Any, ...]] = {
-    "x_scale": (0.5, 1.0, 1.5, 2.0), "tau": (0.5, 1.0, 2.0, 5.0), "corrupted": (0, 2, 8), "N": (5, 20, 40),
+SPHERE = {"law": "gaussian", "frobenius": True}  # inputs over the Frobenius norm of the context
+# data that a trained network is tried on: what is changed, and the option that takes some values
+SHIFTS: dict[str, tuple[dict[str, Any], str, tuple[Any, ...]]] = {
+    "x_scale": ({}, "x_scale", (0.5, 1.0, 1.5, 2.0)), "tau": ({}, "tau", (0.5, 1.0, 2.0, 5.0)),
+    "corrupted": ({}, "corrupted", (0, 2, 8)), "N": ({}, "N", (5, 20, 40)), "sphere": (SPHERE, "x_scale", (1.0, 3.0)),
 }  # fmt: skip
 
 
@@ -85,15 +88,16 @@ def beside_descent(training: NetworkTraining, folder: Path) -> xr.Dataset:
 
 
 def shifted(training: NetworkTraining, folder: Path) -> xr.Dataset:
-    """Losses of a network on data unlike its own, over options of the task: `over_<option>`."""
+    """Losses of a network on data unlike its own: `over_<name>` for the names of SHIFTS."""
     task, network, end = training.last_task, training.network, load_parameters(folder)
     assert isinstance(network, SelfAttention)
     nets = {seed: network.predictor(task, end, i) for i, seed in enumerate(training.seeds)}
-    out = xr.Dataset(coords={"seed": list(nets)} | {option: list(values) for option, values in SHIFTS.items()})
-    for option, values in SHIFTS.items():
-        curves = [metrics.losses_over(net, task, option, values, tasks=SHIFTED, seed=seed)["loss"]
+    out = xr.Dataset(coords={"seed": list(nets)} | {name: list(values) for name, (_, _, values) in SHIFTS.items()})
+    for name, (changes, option, values) in SHIFTS.items():
+        other = replace(task, **changes)
+        curves = [metrics.losses_over(net, other, option, values, tasks=SHIFTED, seed=seed)["loss"]
                   for seed, net in nets.items()]  # fmt: skip
-        out[f"over_{option}"] = (("seed", option), np.stack(curves))
+        out[f"over_{name}"] = (("seed", name), np.stack(curves))
     return out
 
 

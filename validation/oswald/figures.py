@@ -50,7 +50,8 @@ def shifts(data: xr.Dataset) -> tuple["Figure", str]:
     The theory is drawn at more values (`curve_<option>`) where there are any.
     """
     options = [str(name).removeprefix("over_") for name in data.data_vars if str(name).startswith("over_")]
-    names = {"x_scale": "factor of inputs", "tau": "factor of tasks", "corrupted": "corrupted labels", "N": "pairs"}
+    names = {"x_scale": "factor of inputs", "tau": "factor of tasks", "corrupted": "corrupted labels", "N": "pairs",
+             "sphere": "norm of the context"}  # fmt: skip
     figure, panels = subplots(1, len(options), figsize=(2.7 * len(options), 2.8))
     worst = 0.0
     for axes, option in zip(panels, options, strict=True):

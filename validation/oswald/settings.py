@@ -47,6 +47,12 @@ def two_layers(full: bool) -> NetworkTraining:
     )
 
 
+def longer() -> dict[int, NetworkTraining]:
+    """Two layers with the same weights, by the length of their contexts."""
+    each = {"layers": 2, "recurrent": True}
+    return {n: trained(f"two-layers-tied-of-{n}", replace(TASK, N=n), 5000, each, batch=512) for n in (25, 50, 100)}
+
+
 def untied(full: bool) -> NetworkTraining:
     """Two layers with weights of their own."""
     return trained("two-layers-untied", TASK, 20_000, {"layers": 2}, lr=5e-4, clip=10.0)

@@ -104,9 +104,10 @@ def read(**bent: float) -> xr.Dataset:
 def shifted(**bent: float) -> xr.Dataset:
     """What it finds off the training data."""
     out = xr.Dataset(coords={"seed": list(SEEDS)})
-    names = {"x_scale": "x_scale", "tau": "w_scale", "corrupted": "corrupted", "N": "test_N"}
-    for option, values in analyses.SHIFTS.items():
-        exact_loss = [theory.gd_loss(0.606061, N=10, d=10, **{names[option]: v}) for v in values]
+    names = {"x_scale": "x_scale", "tau": "w_scale", "corrupted": "corrupted", "N": "test_N", "sphere": "frobenius"}
+    for option, (_, _, values) in analyses.SHIFTS.items():
+        law = "gaussian" if option == "sphere" else "uniform"
+        exact_loss = [theory.gd_loss(0.606061, N=10, d=10, law=law, **{names[option]: v}) for v in values]
         curves = near(bent.get(option, 1.0))[:, None] * np.array(exact_loss)
         out[f"over_{option}"] = (("seed", option), curves)
         out = out.assign_coords({option: list(values)})
@@ -136,7 +137,7 @@ def made_up(claim: Claim) -> Iterator[tuple[str, Runs]]:
     bends: dict[str, list[dict[str, float]]] = {
         "O4": [{"loss": 0.2103}, {"gd_cosine": 0.99}, {"a": 0.63}], "O8": [{"interpolated_loss": 0.21}],
         "O7": [{"gd_weights_before": 2.2}, {"gd_predictions_before": 0.45}],
-        "O9n": [{"x_scale": 1.1}, {"tau": 0.9}, {"corrupted": 1.1}, {"N": 0.9}],
+        "O9n": [{"x_scale": 1.1}, {"tau": 0.9}, {"corrupted": 1.1}, {"N": 0.9}, {"sphere": 1.1}],
         "O12n": [{"gamma": 0.19}, {"a": 1.2}], "O13n": [{"loss": 0.12}, {"gd_loss": 0.12}],
         "O14n": [{"gd_plus_plus_cosine": 0.96}, {"gd_weights": 0.3}],
     }  # fmt: skip
@@ -146,6 +147,12 @@ def made_up(claim: Claim) -> Iterator[tuple[str, Runs]]:
         yield "agrees", one(make())
         for bent in bends[claim.id]:
             yield "disagrees", one(make(**bent))
+    elif claim.id == "O12l":
+        best = {t.name: theory.gd_optimum(t.task.N, 10, K=2, kind="gd++").gamma[0] for t in trainings}
+        bent = [dict.fromkeys(best, 1.0), *(dict.fromkeys(best, 1.0) | {name: 1.06} for name in best)]
+        for number, factors in enumerate(bent):
+            found = {f"{name}/beside_descent": read_two(gamma=factors[name] * best[name]) for name in best}
+            yield "disagrees" if number else "agrees", found
     elif claim.id == "O33n":
         for verdict, loss in (("agrees", 0.1035), ("disagrees", 0.0986)):
             yield verdict, one(read(loss=loss))
