@@ -157,7 +157,8 @@ def _fine(full: bool) -> NetworkTraining:
     return replace(plain, record_every=10, held_out=2048)
 
 
-@of_network("O24n", "The loss of SGD falls as fast as that of aligned keys and queries", trainings=[_fine(True)])
+@of_network("O24n", "The loss of SGD falls as fast as that of aligned keys and queries", exploratory=True,
+            trainings=[_fine(True)])  # fmt: skip
 def width(context: Context) -> Finding:
     """O24 for SGD: the time from a quarter of the drop to three, of small steps: noise slows the fall of larger ones.
 
