@@ -115,7 +115,14 @@ def test_a_report_holds_table_figures_data_and_claims(tmp_path: Path) -> None:
     outcomes = [settle(claim, Context(False, runs(0.2)), "toy") for claim in (X1, X2)]
     index = report.write(outcomes, tmp_path / "report")
     folder = tmp_path / "report" / "toy"
-    assert [r["verdict"] for r in json.loads((folder / "claims.json").read_text())] == ["disagrees", "agrees"]
+    kept = json.loads((folder / "claims.json").read_text())
+    assert [r["verdict"] for r in kept] == ["disagrees", "agrees"]
+    for entry, outcome in zip(kept, outcomes, strict=True):
+        assert entry["measured"] == pytest.approx(outcome.measured)
+        assert entry["expected"] == outcome.expected
+        assert len(entry["measured"]) == len(outcome.checks) > 0
+    lost = replace(outcomes[0], measured={"slope": math.nan}, expected={"slope": "steep"}).record()
+    assert (lost["measured"], lost["expected"]) == ({"slope": "nan"}, {"slope": "steep"})
     for name in ("figures/course.png", "figures/course.svg", "data/course.nc"):
         assert (folder / name).stat().st_size > 1000
     assert "At the end 0.20 of the slope is learnt." in (folder / "report.md").read_text()
