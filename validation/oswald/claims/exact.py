@@ -283,7 +283,7 @@ def two_heads(context: Context) -> Finding:
 
 def _best_scaled(seed: int, epsilon: float | None, *, heads: int) -> float:
     """Least loss over the scale of the output: softmax heads with logits epsilon x_i . x_q, or a linear one (None)."""
-    tasks = TASK.test_set("train", seed, 20_000)
+    tasks = TASK.test_set("train", seed, 60_000)
     scores = np.einsum("nid,nd->ni", tasks.x, tasks.query)
     weights = scores if epsilon is None else softmax(epsilon * scores, axis=1)
     if epsilon is not None and heads == 2:
