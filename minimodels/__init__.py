@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from minimodels.sweep import sweep
     from minimodels.tasks.item_label import ItemLabelTask
     from minimodels.tasks.item_label_oracles import oracles
+    from minimodels.tasks.linear_regression import LinearRegressionTask
     from minimodels.vectors import draw_vectors, place_vectors
 
 _HOMES = {
@@ -44,6 +45,7 @@ _HOMES = {
     "results": ("load", "save"),
     "tasks.item_label": ("ItemLabelTask",),
     "tasks.item_label_oracles": ("oracles",),
+    "tasks.linear_regression": ("LinearRegressionTask",),
     "simulate": ("simulate",),
     "sweep": ("sweep",),
     "vectors": ("draw_vectors", "place_vectors"),
@@ -59,6 +61,7 @@ __all__ = [
     "InductionHead",
     "InputError",
     "ItemLabelTask",
+    "LinearRegressionTask",
     "Map",
     "Parameter",
     "RunFailed",

@@ -185,9 +185,9 @@ def numbers_by_name(
 
 
 def check_setting(value: Any, what: str) -> None:
-    """Refuse what is neither a word nor a finite number."""
-    if isinstance(value, str):
+    """Refuse what is neither a word nor a finite number nor True or False."""
+    if isinstance(value, str | bool):
         return
-    if not isinstance(value, Real) or isinstance(value, bool):
-        raise InputError(f"{what} is a word or a number; got {shown(value)}.")
+    if not isinstance(value, Real):
+        raise InputError(f"{what} is a word, a number, True or False; got {shown(value)}.")
     check_number(value, what)

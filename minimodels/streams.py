@@ -21,7 +21,7 @@ class Stream(IntEnum):
     IN_WEIGHTS = 7
     ABSENT = 8
     HEAD = 9  # the induction head's initial classifier
-    VECTORS = 12  # truths and starts of models made of vectors
+    VECTORS = 10  # truths and starts of models made of vectors
 
 
 FREE = 16

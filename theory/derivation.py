@@ -11,6 +11,7 @@ import sympy as sp
 from minimodels.errors import InputError, check_setting, shown, unknown
 from minimodels.model import Model
 from minimodels.models import model as build
+from minimodels.models import structure
 from theory import wings
 from theory.listing import Listing
 
@@ -206,10 +207,10 @@ def derive(model: str | Model, **options: object) -> Derivation:
     Parameters
     ----------
     model : str or Model
-        A built-in model, by name (``memorisation_race``, ``nested_logit`` or ``single_location``) or as `mm.model`
-        returns it; or a model of your own (`mm.GradientFlow`, `mm.Flow`, `mm.Map`), which gets what holds for every
-        one: the fall of the loss, fixed points in closed form where they are simple, the linearisation, conserved
-        quantities up to degree 2, symmetries. So does a built-in model that no wing derives the theory of.
+        A built-in model, by name (see `mm.models`) or as `mm.model` returns it; or a model of your own
+        (`mm.GradientFlow`, `mm.Flow`, `mm.Map`), which gets what holds for every one: the fall of the loss, fixed
+        points in closed form where they are simple, the linearisation, conserved quantities up to degree 2,
+        symmetries. So does a built-in model that no wing derives the theory of.
     **options
         With a name: the model's structural options, e.g. ``attend="labels"``.
 
@@ -239,12 +240,13 @@ def derive(model: str | Model, **options: object) -> Derivation:
             f"`model` is a built-in model's name or a GradientFlow, a Flow or a Map, as mm.model('nested_logit') "
             f"returns; got {shown(model)}."
         )
-    known = build(model).options
+    known = dict(build(model).options)
+    for key, value in options.items():
+        check_setting(value, f"the option `{key}` of {model!r}")
+    known |= structure(model, **options)[0].options  # some choices bring options with them
     for key in options:
         if key not in known:
             raise unknown(f"option of {model!r}", key, known)
-    for key, value in options.items():
-        check_setting(value, f"the option `{key}` of {model!r}")
     homes = wings.derivations()
     if model not in homes:
         return _in_general(build(model, **options))

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager, redirect_stderr, suppress
 from io import StringIO
 from itertools import dropwhile, takewhile
 from typing import TYPE_CHECKING, Any, get_args
@@ -94,7 +94,7 @@ def choices(command: Command, rest: Sequence[str]) -> Choices:
         key = name[2:].replace("-", "_")
         if key in found:
             raise InputError(f"{name} is given twice, as {found[key]!r} and {value!r}; leave one out.")
-        found[key] = _number_or_word(value)
+        found[key] = _setting(value)
     if len(words) % 2 and not words[-1].startswith("--"):
         raise InputError(f"did not expect {words[-1]!r}; parameters are given as in --N 8 --L 32.")
     if len(words) % 2:
@@ -102,11 +102,13 @@ def choices(command: Command, rest: Sequence[str]) -> Choices:
     return found
 
 
-def _number_or_word(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text
+def _setting(text: str) -> float | str:
+    if text in ("True", "False"):
+        return text == "True"
+    for kind in (int, float):
+        with suppress(ValueError):
+            return kind(text)
+    return text
 
 
 def pairs(words: Sequence[str], what: str) -> dict[str, str]:

@@ -160,9 +160,7 @@ class Graph:
         return reduce(self.mul, sorted(values, key=self.depends.__getitem__), self.number(1))
 
     def power(self, a: int, n: int) -> int:
-        """Return a to a whole power, by squaring."""
-        if n < 0:
-            return self.inv(self.power(a, -n))
+        """Return a to a whole power, not negative, by squaring."""
         result, square = self.number(1), a
         while n:
             result = self.mul(result, square) if n % 2 else result

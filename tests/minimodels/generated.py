@@ -255,6 +255,8 @@ CALLS: list[tuple[Callable[..., Any], dict[str, Any]]] = [
     0, 2)}}),
     (mm.Map, {"name": "f", "state": {"x": mm.State(1)}, "update": {"x": "x/2"}}),
     (mm.ItemLabelTask, {"N": 2, "L": 4, "K": 4, "D": 4, "N_max": 2, "B": 1, "eps": 0.1, "p_C": 0.5, "K_c": None}),
+    (mm.LinearRegressionTask, {"N": 4, "d": 3, "law": "uniform", "s": 0.5, "tau": 1.0, "x_scale": 2.0, "sigma": 0.1,
+                               "corrupted": 1, "spectrum": (1.0, 0.5, 0.1), "frobenius": False, "pool": 5}),
     (mm.InductionHead, {"classifier": "linear", "layers": 1, "width": 8, "gain": 1.0, "init": {"alpha": 0.1},
                          "rates": {"alpha": 2}, "clamp": {"beta_1": (1, 0, 5)}}),
     (mm.train_head, {"task": TASK, "head": mm.InductionHead(), "optimiser": "sgd", "lr": 0.1, "steps": 2, "seed": 0,
@@ -286,9 +288,8 @@ def try_call(rng: random.Random) -> str:
     try:
         function(**given)
     except TypeError as error:
-        if str(error).startswith((f"{function.__name__}()", f"{function.__name__}.__init__()")) and any(
-            words in str(error) for words in MISSPELT
-        ):
+        names = (f"{function.__qualname__}()", f"{function.__name__}()", f"{function.__name__}.__init__()")
+        if str(error).startswith(names) and any(words in str(error) for words in MISSPELT):
             return "Python's own TypeError"
         raise
     return "returned"

@@ -149,6 +149,8 @@ def test_the_folder_must_be_usable(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("MINIMODELS_CACHE_DIR", str(tmp_path / "taken"))
     with pytest.raises(mm.InputError, match="MINIMODELS_CACHE_DIR"):
         folder()
+    monkeypatch.setenv("MINIMODELS_CACHE_DIR", str(tmp_path / "new" / "kernels"))
+    assert folder().is_dir()
 
 
 def test_a_function_that_cannot_be_compiled_is_named() -> None:

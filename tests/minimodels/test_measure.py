@@ -66,7 +66,9 @@ def test_the_log_n_plateau_of_a_run_with_slow_attention() -> None:
     assert escape_time(run.time, run.correct, 0.5) == pytest.approx(float(run.escape_time), rel=1e-2)
 
 
-@pytest.mark.parametrize(("t", "y"), [([0, 1], [1]), ([0], [1]), ([1, 0], [1, 2]), ([[0, 1]], [[1, 2]])])
+@pytest.mark.parametrize(
+    ("t", "y"), [([0, 1], [1]), ([0], [1]), ([1, 0], [1, 2]), ([0, 0], [1, 2]), ([[0, 1]], [[1, 2]])]
+)
 def test_what_is_no_curve(t: list[float], y: list[float]) -> None:
     with pytest.raises(mm.InputError, match="two equally long arrays"):
         escape_time(t, y, 0.5)

@@ -187,6 +187,9 @@ TEXTS = {
     "sigmoid(x) + softplus(y)": mm.sigmoid(x) + mm.softplus(y),
     "logsumexp((1, x), (y, 0))": mm.logsumexp((1, x), (y, 0)),
     "softmax(1, (1, x), (2, y))": mm.softmax(1, (1, x), (2, y)),
+    "sinc(x)": sp.sin(x) / x,
+    "sinc(0) + x": 1 + x,
+    "sinc(1) + x": sp.sin(1) + x,
 }
 
 
@@ -210,6 +213,8 @@ def test_a_long_sum_is_read() -> None:
         ("2*alpa", "did you mean 'alpha'"),
         ("sgmoid(alpha)", "did you mean 'sigmoid'"),
         ("alpha beta", "not an expression"),
+        ("softplus(alpha, 1)", "softplus"),
+        ("sigmoid(alpha, 1)", "sigmoid"),
     ],
 )
 def test_what_is_not_known_gets_a_suggestion(text: str, sentence: str) -> None:

@@ -55,6 +55,8 @@ def test_a_run_beside_its_predictions() -> None:
     assert abs(float(table["deviation"].sel(result="half_life"))) < 1e-8
     assert abs(float(table["difference"].sel(result="whole"))) < 1e-10
     assert np.isnan(table["deviation"].sel(result="whole"))  # its zero means nothing
+    lost = run.assign(x=run.x - 0.25 * (run.time == run.time[-1]))
+    assert float(theory.predict(REACTION).beside(lost)["difference"].sel(result="whole")) == pytest.approx(0.25)
     with pytest.raises(InputError, match="lacks the variable 'escape_time'"):
         theory.predict(REACTION).beside(run.drop_vars("escape_time"))
 

@@ -143,6 +143,8 @@ def test_what_is_inconclusive_says_how_many_seeds_would_decide() -> None:
 
     assert decides(needed)
     assert not decides(needed - 1)
+    elsewhere = undecided([ordered("gain", values + 3, "above", margin=3.0)])
+    assert elsewhere.split("lies")[1].replace("bound 3", "bound 0") == said.split("lies")[1]
 
 
 def test_the_bound_that_is_named_is_one_that_the_interval_crosses() -> None:

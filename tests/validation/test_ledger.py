@@ -115,7 +115,14 @@ def test_a_report_holds_table_figures_data_and_claims(tmp_path: Path) -> None:
     outcomes = [settle(claim, Context(False, runs(0.2)), "toy") for claim in (X1, X2)]
     index = report.write(outcomes, tmp_path / "report")
     folder = tmp_path / "report" / "toy"
-    assert [r["verdict"] for r in json.loads((folder / "claims.json").read_text())] == ["disagrees", "agrees"]
+    kept = json.loads((folder / "claims.json").read_text())
+    assert [r["verdict"] for r in kept] == ["disagrees", "agrees"]
+    for entry, outcome in zip(kept, outcomes, strict=True):
+        assert entry["measured"] == pytest.approx(outcome.measured)
+        assert entry["expected"] == outcome.expected
+        assert len(entry["measured"]) == len(outcome.checks) > 0
+    lost = replace(outcomes[0], measured={"slope": math.nan}, expected={"slope": "steep"}).record()
+    assert (lost["measured"], lost["expected"]) == ({"slope": "nan"}, {"slope": "steep"})
     for name in ("figures/course.png", "figures/course.svg", "data/course.nc"):
         assert (folder / name).stat().st_size > 1000
     assert "At the end 0.20 of the slope is learnt." in (folder / "report.md").read_text()
@@ -224,6 +231,12 @@ def test_a_record_outlives_a_new_option_and_not_another_default(monkeypatch: pyt
 def test_only_full_runs_are_recorded() -> None:
     with pytest.raises(InputError, match="`record` keeps full runs"):
         claims(record=True)
+
+
+def test_progress_is_shown_if_asked_for_and_not_in_a_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for progress, shown in ((True, True), (None, False), (False, False)):
+        claims("toy", only=["X1"], out=tmp_path, progress=progress)
+        assert ("2/2" in capsys.readouterr().err) == shown
 
 
 def test_a_full_run_of_the_quick_trainings_is_no_stronger_evidence(tmp_path: Path) -> None:

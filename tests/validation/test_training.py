@@ -205,3 +205,10 @@ def test_several_windows_of_a_clamp_hold_one_after_the_other() -> None:
     assert held == {"u": (("one", 2.0, 4.0), ("one", 8.0, 9.0))}
     with pytest.raises(InputError, match=r"two windows of clamp\['u'\] overlap"):
         clamps(Product(), {"u": [("one", 2, 4), ("one", 3, 9)]})
+
+
+def test_a_folder_with_a_run_under_another_clamp_is_refused(tmp_path: Path) -> None:
+    train(*TOY, **QUICK, clamp={"u": ("one", 2, 4)}, out=tmp_path)
+    for other in ({"u": ("one", 2, 5)}, {"u": "one"}, {}):
+        with pytest.raises(InputError, match="holds a run with"):
+            train(*TOY, **QUICK, clamp=other, out=tmp_path)

@@ -78,6 +78,8 @@ class AttentionOnly:
 
     def initial(self, task: ItemLabelTask, seed: int) -> dict[str, np.ndarray]:
         """Fresh parameters of one seed."""
+        if not isinstance(task, ItemLabelTask):
+            raise InputError(f"AttentionOnly learns an ItemLabelTask; got {shown(task)}.")
         rng = generator(seed, Stream.NETWORK)
         d = task.width
 

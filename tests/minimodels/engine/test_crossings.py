@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 import sympy as sp
+from numba import njit
 
 import minimodels as mm
+from minimodels.engine.stepper.events import may_cross
 from tests.minimodels.engine.test_guarantee import T, polynomial, wave
 from tests.minimodels.systems import METHODS, stepping
 
@@ -114,3 +116,22 @@ def test_the_room_counts_jumps_too(monkeypatch: pytest.MonkeyPatch) -> None:
         else:
             with pytest.raises(mm.RunFailed, match="more than 1 crossings"):
                 mm.simulate(still, t_end=3.0, clamp={"x": (1.0, 1.0, 2.0)}, crossings=True)
+
+
+@njit
+def looked_at(before: float, half: float, after: float, rise: float, rise_after: float) -> bool:
+    return bool(may_cross(before, half, after, rise, rise_after, 1.0, 0.0))
+
+
+def test_a_step_is_looked_into_wherever_its_quartic_dips_and_not_where_it_stays_away() -> None:
+    rng, dips = np.random.default_rng(0), 0
+    for coefficients in rng.normal(size=(20_000, 5)) * [1, 3, 6, 6, 3]:
+        level = np.polynomial.Polynomial(coefficients)
+        inside = np.sign(coefficients[0]) * level(np.linspace(0, 1, 101))
+        slope = level.deriv()
+        if inside[-1] > 0 and inside.min() < 0:
+            dips += 1
+            assert looked_at(level(0.0), level(0.5), level(1.0), slope(0.0), slope(1.0))
+    assert dips > 500
+    assert not looked_at(1.0, 2.0, 3.0, 2.0, 2.0)
+    assert not looked_at(-3.0, -2.2, -1.0, 1.5, 2.5)

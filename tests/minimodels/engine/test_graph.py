@@ -40,6 +40,7 @@ EXPRESSIONS = [
     sigmoid(x - y) * softplus(y * z) - sigmoid(-x) + softplus(-30 * z),
     logsumexp((1, x), (p, y), (2, x * z), (q, 0)) + softmax(1, (1, x), (p, y * z), (q, z)),
     softmax(0, (2, x), (p, y)) * sp.exp(-logsumexp((1, 0), (q, z))),
+    sp.exp(-logsumexp((1, 1), (q, z))) + softmax(0, (1, 1), (1, x)),
     sp.Max(x, y) - sp.Min(y, z, p) + sp.Abs(x - z),
     sp.Piecewise((x**2, x > y), (y * z, sp.And(y >= z, x < q)), (sp.exp(z), True)),
     (x**2 + 1) ** sp.Rational(5, 2) + (y**2 + 1) ** p + x**7 - (z**2 + 2) ** -sp.Rational(3, 2),

@@ -349,6 +349,8 @@ def test_bad_ranges_are_refused() -> None:
         SMALL.sample(-1, 0, 4)
     with pytest.raises(InputError, match="`seed` must be below 2\\*\\*64; got 18446744073709551616"):
         SMALL.sample(2**64, 0, 4)
+    with pytest.raises(InputError, match="`start` must be at most 9223372036854775807"):
+        SMALL.sample(0, 2**63, 4)
 
 
 def test_orthonormal_label_vectors_leave_the_class_means_as_they_are() -> None:
@@ -369,3 +371,14 @@ def test_draws_by_number_share_embeddings_and_nothing_else() -> None:
     labels = SMALL.embeddings(3).labels
     for drawn in (first, other):  # labels are shown by the vectors of the seed
         assert np.array_equal(drawn.content[:, 1::2], labels[drawn.labels])
+
+
+def test_sequences_of_a_seed_stay_what_they_are() -> None:
+    """Trainings and their records name seeds."""
+    mixed = replace(SMALL, p_C=0.4, p_B=0.5).sample(1, 5, 6)
+    assert mixed.labels.tolist() == [[0, 4, 7, 3], [6, 2, 4, 5], [3, 6, 7, 6], [3, 7, 6, 0], [7, 7, 5, 6], [4, 0, 1, 4]]
+    assert mixed.target.tolist() == [4, 4, 0, 3, 1, 7]
+    assert mixed.shift.tolist() == [0, 1, 1, 2, 2, 3]
+    assert mixed.novel.tolist() == [True] + 5 * [False]
+    assert np.argwhere(mixed.matches).tolist() == [[0, 1], [1, 2]]
+    np.testing.assert_allclose(mixed.content[0, 0], [-0.260710, -0.269269, 0.592255, 0.0726537, -0.863583], rtol=1e-5)

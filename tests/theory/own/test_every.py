@@ -298,3 +298,9 @@ def test_zeros_by_elimination(equations: list[str], count: int | None) -> None:
 def test_a_model_of_a_built_in_name_is_still_ones_own() -> None:
     mine = mm.GradientFlow(name="nested_logit", state={"x": 0.1}, loss="(x**2 - 1)**2/4")
     assert theory.predict(mine)["fixed_points"].value == 3
+
+
+def test_states_of_a_map_change_at_once() -> None:
+    m = motion(mm.Map(name="turned", state={"x": 1.0, "y": 2.0}, update={"x": "y", "y": "x + 3*y"}))
+    x, y = m.x
+    assert sp.expand(m.change(x + 10 * y) - (y + 10 * (x + 3 * y) - x - 10 * y)) == 0

@@ -26,7 +26,7 @@ CALLS: dict[str, tuple[Callable[[Any], Any], tuple[Any, ...]]] = {
     "transition_time": (theory.transition_time, (*NOT_NUMBERS, 3, mm.model("single_location"))),
     "transition_time, init": (lambda v: theory.transition_time(LOGITS, init=v), (0, "", "x", [], {"x": 1}, {1: 2})),
     "transition_time, value": (lambda v: theory.transition_time(LOGITS, init={"xi": v}), (*NOT_NUMBERS, 1e300)),
-    "transition_time, order": (lambda v: theory.transition_time(LOGITS, order=v), (*NOT_NUMBERS, 0, -1, 1.5, 10**9)),
+    "transition_time, order": (lambda v: theory.transition_time(LOGITS, order=v), (*NOT_NUMBERS, 0, -1, 1.5, 21)),
     "exact_transition_time, N": (lambda v: theory.exact_transition_time(v, 16), (*NOT_NUMBERS, 0, -4, 1.5, 1e300)),
     "exact_transition_time, L": (lambda v: theory.exact_transition_time(4, v), (*NOT_NUMBERS, 0, -4, 3, 1e300)),
     "exact_transition_time, B": (lambda v: theory.exact_transition_time(4, 16, v), (*NOT_NUMBERS, 0, -1, 3, 4)),
