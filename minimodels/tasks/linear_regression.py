@@ -136,7 +136,7 @@ class LinearRegressionTask:
             number = start + done if pool is None else (start + done) % pool
             size = min(stretch, count - done, stretch if pool is None else pool - number)
             part = slice(done, done + size)
-            u = _drawn(seed, stream, number * counters, (size, 4 * counters))
+            u = drawn(seed, stream, number * counters, (size, 4 * counters))
             inputs, w, noise, others, third, _ = np.split(u, np.cumsum(sizes), axis=1)
             x[part] = self._inputs(inputs.reshape(size, N + 1, d), third[:, 0])
             labels = np.einsum("nid,nd->ni", x[part], self.tau * ndtri(w))
@@ -175,7 +175,7 @@ class LinearRegressionTask:
         return x
 
 
-def _drawn(seed: int, stream: int, first: int, shape: tuple[int, int]) -> Array:
+def drawn(seed: int, stream: int, first: int, shape: tuple[int, int]) -> Array:
     """Uniform numbers in (0, 1) of a stream from a place of its counter on."""
     rng = generator(seed, stream)
     rng.bit_generator.advance(first)  # type: ignore[attr-defined]

@@ -14,8 +14,8 @@ from typing import ClassVar
 import numpy as np
 
 from minimodels.errors import InputError, check_flag, check_memory, check_number, check_whole, shown, unknown
-from minimodels.streams import Stream, generator
-from minimodels.tasks.linear_regression import TINY, Regressions
+from minimodels.streams import Stream
+from minimodels.tasks.linear_regression import Regressions, drawn
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class SineRegressionTask:
             raise InputError(f"amplitudes are from `low` to a larger `high`, not negative; got low={low}, high={high}.")
         if not check_number(self.reach, "`reach`") > 0:
             raise InputError(f"`reach` must be positive; got {shown(self.reach)}.")
-        check_flag(self.one_key, "`one_key`")
+        object.__setattr__(self, "one_key", check_flag(self.one_key, "`one_key`"))
 
     @property
     def tests(self) -> Mapping[str, str]:
@@ -72,12 +72,10 @@ class SineRegressionTask:
     def sample(self, seed: int, start: int, count: int, *, stream: int = Stream.TRAINING, draw: int = 0) -> Regressions:
         """Tasks `start`, ..., `start + count - 1` of a stream of this seed; draws by number are independent."""
         start, count = check_whole(start, "`start`", 0), check_whole(count, "`count`", 1)
-        seed = check_whole(seed, "`seed`", 0, 2**64 - 1)
+        seed, draw = check_whole(seed, "`seed`", 0, 2**64 - 1), check_whole(draw, "`draw`", 0, 2**31 - 1)
         blocks = -(-(self.N + 3) // 4)  # the generator counts in blocks of four
         check_memory(32.0 * blocks * count, f"a sample of {count:.3g} tasks")
-        rng = generator(seed, stream + (draw << 32))
-        rng.bit_generator.advance(start * blocks)  # type: ignore[attr-defined]
-        u = rng.random((count, 4 * blocks)) + TINY
+        u = drawn(seed, stream + (draw << 32), start * blocks, (count, 4 * blocks))
         amplitude = self.low + (self.high - self.low) * u[:, :1]
         phase = np.pi * (u[:, :1] if self.one_key else u[:, 1:2])
         x = self.reach * (2 * u[:, 2 : self.N + 3] - 1)

@@ -41,10 +41,8 @@ def two_layers(full: bool) -> NetworkTraining:
     """Two layers with the same weights."""
     from validation.oswald.analyses import beside_descent, scaled
 
-    each, batch = {"layers": 2, "recurrent": True}, 2048 if full else 1024
-    return trained(
-        f"two-layers-tied-{STEPS[full]}", TASK, STEPS[full], each, batch=batch, analyses=(beside_descent, scaled)
-    )
+    each = {"layers": 2, "recurrent": True}
+    return trained(f"two-layers-tied-{STEPS[full]}", TASK, STEPS[full], each, analyses=(beside_descent, scaled))
 
 
 def longer() -> dict[int, NetworkTraining]:

@@ -30,6 +30,8 @@ Wrong = tuple[str, Callable[[Any], Any]]  # a function of the theory, and what i
 @pytest.fixture(autouse=True)
 def _nothing_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(records, "read", lambda paper, claim: (None, ""))
+    for name in ("SAMPLED", "SPECTRA", "LOGITS", "ALIGNED"):
+        monkeypatch.setattr(exact, name, 1000)
 
 
 def times(factor: float, *names: str) -> Callable[[Any], Any]:
@@ -68,6 +70,17 @@ def test_a_claim_on_theory_disagrees_with_a_wrong_one(id: str, number: int, monk
     right = getattr(theory, name)
     monkeypatch.setattr(theory, name, lambda *given, **options: change(right(*given, **options)))
     assert settle(CLAIMS[id], Context(False), "oswald").verdict == "disagrees"
+
+
+def test_repeats_of_other_spectra_lose_other_than_tabulated(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = exact._spectra
+    monkeypatch.setattr(exact, "SPECTRA", 4000)
+    monkeypatch.setattr(exact, "_spectra", lambda *given: 1.3 * right(*given))
+    checks = CLAIMS["O17"].measure(Context(False)).checks
+    sampled = [check for check in checks if "share" in check.what or "converge" in check.what]
+    assert len(sampled) == 13
+    assert {check.verdict for check in sampled} == {"disagrees"}
+    assert {check.verdict for check in checks if check not in sampled} == {"agrees"}
 
 
 def test_other_inputs_have_other_spectra(monkeypatch: pytest.MonkeyPatch) -> None:

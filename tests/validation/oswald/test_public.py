@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,8 @@ import minimodels as mm
 import validation
 from minimodels.errors import InputError
 from tests.validation.oswald.calls import CALLS, DRAWN, NETWORK, ONE_STEP, TASK, WEIGHTS
-from validation import oswald
+from validation import oswald, records
+from validation.papers import claims_of
 
 RIGHT = {getattr(function, "__name__", ""): (function, arguments) for function, arguments in CALLS}
 OTHER = mm.ItemLabelTask()
@@ -136,3 +138,12 @@ def test_a_misspelt_option_is_refused() -> None:
         with pytest.raises(TypeError, match="unexpected keyword argument"):
             call()
     assert len(DRAWN) == 4
+
+
+def test_the_records_that_are_kept_speak_for_their_claims() -> None:
+    """One that is stale is made anew, or removed."""
+    claims = claims_of("oswald")
+    names = {path.stem for path in (Path(oswald.__file__).parent / "records").glob("*.json")}
+    assert {"O4", "O13n"} <= names <= set(claims)
+    found = {name: records.read("oswald", claims[name]) for name in names}
+    assert not {name: stale for name, (record, stale) in found.items() if record is None}

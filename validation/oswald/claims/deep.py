@@ -1,12 +1,12 @@
 """Claims on networks that take long: pairs in two tokens, which must be copied first, sine waves, and five layers."""
 
-import math
 from functools import partial
 
 import numpy as np
 import xarray as xr
 
 import theory
+from minimodels.measure import first_time_above
 from validation.checks import Check, between, near, ordered
 from validation.ledger import Context, Finding, claim
 from validation.oswald import figures, settings
@@ -57,8 +57,8 @@ def copying(context: Context) -> Finding:
     """
     training, found = settings.two_tokens(LAST), _copied(context, LAST)
     run, end = context.of(training), found.isel(snapshot=-1)
-    rise = [_first_below(found.snapshot, -each, -each[-1] / 2) for each in found["x_next"].values]
-    drop = [_first_below(run.step, each, (ZERO + BEST) / 2) for each in run["loss"].values]
+    rise = [first_time_above(found.snapshot, each, each[-1] / 2) for each in found["x_next"].values]
+    drop = [first_time_above(run.step, -each, -(ZERO + BEST) / 2) for each in run["loss"].values]
     return Finding(
         [
             ordered("step of the drop minus step of the rise", np.array(drop) - rise, "the rise first"),
@@ -69,16 +69,6 @@ def copying(context: Context) -> Finding:
         ],
         found.merge(run[["loss"]].rename(loss="course")),
     )  # fmt: skip
-
-
-def _first_below(steps: xr.DataArray, values: np.ndarray, level: float) -> float:
-    """The first step at which values are below a level, by linear interpolation; nan if they are not."""
-    below = np.flatnonzero(values < level)
-    if not below.size or below[0] == 0:
-        return math.nan if not below.size else float(steps[0])
-    i = below[0]
-    share = (values[i - 1] - level) / (values[i - 1] - values[i])
-    return float(steps[i - 1] + share * (steps[i] - steps[i - 1]))
 
 
 def _last_loss(context: Context, training: NetworkTraining) -> np.ndarray:

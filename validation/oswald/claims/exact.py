@@ -18,11 +18,12 @@ of_theory = partial(claim, level="theory")
 N = d = 10
 TASK = LinearRegressionTask()
 A = 1 / (TASK.s * (N + d - 0.2))  # the best single step
+SAMPLED, SPECTRA, LOGITS, ALIGNED = 40_000, 100_000, 60_000, 10_000  # tasks of each of six draws
 
 
 def _sampled(what: str, predictor: metrics.Predictor, task: LinearRegressionTask, expected: float, rel: float) -> Check:
-    """The loss over six draws of the tests, each of 40 000 tasks."""
-    each = [metrics.loss(predictor, task, tasks=40_000, seed=seed)[0] for seed in range(6)]
+    """The loss over six draws of the tests."""
+    each = [metrics.loss(predictor, task, tasks=SAMPLED, seed=seed)[0] for seed in range(6)]
     return near(f"{what}, sampled", each, expected, rel=rel)
 
 
@@ -194,7 +195,7 @@ def apart(context: Context) -> Finding:
     """O14."""
     plain, plus_plus = (theory.gd_optimum(N, d, K=2, kind=kind) for kind in ("gd", "gd++"))
     pair = descent([plain.a[0]] * 2), descent([plus_plus.a[0]] * 2, plus_plus.gamma)
-    each = [metrics.alignment(*pair, TASK, seed=seed) for seed in range(6)]
+    each = [metrics.alignment(*pair, TASK, tasks=ALIGNED, seed=seed) for seed in range(6)]
     return Finding(
         [
             near("cosine", [one.cosine for one in each], 0.951, rel=0.01),
@@ -235,7 +236,7 @@ def damping(context: Context) -> Finding:
         for damping, losses in DAMPED.items()
         for k, expected in enumerate(losses, 1)
     ]
-    spectra = [_spectra(seed, N, 100_000) for seed in range(6)]
+    spectra = [_spectra(seed, N, SPECTRA) for seed in range(6)]
     shares = [float((A * each[:, -1] > 2).mean()) for each in spectra]
     checks.append(near("share of tasks that diverge, damping 1", shares, 0.0336, rel=0.03))
     for damping, losses in CONVERGENT.items():
@@ -283,7 +284,7 @@ def two_heads(context: Context) -> Finding:
 
 def _best_scaled(seed: int, epsilon: float | None, *, heads: int) -> float:
     """Least loss over the scale of the output: softmax heads with logits epsilon x_i . x_q, or a linear one (None)."""
-    tasks = TASK.test_set("train", seed, 60_000)
+    tasks = TASK.test_set("train", seed, LOGITS)
     scores = np.einsum("nid,nd->ni", tasks.x, tasks.query)
     weights = scores if epsilon is None else softmax(epsilon * scores, axis=1)
     if epsilon is not None and heads == 2:

@@ -55,7 +55,8 @@ def _merged(full: bool) -> dict[float, NetworkTraining]:
     }  # fmt: skip
 
 
-RATE, ETA = 2 * math.sqrt(settings.TASK.d) * settings.TASK.s**2, 6.0606060606
+RATE = 2 * math.sqrt(settings.TASK.d) * settings.TASK.s**2
+ETA = settings.TASK.N * theory.gd_optimum(10, 10).a[0]
 
 
 def _logistic_time(u: float) -> float:

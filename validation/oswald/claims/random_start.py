@@ -112,7 +112,7 @@ def starts(training: NetworkTraining) -> list[Mapping[str, np.ndarray]]:
 
 
 @of_network("O23", "From random weights the half drop of SGD follows from four numbers of the start",
-            trainings=[_random(True)])  # fmt: skip
+            trainings=lambda full: [_random(True)])  # fmt: skip
 def from_random_weights(context: Context) -> Finding:
     """O23: the onset flow's escape against the half drop of SGD, seed by seed."""
     training = _random(True)
@@ -122,7 +122,7 @@ def from_random_weights(context: Context) -> Finding:
 
 
 @of_network("O23f", "The half drop of SGD from random weights is that of the flow of all weights",
-            trainings=[_random(True)])  # fmt: skip
+            trainings=lambda full: [_random(True)])  # fmt: skip
 def of_the_whole_flow(context: Context) -> Finding:
     """O23 with the flow that SGD approximates."""
     training = _random(True)
@@ -158,7 +158,7 @@ def _fine(full: bool) -> NetworkTraining:
 
 
 @of_network("O24n", "The loss of SGD falls as fast as that of aligned keys and queries", exploratory=True,
-            trainings=[_fine(True)])  # fmt: skip
+            trainings=lambda full: [_fine(True)])  # fmt: skip
 def width(context: Context) -> Finding:
     """O24 for SGD: the time from a quarter of the drop to three, of small steps: noise slows the fall of larger ones.
 
