@@ -9,7 +9,7 @@ Everything here is about the free vectors, with their own N and X.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,8 @@ import numpy as np
 import sympy as sp
 
 from minimodels.model import Model
-from theory.derivation import Condition, Init
+from theory.checks import Draw, identities
+from theory.derivation import Check, Condition, Init
 
 INDUCTION = "Singh et al., ICML 2024 (arXiv 2404.07129), toy model of three vectors"
 COOPETITION = "Singh et al. 2025 (arXiv 2503.05631), toy model of strategy coopetition"
@@ -265,3 +266,16 @@ FREE = (vectors, not_learned)
 def real(value: Any) -> float:
     """Return a number of mpmath as a float; infinity for a complex one."""
     return float(value) if isinstance(value, mpmath.mpf | int | float) else math.inf
+
+
+def same(left: sp.Expr, right: sp.Expr, draw: Draw) -> Check:
+    """Check that two sides are equal at random points."""
+    return all_same([(left, right)], draw)
+
+
+def all_same(pairs: Iterable[tuple[sp.Expr, sp.Expr]], draw: Draw) -> Check:
+    """Check that the sides of every pair are equal at random points; without a value they are not."""
+    try:
+        return identities(pairs, draw)
+    except ArithmeticError:
+        return Check("a value at random points", math.inf, 0.0)
