@@ -238,7 +238,7 @@ def cooperation_map(sigma_d: Any, drive: Any, *, sigma: Any = (1.0, 1.0, 1.0)) -
     --------
     >>> found = cooperation_map([-3.0, 0.0, 3.0], [0.42])
     >>> found.speed_up.values.ravel().round(2).tolist()
-    [0.44, 1.03, 1.54]
+    [0.58, 1.06, 1.45]
     """
     import xarray as xr
 
