@@ -2,17 +2,17 @@
 
 import math
 
+import mpmath
 import numpy as np
 import sympy as sp
 
 from minimodels.model import Model
-from minimodels.primitives import elementary
 from theory.checks import converges, together, vanishes
 from theory.derivation import Check, Init, Regime, Result, Step, expand
 from theory.singh import setting
 from theory.singh.escape import aligned_time, blow_up, constant, flow_time, small_time
 from theory.singh.exact import sizes
-from theory.singh.setting import HALF, Components, N, X, all_same, draw, symbol
+from theory.singh.setting import HALF, Components, N, X, all_same, draw, real, symbol
 from theory.vocabulary import equal, label, measured_escape
 
 T_HALF, T_STAR, T_MINUS = label("t_{1/2}"), label("t^*"), label("t^*_-")
@@ -20,6 +20,7 @@ kappa, m_1, m_2, phi, m = (sp.Symbol(x, positive=True) for x in ("kappa", "m_1",
 LAST = "The end is that of equal vectors, which all have become."
 MEAN = "The mean of the two grows at the rate $\\kappa$, and ends as the logistic does."
 SCALES = (0.1, 0.03, 0.01)
+POINTS, DIGITS = 4, 40
 STARTS = {2: (0.7, 0.4), 3: (0.4, 0.8, 1.1), 4: (0.5, 0.6, 0.8, 1.1)}
 TRUTH = {1: 0.9, 2: 2.0, 3: 1.3, 4: 0.7}  # T by vector, in 2 dimensions each
 
@@ -161,37 +162,39 @@ def _drift(c: Components) -> dict[sp.Symbol, sp.Expr]:
 
 def _runs(c: Components, time: sp.Expr, sign: int) -> Check:
     """The time runs down by one along the flow, from a smallest component of this sign; it is zero at infinity."""
-    sigma = [symbol("sigma", x) for x in c.names]
+    first, *others = (symbol("sigma", x) for x in c.names)
     size = sp.Symbol("size", positive=True)
-    signed = {sigma[0]: sign * size}
-    bare = time.subs(sp.Abs(sigma[0]), size).subs(sigma[0], sign * size)
-    flow = {x: v.subs(signed) for x, v in _drift(c).items()}
-    falls = sp.diff(bare, size) * sign * flow[sigma[0]] + sp.Add(*(sp.diff(bare, x) * flow[x] for x in sigma[1:]))
+    bare = time.subs(sp.Abs(first), size).subs(first, sign * size)
+    drive = expand(X / N, sizes(c.names))
+    rest = {s: v for s, v in _values(bare + drive).items() if s not in (size, *others)}
+    evaluate = sp.lambdify([size, *others, *rest], bare, "mpmath")
+    kappa_now = float(drive.subs(rest))
 
-    def ordered(rng: np.random.Generator) -> dict[str, float]:
-        point = draw(rng)
-        found = np.cumsum(rng.uniform(0.3, 1, 3)).tolist()
-        point["size"], point[sigma[1].name], point[sigma[2].name] = found
-        return point
+    def at(*where: mpmath.mpf) -> mpmath.mpf:
+        return evaluate(*where, *rest.values())
 
     def joins() -> Check:
         """From zero on, the time is that of a positive product; a positive one needs none at infinity."""
-        at = {s: sp.Float(v, 30) for s, v in _values(bare).items()}
-        at |= {sigma[1]: sp.Float(1.3, 30), sigma[2]: sp.Float(1.9, 30)}
-        here = bare.subs({k: v for k, v in at.items() if k is not size})
-        drive = float(expand(X / N, sizes(c.names)).subs(at))
-        near = sp.Float("1e-20", 30)
-        found = [here.subs(size, near).evalf(30)]
-        left = [real_value(found[0]) / blow_up([0.0, 1.3, 1.9], drive) - 1]
+        left = [real(at(mpmath.mpf("1e-25"), mpmath.mpf(1.3), mpmath.mpf(1.9))) / blow_up([0, 1.3, 1.9], kappa_now) - 1]
         if sign > 0:
-            far = sp.Integer(10) ** 9
-            up = bare.subs({k: v for k, v in at.items() if k not in (size, sigma[1], sigma[2])})
-            value = up.subs({sigma[1]: sp.sqrt(far**2 + 1), sigma[2]: sp.sqrt(far**2 + 2)}).subs(size, far)
-            left.append(real_value(value.evalf(30)) * drive * far - 1)
+            far = mpmath.mpf(10) ** 9
+            left.append(real(at(far, mpmath.sqrt(far**2 + 1), mpmath.sqrt(far**2 + 2))) * kappa_now * 1e9 - 1)
         return vanishes(left, 1e-9, "at zero and at infinity")
 
-    first = all_same([(elementary(falls), sp.S(-1))], ordered)
-    return together(first, joins)
+    def falls() -> Check:
+        rng, left = np.random.default_rng(0), []
+        for _ in range(POINTS):
+            a, b, d = map(mpmath.mpf, np.cumsum(rng.uniform(0.3, 1, 3)).tolist())
+            slope = (sign * b * d, sign * a * d, sign * a * b)  # of the signed components; that of the size is b d sign
+            moved = mpmath.diff(lambda h: at(a + h * slope[0], b + h * slope[1], d + h * slope[2]), 0)  # noqa: B023
+            left.append(real(moved) * kappa_now + 1)
+        return vanishes(left, 1e-12, f"{POINTS} random points, {DIGITS} digits")
+
+    with mpmath.workdps(DIGITS):
+        try:
+            return together(joins(), falls)
+        except (ArithmeticError, ValueError):
+            return Check("a value at random points", math.inf, 0.0)
 
 
 def real_value(value: sp.Expr) -> float:
