@@ -89,7 +89,11 @@ def aligned_start(model: Model, init: Init) -> str | None:
     at = setting.start(model, init)
     odd = int(np.argmax(at.o / at.n))
     share = float(at.o[odd] / at.n[odd])
-    return None if share <= ALIGNED else f"{share:.3g} of vector {at.names[odd]} is orthogonal to its truth."
+    return (
+        None
+        if share <= ALIGNED
+        else f"vector {at.names[odd]} has the share {share:.3g} of its squared norm orthogonal to its truth."
+    )
 
 
 def balanced_start(model: Model, init: Init) -> str | None:

@@ -17,7 +17,7 @@ L_p, R, kappa_1, kappa_2, p, q, p_0, q_0 = (
     sp.Symbol(x, positive=True) for x in ("L_p", "R", "kappa_1", "kappa_2", "p", "q", "p_0", "q_0")
 )
 COLLAPSED = 0.1  # of X: largest difference of the product of norms from its slow value
-LONE = 0.9  # squared alignment of the vector that is called aligned
+LONE = 0.5  # squared alignment of the vector that is called aligned
 BEFORE = 0.05  # largest squared product of alignments on a plateau
 
 
@@ -71,6 +71,13 @@ def collapse(c: Components) -> Result:
         share = at.product**2 / float(at.n.prod())
         return None if share < BEFORE else f"the squared product of the alignments is {share:.3g}, not below {BEFORE}."
 
+    def error(model: Model, init: Init, values: object) -> float:
+        """Of the loss at the start, once the norms have collapsed."""
+        at = setting.start(model, init)
+        size = math.sqrt(float(at.n.prod()))
+        gap, rho_all = size / at.X - at.product / size, at.product / size
+        return gap**2 / (1 - rho_all**2) if abs(gap) <= COLLAPSED else math.nan
+
     return Result(
         name="plateau",
         title="The plateau of predicting zero",
@@ -84,7 +91,7 @@ def collapse(c: Components) -> Result:
             early,
         ),
         evaluate=evaluate,
-        error=lambda model, init, values: values["alignment"] ** 2,
+        error=error,
     )
 
 
