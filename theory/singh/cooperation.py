@@ -8,7 +8,8 @@ and c. One combination,
 with b and c is the problem of three vectors, at the rate k: their escape time is an elliptic integral. Sharing helps
 where that of :math:`(\psi,\sigma_b,\sigma_c)` at k is shorter than that of :math:`(\sigma_a,\sigma_b,\sigma_c)` at
 :math:`k_1`. It does wherever both overlap products are positive, since every drive is then added to; a d that points
-the other way can delay it.
+the other way delays it beyond a bound. If that of a, b and c is negative, a d of the same sign delays it, unless it is
+so large that another vector passes through zero, and sooner.
 """
 
 import math

@@ -262,11 +262,12 @@ def coexistence(v: Components) -> Result:
     )
     learned = {symbol("o", k): sp.S(0) for k in NAMES} | {symbol("sigma", k): sp.sqrt(symbol("T", k)) for k in "bc"}
 
-    def rest(of: str, first: sp.Expr, second: sp.Expr, imperfect: sp.Expr) -> Check:
-        """Whether a = u a*, d = v d* rests, in one of the two."""
+    def rest(first: sp.Expr, second: sp.Expr, imperfect: sp.Expr) -> Check:
+        """Whether a = u a*, d = v d* rests."""
         along = {symbol("sigma", "a"): first * sp.sqrt(T_a), symbol("sigma", "d"): second * sp.sqrt(T_d)}
-        pace = v.flow[symbol("sigma", of)].subs(learned).subs(along).subs({mu_1: imperfect * Z_1, mu_2: 0})
-        return same(expand(pace, where), sp.S(0), draw)
+        paces = (v.flow[symbol("sigma", of)].subs(learned).subs(along) for of in "ad")
+        still = [(expand(pace.subs({mu_1: imperfect * Z_1, mu_2: 0}), where), sp.S(0)) for pace in paces]
+        return all_same(still, draw)
 
     def steepest(stated: sp.Basic) -> Check:
         slope = sp.diff(level, x) * (x**2 + c) ** 3 / (c * x)
@@ -276,12 +277,10 @@ def coexistence(v: Components) -> Result:
         Step.tested(
             "With $x=(1-v)/v$, a rests at $u$ of its truth",
             published.args[0],
-            lambda stated: rest("a", stated.rhs, share, sp.S(1)),
+            lambda stated: rest(stated.rhs, share, level),
         ),
-        Step.tested("if d is at $v$,", published.args[1], lambda stated: rest("a", u, stated.rhs, sp.S(1))),
-        Step.tested(
-            "which rests for $\\mu_1=mZ_1$.", published.args[2], lambda stated: rest("d", u, share, stated.rhs)
-        ),
+        Step.tested("if d is at $v$,", published.args[1], lambda stated: rest(u, stated.rhs, level)),
+        Step.tested("which rests for $\\mu_1=mZ_1$.", published.args[2], lambda stated: rest(u, share, stated.rhs)),
         Step.tested("The largest $m$ for which there is such a state is at", published.args[3], steepest),
     )
 
@@ -325,7 +324,11 @@ def coexistence(v: Components) -> Result:
 
 def rates(v: Components) -> Result:
     """With b and c at their truths: how much faster mechanism 1 is."""
-    where = sizes()
+    where = {size: value for size, value in sizes().items() if size in (N_1, N_2)}
+    where |= {
+        L_1: T_b * T_c * (n_a - 2 * s_a + T_a) / (2 * N_1),
+        L_2: T_b * T_c * (n_d - 2 * s_d + T_d) / (2 * N_2),
+    }
     d_a, d_d = symbol("d", "a"), symbol("d", "d")
     published = equal(label("r_1/r_2"), d_d / d_a * (L_2 + mu_2) / (L_1 + mu_1))
     learned = {symbol("o", k): sp.S(0) for k in "bc"} | {symbol("sigma", k): sp.sqrt(symbol("T", k)) for k in "bc"}

@@ -71,7 +71,7 @@ def test_with_perfect_shared_parts_mechanism_1_stays_below_a_threshold(cost: flo
     bound = theory.predict(m, init=init)["coexistence"].value
     at = m.with_values(mu_1=factor * bound)
     made = theory.predict(at, init=init)["coexistence"].values
-    run = mm.simulate(at, t_end=3e5, init=init, save=[3e5], method="rosenbrock")
+    run = mm.simulate(at, t_end=3e5, init=init, save=[3e5], method="rodas4")
     u, v = float(run.sigma_a[-1]) / 20**0.5, float(run.sigma_d[-1]) / 160**0.5
     assert made["mechanism_1_stays"] == (factor < 1)
     if factor < 1:
@@ -108,6 +108,6 @@ def test_the_map_of_cooperation() -> None:
     assert (gain.sel(sigma_d=slice(0, None)) > 1).all()  # every drive is added to
     assert (gain.sel(sigma_d=slice(None, -2)) < 1).all()
     assert (gain.diff("sigma_d") > -1e-12).all()
-    against = theory.cooperation_map([-2.0, 0.0, 2.0], [0.42], sigma=(-0.3, 0.5, 0.8)).speed_up.values.ravel()
-    assert against[2] > 1 > against[0]
+    against = theory.cooperation_map([-2.0, -0.5, 0.0, 2.0], [0.42], sigma=(-0.3, 0.5, 0.8)).speed_up.values.ravel()
+    assert (against > 1).tolist() == [True, False, True, True]  # far on, another vector passes through zero, sooner
     assert math.isinf(float(theory.cooperation_map([0.0], [0.0], sigma=(-1, 1, 1)).together))
