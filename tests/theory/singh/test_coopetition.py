@@ -110,4 +110,4 @@ def test_the_map_of_cooperation() -> None:
     assert (gain.diff("sigma_d") > -1e-12).all()
     against = theory.cooperation_map([-2.0, -0.5, 0.0, 2.0], [0.42], sigma=(-0.3, 0.5, 0.8)).speed_up.values.ravel()
     assert (against > 1).tolist() == [True, False, True, True]  # far on, another vector passes through zero, sooner
-    assert math.isinf(float(theory.cooperation_map([0.0], [0.0], sigma=(-1, 1, 1)).together))
+    assert math.isinf(theory.cooperation_map([0.0], [0.0], sigma=(-1, 1, 1)).together.item())
