@@ -21,6 +21,7 @@ LAST = "The end is that of equal vectors, which all have become."
 MEAN = "The mean of the two grows at the rate $\\kappa$, and ends as the logistic does."
 SCALES = (0.1, 0.03, 0.01)
 POINTS, DIGITS = 4, 40
+FAR = label(r"\infty")  # a name, so that the integral is compared as it stands
 STARTS = {2: (0.7, 0.4), 3: (0.4, 0.8, 1.1), 4: (0.5, 0.6, 0.8, 1.1)}
 TRUTH = {1: 0.9, 2: 2.0, 3: 1.3, 4: 0.7}  # T by vector, in 2 dimensions each
 
@@ -50,7 +51,7 @@ def escape(c: Components) -> Result:
         x = sp.Symbol("x", positive=True)
         others = sp.Mul(*(sp.sqrt(x**2 + symbol("D", y)) for y in c.names[1:]))
         closed = [
-            equal(T_STAR, sp.Integral(1 / (kappa * others), (x, smallest, sp.oo))),
+            equal(T_STAR, sp.Integral(1 / (kappa * others), (x, smallest, FAR))),
             equal(T_HALF, T_STAR + end * scale),
         ]
     statement = sp.Tuple(*closed)
@@ -212,7 +213,7 @@ def _clock(c: Components, stated: sp.Basic, where: dict[sp.Symbol, sp.Expr]) -> 
     x, low, high = found[0].limits[0]
     kept = {symbol("D", y): symbol("sigma", y) ** 2 - first**2 for y in c.names[1:]}
     integrand = (integral / found[0] * found[0].function).subs(x, first).subs(kept)
-    return all_same([(integrand * _drift(c)[first], sp.S(1)), (low, first), (1 / high, sp.S(0))], draw)
+    return all_same([(integrand * _drift(c)[first], sp.S(1)), (low, first), (high, FAR)], draw)
 
 
 def _ends(c: Components, stated: sp.Basic, where: dict[sp.Symbol, sp.Expr]) -> Check:
