@@ -88,7 +88,9 @@ def choose(
         target[s] = its[0]
         for k in range(distinct + out):
             i += 1
-            chosen[k] = from_exemplar + (below(own, i, exemplars) if exemplars else np.int64(word(own, i) >> np.uint64(2)))
+            chosen[k] = from_exemplar + (
+                below(own, i, exemplars) if exemplars else np.int64(word(own, i) >> np.uint64(2))
+            )
         for j in range(P):
             i += 1
             m = below(own, i, j + 1)

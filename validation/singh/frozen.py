@@ -1,0 +1,90 @@
+"""A network as a training left it, to be grafted into another."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from minimodels.errors import InputError, check_whole, shown
+from validation.checkpoint import check_folder, load_parameters
+from validation.protocols import Parameters
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """A trained network that does not change.
+
+    Attributes
+    ----------
+    network : Transformer
+        Its options.
+    folder, step
+        The folder of its training, and the step; None: the last.
+    member : int, optional
+        The place, from 0, of one of its seeds, for all seeds it is grafted into; None: each goes with each.
+    clamps : tuple
+        Its own clamps.
+    """
+
+    network: Any
+    folder: str
+    step: int | None = None
+    member: int | None = None
+    clamps: tuple[Any, ...] = ()
+
+    def __post_init__(self) -> None:
+        from validation.singh.applied import check_together
+        from validation.singh.clamps import check_clamps
+
+        if not hasattr(self.network, "forward"):
+            raise InputError(f"`network` is a Transformer; got {shown(self.network)}.")
+        object.__setattr__(self, "folder", str(check_folder(self.folder, "`folder`")))
+        for name in ("step", "member"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, check_whole(getattr(self, name), f"`{name}`", 0))
+        object.__setattr__(self, "clamps", check_clamps(self.clamps))
+        check_together(self.network, self.clamps)
+
+    def record(
+        self, beside: Parameters, tokens: Any, hooks: Mapping[str, Sequence[Any]] | None = None
+    ) -> dict[str, Tensor]:
+        """What it computes for tokens: with its clamps, or with `hooks` in their place.
+
+        Raises
+        ------
+        InputError
+            If its sizes are not those of the parameters it stands beside.
+        """
+        from validation.singh.applied import clamped
+
+        parameters = self.parameters(beside)
+        if hooks is not None:
+            found: dict[str, Tensor] = self.network.forward(parameters, tokens, hooks)
+            return found
+        return clamped(self.network, parameters, tokens, self.clamps)
+
+    def parameters(self, beside: Parameters) -> Parameters:
+        """Its parameters, of as many seeds as the others, in their precision and where they are."""
+        head = Path(self.folder) / "checkpoint.json"
+        found = _loaded(self.folder, self.step, head.stat().st_mtime_ns if head.exists() else 0)
+        seeds, there = len(beside["E"]), len(found["E"])
+        if self.member is not None and self.member >= there:
+            raise InputError(f"{self.folder!r} has {there} seeds, counted from 0; got member={self.member}.")
+        if self.member is None and there not in (1, seeds):
+            raise InputError(f"{self.folder!r} has {there} seeds, not {seeds} or 1: give `member`.")
+        for name in ("E", "U"):
+            if found[name].shape[1:] != beside[name].shape[1:]:
+                raise InputError(
+                    f"{self.folder!r} holds a network with {name} of {tuple(found[name].shape[1:])}, "
+                    f"not {tuple(beside[name].shape[1:])}: graft one that learnt the same kind of task."
+                )
+        place = slice(None) if self.member is None else slice(self.member, self.member + 1)
+        return {n: t[place].to(beside["E"]).expand(seeds, *t.shape[1:]).contiguous() for n, t in found.items()}
+
+
+@lru_cache(maxsize=8)
+def _loaded(folder: str, step: int | None, written: int) -> Parameters:
+    return load_parameters(folder, step)
