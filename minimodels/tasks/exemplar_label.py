@@ -130,7 +130,7 @@ class ExemplarLabelTask:
         if self.P % self.B or self.B == self.P:
             raise InputError(f"`B` must divide `P` and be below it; got B={self.B}, P={self.P}: use 1.")
         need = self.distinct + (self.labels == "planted")
-        if self.C < need:
+        if need > self.C:
             raise InputError(f"`C` must be at least {need}, the classes of a sequence; got C={self.C}.")
         if 0 < self.unseen < self.distinct:
             raise InputError(f"`unseen` is 0 or at least P/B = {self.distinct}; got unseen={self.unseen}.")
@@ -183,7 +183,7 @@ class ExemplarLabelTask:
     def tests(self) -> dict[str, str]:
         """The tests of `test_set`, each drawn as itself."""
         if self.labels != "relabelled":
-            names = ["train", "ICL", "Flip", "CIWL", "IWL"] if self.C > self.distinct else ["train", "ICL", "Flip"]
+            names = ["train", "ICL", "Flip", "CIWL", "IWL"] if self.distinct < self.C else ["train", "ICL", "Flip"]
         else:
             names = ["train"]
             names += ["labels"] if self.held_out and len(self.label_sets(0)[1]) else []

@@ -15,6 +15,12 @@ from minimodels.tasks.item_label_draws import OPTIONS, below, normals, word
 RELABELLED, FIXED, FLIPPED, PLANTED, ABSENT = range(5)  # what the labels of a sequence are
 
 
+@njit("int64(uint64, int64, int64)", **OPTIONS)
+def any_exemplar(key: np.uint64, i: int, number: int) -> int:
+    """A number of an exemplar, below ``number``; if that is 0, any."""
+    return below(key, i, number) if number else np.int64(word(key, i) >> np.uint64(2))
+
+
 @njit(
     "void(uint64, int64, int64, int64, int64, int64, int64, int64, int64, int64, boolean, int64[:,::1], int64[:,::1], "
     "int64[:,::1], int64[:,::1], int64[::1])",
@@ -88,9 +94,7 @@ def choose(
         target[s] = its[0]
         for k in range(distinct + out):
             i += 1
-            chosen[k] = from_exemplar + (
-                below(own, i, exemplars) if exemplars else np.int64(word(own, i) >> np.uint64(2))
-            )
+            chosen[k] = from_exemplar + any_exemplar(own, i, exemplars)
         for j in range(P):
             i += 1
             m = below(own, i, j + 1)
@@ -103,9 +107,7 @@ def choose(
                 labels[s, j] = its[k]
             if not same:
                 i += 1
-                which[s, j] = from_exemplar + (
-                    below(own, i, exemplars) if exemplars else np.int64(word(own, i) >> np.uint64(2))
-                )
+                which[s, j] = from_exemplar + any_exemplar(own, i, exemplars)
 
 
 @njit("void(uint64, float32[:,::1], int64[:,::1], int64[:,::1], float64, boolean, float32[:,:,::1])", **OPTIONS)

@@ -120,12 +120,12 @@ def _check_exists(network: Any, clamp: Clamp) -> None:
                 f"{type(clamp).__name__} is of head {(layer, head)}, and there are {network.layers} layers of "
                 f"{network.heads} heads, both counted from 0."
             )
-    if isinstance(clamp, PreviousToken | ForbidPreviousToken) and clamp.rows == "labels":
-        if any(layer == last for layer, _ in clamp.heads):
-            raise InputError(
-                f"{type(clamp).__name__} with rows='labels' would do nothing in layer {last}, the last, where only the "
-                "query's row matters: leave those heads out, or set rows='all'."
-            )
+    ends = any(layer == last for layer, _ in clamp.heads)
+    if isinstance(clamp, PreviousToken | ForbidPreviousToken) and clamp.rows == "labels" and ends:
+        raise InputError(
+            f"{type(clamp).__name__} with rows='labels' would do nothing in layer {last}, the last, where only the "
+            "query's row matters: leave those heads out, or set rows='all'."
+        )
     if isinstance(clamp, SilenceNonLabel) and any(layer != last for layer, _ in clamp.heads):
         raise InputError(f"SilenceNonLabel is of heads in the last layer, {last}; got {clamp.heads}.")
     if isinstance(clamp, PerfectLayer0) and network.layers != 2:

@@ -40,8 +40,10 @@ from validation.singh.frozen import Frozen
 Head: TypeAlias = tuple[int, int]  # layer, head
 Heads: TypeAlias = tuple[Head, ...]
 Rows: TypeAlias = Literal["all", "labels"]
-Record: TypeAlias = dict[str, Tensor]
-Hook: TypeAlias = Callable[[Tensor, Record], Tensor]
+Record: TypeAlias = dict[str, Tensor]  # what was computed, by site
+Hook: TypeAlias = Callable[
+    [Tensor, Record], Tensor
+]  # the value computed, and all before it, in; what to go on with, out
 Replaced: TypeAlias = list[tuple[str, Hook]]  # sites, with what comes there
 
 NEVER = -1e9  # a score or logit that is forbidden; finite, so that gradients are

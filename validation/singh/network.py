@@ -33,11 +33,7 @@ from minimodels.tasks.exemplar_label import ExemplarLabelTask, ExemplarSequences
 from validation.protocols import Held, Parameters
 from validation.singh import measures
 from validation.singh.applied import check_together, clamped
-from validation.singh.clamps import Clamp, check_clamps
-
-Record = dict[str, Tensor]  # what was computed, by site
-Hook = Callable[[Tensor, Record], Tensor]  # the value that was computed, and all before it, in; the one to go on with
-Hooks = Mapping[str, Sequence[Hook]]
+from validation.singh.clamps import Clamp, Hook, Record, check_clamps
 
 HIDDEN = -1e20  # score of a token that is not visible
 POSITIONS = 32  # of the learnt table
@@ -163,7 +159,9 @@ class Transformer:
         d = self.width
         return float(task.D * d * (task.P + 1) + 4 * self.layers * task.length * d * d + d * task.K)
 
-    def forward(self, parameters: Parameters, tokens: Tokens, hooks: Hooks | None = None) -> Record:
+    def forward(
+        self, parameters: Parameters, tokens: Tokens, hooks: Mapping[str, Sequence[Hook]] | None = None
+    ) -> Record:
         """Compute everything, by site; what `hooks` give for a site, one after the other, stands in its place.
 
         ==============================  ============================================================================
