@@ -151,7 +151,7 @@ class ExemplarLabelTask:
                 f"{self.distinct} of K={self.K} labels have {total} combinations, more than the {MOST_SETS} that can "
                 "be held out from: set `held_out` to 0, or lower `K`."
             )
-        if self.held_out and (total - round(self.held_out * total)) * self.distinct < 2 * self.K - self.distinct:
+        if self.held_out and (total - round(self.held_out * total)) * self.distinct < self.K:
             raise InputError(
                 f"held_out={self.held_out:g} leaves too few of the {total} combinations for every label to be in "
                 "some: lower it."

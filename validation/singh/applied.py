@@ -14,8 +14,6 @@ from validation.singh.clamps import (
     Copy,
     ForbidPreviousToken,
     Given,
-    GraftIn,
-    GraftOut,
     Head,
     Hold,
     Hook,
@@ -29,6 +27,7 @@ from validation.singh.clamps import (
     ZeroHead,
     check_heads,
 )
+from validation.singh.grafts import GraftIn, GraftOut
 
 ORDER: tuple[type[Clamp], ...] = (
     *(Hold, Temperature, Copy, GraftIn, ZeroEmbedding, ZeroHead, PreviousToken, Induction, Match),

@@ -21,7 +21,8 @@ PerfectLayer0          scores and attention of layer 1 from embeddings shifted b
 GraftOut               the stream after a layer is read by a frozen network
 =====================  ==============================================================================================
 
-They are applied in this order, later ones over earlier ones; the graft-out comes last (`validation.singh.applied`).
+They are applied in this order, later ones over earlier ones (`validation.singh.applied`); grafts are in
+`validation.singh.grafts`.
 Plain passes do not see other clamps: a copy reads the scores of the network as it is.
 """
 
@@ -35,7 +36,6 @@ from torch import Tensor
 
 from minimodels.errors import InputError, check_between, check_choice, check_list, check_whole, shown
 from validation.protocols import Parameters
-from validation.singh.frozen import Frozen
 
 Head: TypeAlias = tuple[int, int]  # layer, head
 Heads: TypeAlias = tuple[Head, ...]
@@ -118,7 +118,7 @@ class Hold(Clamp):
     def hooks(self, given: Given) -> Replaced:
         """Those of the plain pass."""
         sites = [f"{layer}.{word}" for layer in range(given.network.layers) for word in self.which]
-        return [(site, _put(given.plain[site])) for site in sites]
+        return [(site, put(given.plain[site])) for site in sites]
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ class Temperature(OfHeads):
         scores = given.plain[f"{layer}.S"]
         divisor = scores.new_ones(scores.shape[2])
         divisor[heads] = torch.as_tensor(self.tau, dtype=scores.dtype, device=scores.device)
-        return [(f"{layer}.S", _put(scores / divisor[:, None, None]))]
+        return [(f"{layer}.S", put(scores / divisor[:, None, None]))]
 
 
 @dataclass(frozen=True)
@@ -172,23 +172,6 @@ class Copy(Clamp):
     def hooks(self, given: Given) -> Replaced:
         """Scores for logits."""
         return [("logits", _copied(given.plain, self.head, given.tokens.labels))]
-
-
-@dataclass(frozen=True)
-class GraftIn(Clamp):
-    """The stream after `layer` is that of a frozen network, which may have clamps of its own, on the same sequence."""
-
-    frozen: Frozen
-    layer: int
-    heads: ClassVar[Heads] = ()
-
-    def __post_init__(self) -> None:
-        _check_graft(self)
-
-    def hooks(self, given: Given) -> Replaced:
-        """The other's stream."""
-        site = f"{self.layer}.block"
-        return [(site, _put(self.frozen.record(given.parameters, given.tokens)[site]))]
 
 
 @dataclass(frozen=True)
@@ -330,28 +313,7 @@ class PerfectLayer0(Clamp):
         second = given.again({"0.block": [shifted]})
         if self.copy is not None:
             return [("logits", _copied(second, self.copy, given.tokens.labels))]
-        return [("0.block", lambda value, found: found["embedding"]), ("1.A", _put(second["1.A"]))]
-
-
-@dataclass(frozen=True)
-class GraftOut(Clamp):
-    """The stream after `layer` goes through the later layers and the read-out of a frozen network, without clamps."""
-
-    frozen: Frozen
-    layer: int
-    heads: ClassVar[Heads] = ()
-
-    def __post_init__(self) -> None:
-        _check_graft(self)
-
-    def hooks(self, given: Given) -> Replaced:
-        """The other's logits."""
-        site = f"{self.layer}.block"
-
-        def read(value: Tensor, found: Record) -> Tensor:
-            return self.frozen.record(given.parameters, given.tokens, {site: [_put(found[site])]})["logits"]
-
-        return [("logits", read)]
+        return [("0.block", lambda value, found: found["embedding"]), ("1.A", put(second["1.A"]))]
 
 
 def check_heads(given: Any) -> Heads:
@@ -366,13 +328,8 @@ def check_heads(given: Any) -> Heads:
     return tuple(sorted(set(found)))
 
 
-def _check_graft(graft: Any) -> None:
-    object.__setattr__(graft, "layer", check_whole(graft.layer, "`layer`", 0))
-    if not isinstance(graft.frozen, Frozen):
-        raise InputError(f"`frozen` is a Frozen network; got {shown(graft.frozen)}.")
-
-
-def _put(value: Tensor) -> Hook:
+def put(value: Tensor) -> Hook:
+    """Put a value in the place of whatever was computed."""
     return lambda _, __: value
 
 

@@ -1,16 +1,17 @@
-"""A network as a training left it, to be grafted into another."""
+"""Grafts: a network as a training left it, whose layers stand before or after those of the one that is trained."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
 from minimodels.errors import InputError, check_whole, shown
 from validation.checkpoint import check_folder, load_parameters
 from validation.protocols import Parameters
+from validation.singh.clamps import Clamp, Given, Heads, Record, Replaced, check_clamps, put
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,6 @@ class Frozen:
 
     def __post_init__(self) -> None:
         from validation.singh.applied import check_together
-        from validation.singh.clamps import check_clamps
 
         if not hasattr(self.network, "forward"):
             raise InputError(f"`network` is a Transformer; got {shown(self.network)}.")
@@ -48,9 +48,7 @@ class Frozen:
         object.__setattr__(self, "clamps", check_clamps(self.clamps))
         check_together(self.network, self.clamps)
 
-    def record(
-        self, beside: Parameters, tokens: Any, hooks: Mapping[str, Sequence[Any]] | None = None
-    ) -> dict[str, Tensor]:
+    def record(self, beside: Parameters, tokens: Any, hooks: Mapping[str, Sequence[Any]] | None = None) -> Record:
         """What it computes for tokens: with its clamps, or with `hooks` in their place.
 
         Raises
@@ -62,7 +60,7 @@ class Frozen:
 
         parameters = self.parameters(beside)
         if hooks is not None:
-            found: dict[str, Tensor] = self.network.forward(parameters, tokens, hooks)
+            found: Record = self.network.forward(parameters, tokens, hooks)
             return found
         return clamped(self.network, parameters, tokens, self.clamps)
 
@@ -83,6 +81,50 @@ class Frozen:
                 )
         place = slice(None) if self.member is None else slice(self.member, self.member + 1)
         return {n: t[place].to(beside["E"]).expand(seeds, *t.shape[1:]).contiguous() for n, t in found.items()}
+
+
+@dataclass(frozen=True)
+class GraftIn(Clamp):
+    """The stream after `layer` is that of a frozen network, which may have clamps of its own, on the same sequence."""
+
+    frozen: Frozen
+    layer: int
+    heads: ClassVar[Heads] = ()
+
+    def __post_init__(self) -> None:
+        _check_graft(self)
+
+    def hooks(self, given: Given) -> Replaced:
+        """The other's stream."""
+        site = f"{self.layer}.block"
+        return [(site, put(self.frozen.record(given.parameters, given.tokens)[site]))]
+
+
+@dataclass(frozen=True)
+class GraftOut(Clamp):
+    """The stream after `layer` goes through the later layers and the read-out of a frozen network, without clamps."""
+
+    frozen: Frozen
+    layer: int
+    heads: ClassVar[Heads] = ()
+
+    def __post_init__(self) -> None:
+        _check_graft(self)
+
+    def hooks(self, given: Given) -> Replaced:
+        """The other's logits."""
+        site = f"{self.layer}.block"
+
+        def read(value: Tensor, found: Record) -> Tensor:
+            return self.frozen.record(given.parameters, given.tokens, {site: [put(found[site])]})["logits"]
+
+        return [("logits", read)]
+
+
+def _check_graft(graft: Any) -> None:
+    object.__setattr__(graft, "layer", check_whole(graft.layer, "`layer`", 0))
+    if not isinstance(graft.frozen, Frozen):
+        raise InputError(f"`frozen` is a Frozen network; got {shown(graft.frozen)}.")
 
 
 @lru_cache(maxsize=8)
