@@ -1,6 +1,7 @@
 """Every clamp against the literal network with masks and values; where gradients flow, and where they do not."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,15 @@ def test_a_clamp_does_what_its_definition_says(name: str, task: ExemplarLabelTas
             expected = defined(plain, sample.exemplars[i], sample.labels[i], sample.target[i])["logits"]
             np.testing.assert_allclose(record["logits"][s, i], expected, atol=1e-10, rtol=1e-12)
     assert not torch.allclose(record["logits"], free["logits"], atol=1e-6)
+
+
+def test_a_hard_match_gives_every_copy_of_the_query_weight_one() -> None:
+    task = replace(TASK, w=0.0, exemplars=1, query="same")
+    tokens = NET.batch(task, [task.sample(seed, 0, 200) for seed in (0, 3)])
+    attention = clamped(NET, trained(task, NET), tokens, [Match((1, 1))])["1.A"][:, :, 1, 0]
+    assert torch.equal(attention[..., 1::2], (tokens.labels == tokens.target[..., None]).double())
+    assert (attention.sum(-1) == 2).all()
+    assert not attention[..., 0::2].any()
 
 
 @pytest.mark.parametrize("name", list(CLAMPS))

@@ -3,10 +3,8 @@
 import numpy as np
 import pytest
 
-pytest.importorskip("torch")
-
-from minimodels.errors import InputError  # noqa: E402
-from validation.singh import measures  # noqa: E402
+from minimodels.errors import InputError
+from validation.singh import measures
 
 
 def test_induction_strength_is_the_difference_of_means_over_right_and_wrong_labels() -> None:
