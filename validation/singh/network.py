@@ -244,7 +244,7 @@ class Transformer:
         `induction_1.3` is the induction strength of head 3 in layer 1, the last; `previous_0.2` the previous-token
         strength of head 2 in layer 0, of a network of two layers or more.
         """
-        record = {k: v.double().cpu().numpy() for k, v in clamped(self, parameters, batch, self.clamps(held)).items()}
+        record = {k: v.cpu().numpy() for k, v in clamped(self, parameters, batch, self.clamps(held)).items()}
         labels, target = batch.labels.cpu().numpy(), batch.target.cpu().numpy()
         found = measures.readings(record["logits"], labels, target)
         last = self.layers - 1
@@ -253,7 +253,8 @@ class Transformer:
         if last:
             previous = measures.previous_token_strength(record["0.A"])
             found |= {f"previous_0.{head}": previous[..., head] for head in range(self.heads)}
-        return {name: torch.from_numpy(np.array(value)) for name, value in found.items()}
+        like = parameters["U"]
+        return {name: torch.from_numpy(np.array(value)).to(like) for name, value in found.items()}
 
 
 def _normed(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
