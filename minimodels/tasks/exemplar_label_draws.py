@@ -18,7 +18,7 @@ RELABELLED, FIXED, FLIPPED, PLANTED, ABSENT = range(5)  # what the labels of a s
 @njit("int64(uint64, int64, int64)", **OPTIONS)
 def any_exemplar(key: np.uint64, i: int, number: int) -> int:
     """A number of an exemplar, below ``number``; if that is 0, any."""
-    return below(key, i, number) if number else np.int64(word(key, i) >> np.uint64(2))
+    return below(key, i, number) if number else int(np.int64(word(key, i) >> np.uint64(2)))
 
 
 @njit(

@@ -27,7 +27,7 @@ Plain passes do not see other clamps: a copy reads the scores of the network as 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, Literal, TypeAlias
 
@@ -71,7 +71,7 @@ class Given:
 class Clamp:
     """A clamp; `heads` are those it is about, () if all or none."""
 
-    heads: Heads
+    heads: Heads = ()
     level: ClassVar[str] = ""  # "score" before the softmax, "attention" after it
     rows_of: ClassVar[str] = "all"
 
@@ -84,7 +84,7 @@ class Clamp:
 class OfHeads(Clamp):
     """A clamp of some heads: (layer, head), or several."""
 
-    heads: Heads
+    heads: Heads = field()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "heads", check_heads(self.heads))
@@ -108,7 +108,6 @@ class Hold(Clamp):
     """Every layer and head uses `which` ("A", "v", "q", "k") of the plain pass."""
 
     which: tuple[str, ...] = ("A",)
-    heads: ClassVar[Heads] = ()
 
     def __post_init__(self) -> None:
         words = [self.which] if isinstance(self.which, str) else check_list(self.which, "`which`", "['A', 'v']")
@@ -177,8 +176,6 @@ class Copy(Clamp):
 @dataclass(frozen=True)
 class ZeroEmbedding(Clamp):
     """Token embeddings are 0: together with `Hold`, no direct path from embedding to read-out."""
-
-    heads: ClassVar[Heads] = ()
 
     def hooks(self, given: Given) -> Replaced:
         """Zeros."""
@@ -297,7 +294,6 @@ class PerfectLayer0(Clamp):
     """
 
     copy: Head | None = None
-    heads: ClassVar[Heads] = ()
 
     def __post_init__(self) -> None:
         if self.copy is not None:

@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from torch import Tensor
 
 from minimodels.errors import InputError, check_whole, shown
 from validation.checkpoint import check_folder, load_parameters
 from validation.protocols import Parameters
-from validation.singh.clamps import Clamp, Given, Heads, Record, Replaced, check_clamps, put
+from validation.singh.clamps import Clamp, Given, Record, Replaced, check_clamps, put
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,6 @@ class GraftIn(Clamp):
 
     frozen: Frozen
     layer: int
-    heads: ClassVar[Heads] = ()
 
     def __post_init__(self) -> None:
         _check_graft(self)
@@ -106,7 +105,6 @@ class GraftOut(Clamp):
 
     frozen: Frozen
     layer: int
-    heads: ClassVar[Heads] = ()
 
     def __post_init__(self) -> None:
         _check_graft(self)
