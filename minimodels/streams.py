@@ -22,6 +22,8 @@ class Stream(IntEnum):
     ABSENT = 8
     HEAD = 9  # the induction head's initial classifier
     VECTORS = 10  # truths and starts of models made of vectors
+    OTHER_LABELS = 11  # sequences with combinations of labels that training never shows
+    OTHER_EXEMPLARS = 12
 
 
 FREE = 16

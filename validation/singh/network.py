@@ -1,0 +1,273 @@
+r"""The attention-only transformer of Singh et al. (2024, 2025), computed for what the query's loss needs.
+
+Tokens are embedded exemplars :math:`x E + b` and labels, in turns, the query last. Every layer reads
+:math:`\hat x = \mathrm{LayerNorm}(x)` and adds what its heads write,
+
+.. math::
+
+    x_i \leftarrow x_i + \sum_h O_h \sum_{j\le i} A^h_{ij} V_h \hat x_j, \qquad
+    A^h_i = \mathrm{softmax}_j\,S^h_{ij}, \quad S^h_{ij} = (R_i Q_h \hat x_i)\cdot(R_j K_h \hat x_j)/\sqrt{d_h},
+
+with rotations R of adjacent coordinates by the position times 10000^{-2m/d_h}, m = 0, 1, ..., or, in their place, a
+learnt table of positions that is added to the tokens. Logits are a linear map, with bias, of the query's normalised
+stream. Only the query's row is computed in the last layer.
+
+Whatever is computed on the way has a name (`sites`), and can be replaced there: clamps (`validation.singh.clamps`) do
+nothing else. Layers and heads count from 0.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.special import ndtri
+from torch import Tensor
+
+from minimodels.errors import InputError, check_choice, check_names, check_whole, shown, unknown
+from minimodels.streams import Stream, generator
+from minimodels.tasks.exemplar_label import ExemplarLabelTask, ExemplarSequences
+from validation.protocols import Held, Parameters
+from validation.singh import measures
+from validation.singh.applied import check_together, clamped
+from validation.singh.clamps import Clamp, Hook, Record, check_clamps
+
+HIDDEN = -1e20  # score of a token that is not visible
+POSITIONS = 32  # of the learnt table
+TRUNCATED = 0.8796256610342398  # standard deviation of a standard normal truncated at two
+EPS = 1e-5  # of LayerNorm
+
+
+class Tokens(NamedTuple):
+    """`exemplars` (S, n, P + 1, D), `labels` (S, n, P) and `target` (S, n)."""
+
+    exemplars: Tensor
+    labels: Tensor
+    target: Tensor
+
+
+@dataclass(frozen=True)
+class Transformer:
+    """Options of the network; `manipulations` are lists of clamps by name.
+
+    =============  ============================================================================================
+    layers, heads  how many; a head has width/heads coordinates
+    width          of the residual stream
+    positions      "rotary": queries and keys are rotated; "table": a learnt table is added to the tokens
+    manipulations  lists of clamps, by name: {"match": (Induction(heads=(1, 3)), ...)}; a name is a word for the
+                   clamp of a training, clamp={"manipulation": "match"}, and of what is measured later
+    =============  ============================================================================================
+
+    Linear maps begin as a normal law truncated at two standard deviations, of standard deviation 1/sqrt(fan-in), label
+    embeddings as 0.02 of a standard normal law truncated at two, biases at 0, LayerNorm at (1, 0), the table uniform
+    within 1/sqrt(32).
+
+    Raises
+    ------
+    InputError
+        For an option that cannot be, for clamps of heads that do not exist, and for clamps that contradict each other.
+    """
+
+    layers: int = 2
+    heads: int = 8
+    width: int = 64
+    positions: Literal["rotary", "table"] = "rotary"
+    manipulations: tuple[tuple[str, tuple[Clamp, ...]], ...] = ()
+
+    on_tests: ClassVar[tuple[str, ...]] = ("loss", "accuracy", "context_accuracy")
+    escape: ClassVar[str] = ""
+
+    def __post_init__(self) -> None:
+        for name, most in (("layers", 100), ("heads", 1000), ("width", 2**16)):
+            object.__setattr__(self, name, check_whole(getattr(self, name), f"`{name}`", 1, most))
+        check_choice(self.positions, "`positions`", ("rotary", "table"))
+        if self.width % self.heads:
+            raise InputError(f"`heads` must divide `width`; got heads={self.heads}, width={self.width}.")
+        if self.positions == "rotary" and self.width // self.heads % 2:
+            raise InputError(
+                f"rotary positions need heads of an even width; got {self.width // self.heads}: change `heads`."
+            )
+        given = self.manipulations.items() if isinstance(self.manipulations, Mapping) else self.manipulations
+        if not all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in given):
+            raise InputError(
+                f"`manipulations` are lists of clamps by name, as {{'alone': [ZeroHead(heads=[(1, 0)])]}}; "
+                f"got {shown(self.manipulations)}."
+            )
+        check_names([name for name, _ in given], "the names of `manipulations`")
+        made = tuple((name, check_clamps(clamps)) for name, clamps in given)
+        for _, clamps in made:
+            check_together(self, clamps)
+        object.__setattr__(self, "manipulations", made)
+
+    @property
+    def sites(self) -> dict[str, tuple[str, ...]]:
+        """What can be clamped in a training, and the words for it."""
+        names = tuple(name for name, _ in self.manipulations)
+        return {"manipulation": names} if names else {}
+
+    @property
+    def head_width(self) -> int:
+        """Coordinates of a head."""
+        return self.width // self.heads
+
+    def initial(self, task: ExemplarLabelTask, seed: int) -> dict[str, NDArray[np.float32]]:
+        """Fresh parameters of one seed.
+
+        E, b and labels embed; of every layer, norm and shift (d,) of LayerNorm, Q, K, V (H, d, d/H), O (H, d/H, d);
+        norm and shift of the last one, U and u of the read-out.
+        """
+        if not isinstance(task, ExemplarLabelTask):
+            raise InputError(f"Transformer learns an ExemplarLabelTask; got {shown(task)}.")
+        if self.positions == "table" and task.length > POSITIONS:
+            raise InputError(f"the table has {POSITIONS} positions; got sequences of {task.length} tokens: lower `P`.")
+        rng = generator(check_whole(seed, "`seed`", 0, 2**64 - 1), Stream.NETWORK)
+        H, d, e = self.heads, self.width, self.head_width
+
+        def truncated(std: float, *shape: int) -> NDArray[np.float32]:
+            low, high = 0.022750131948179195, 0.9772498680518208  # of a standard normal law at -2 and 2
+            return np.asarray(std * ndtri(rng.uniform(low, high, shape)), np.float32)
+
+        def linear(fan_in: int, *shape: int) -> NDArray[np.float32]:
+            return truncated(1 / math.sqrt(fan_in) / TRUNCATED, *shape)
+
+        def constant(value: float, size: int) -> NDArray[np.float32]:
+            return np.full(size, value, np.float32)
+
+        out = {"E": linear(task.D, task.D, d), "b": constant(0, d), "labels": truncated(0.02, task.K, d)}
+        if self.positions == "table":
+            bound = 1 / math.sqrt(POSITIONS)
+            out["table"] = rng.uniform(-bound, bound, (POSITIONS, d)).astype(np.float32)
+        for layer in range(self.layers):
+            out |= {f"norm{layer}": constant(1, d), f"shift{layer}": constant(0, d)}
+            out |= {f"{name}{layer}": linear(d, H, d, e) for name in "QKV"} | {f"O{layer}": linear(d, H, e, d)}
+        out |= {"norm": constant(1, d), "shift": constant(0, d)}
+        return out | {"U": linear(d, d, task.K), "u": constant(0, task.K)}
+
+    def batch(self, task: ExemplarLabelTask, samples: Sequence[ExemplarSequences], device: str = "cpu") -> Tokens:
+        """Sequences of every seed, side by side."""
+
+        def together(arrays: list[Any]) -> Tensor:
+            return torch.from_numpy(arrays[0][None] if len(arrays) == 1 else np.stack(arrays)).to(device)
+
+        return Tokens(*(together([getattr(one, name) for one in samples]) for name in Tokens._fields))
+
+    def cost(self, task: ExemplarLabelTask) -> float:
+        """Relative cost of a step of one seed."""
+        d = self.width
+        return float(task.D * d * (task.P + 1) + 4 * self.layers * task.length * d * d + d * task.K)
+
+    def forward(
+        self, parameters: Parameters, tokens: Tokens, hooks: Mapping[str, Sequence[Hook]] | None = None
+    ) -> Record:
+        """Compute everything, by site; what `hooks` give for a site, one after the other, stands in its place.
+
+        ==============================  ============================================================================
+        exemplars, labels               their embeddings (S, n, P + 1, d), (S, n, P, d)
+        tokens, embedding               both in turns (S, n, T, d); with positions, if there is a table
+        0.normed                        what the heads of a layer read (S, n, T, d)
+        0.q, 0.k, 0.v                   queries (rotated), keys (rotated), values (S, n, H, T, d/H)
+        0.S, 0.A                        scores and attention (S, n, H, T, T), rows that attend first
+        0.z, 0.written                  head outputs (S, n, H, T, d/H), and their sum after projection (S, n, T, d)
+        0.block                         the stream after the layer (S, n, T, d)
+        norm, logits                    the query's normalised stream (S, n, d), its logits (S, n, K)
+        ==============================  ============================================================================
+
+        In the last layer there is one row, the query's, of q, S, A, z, written and block.
+        """
+        found: Record = {}
+
+        def at(site: str, value: Tensor) -> Tensor:
+            for hook in (hooks or {}).get(site, ()):
+                value = hook(value, found)
+            found[site] = value
+            return value
+
+        P, (S, n, items, D), d = parameters, tokens.exemplars.shape, self.width
+        T = 2 * items - 1
+        flat = tokens.exemplars.to(P["E"].dtype).view(S, n * items, D)
+        exemplars = at("exemplars", torch.baddbmm(P["b"][:, None], flat, P["E"]).view(S, n, items, d))
+        rows = tokens.labels + P["labels"].shape[1] * torch.arange(S, device=flat.device)[:, None, None]
+        labels = at("labels", torch.nn.functional.embedding(rows, P["labels"].flatten(0, 1)))
+        pairs = torch.cat([exemplars[:, :, :-1], labels], dim=-1).view(S, n, T - 1, d)
+        x = at("tokens", torch.cat([pairs, exemplars[:, :, -1:]], dim=2))
+        x = at("embedding", x + P["table"][:, None, :T] if self.positions == "table" else x)
+        for layer in range(self.layers):
+            x = self._layer(P, layer, x, at)
+        x = at("norm", _normed(x[:, :, -1], P["norm"], P["shift"]))
+        at("logits", torch.baddbmm(P["u"][:, None], x, P["U"]))
+        return found
+
+    def _layer(self, P: Parameters, layer: int, x: Tensor, at: Callable[[str, Tensor], Tensor]) -> Tensor:
+        """The stream after a layer; in the last one, of the query alone."""
+        S, n, T, _ = x.shape
+        H, e = self.heads, self.head_width
+        normed = at(f"{layer}.normed", _normed(x, P[f"norm{layer}"], P[f"shift{layer}"]))
+        position = torch.arange(T, device=x.device)
+        seen = position[-1:] if layer == self.layers - 1 else position
+        reading, x = normed[:, :, seen[0] :], x[:, :, seen[0] :]
+
+        def heads(name: str, inputs: Tensor, at_positions: Tensor) -> Tensor:
+            weights = P[f"{name}{layer}"].transpose(1, 2).flatten(2)  # (S, d, H e)
+            made = torch.bmm(inputs.flatten(1, 2), weights).view(S, n, -1, H, e).transpose(2, 3)
+            turned = name != "V" and self.positions == "rotary"
+            return at(f"{layer}.{name.lower()}", _rotated(made, at_positions) if turned else made)
+
+        q, k, v = heads("Q", reading, seen), heads("K", normed, position), heads("V", normed, position)
+        scores = (q @ k.mT / math.sqrt(e)).masked_fill(position > seen[:, None], HIDDEN)
+        attention = at(f"{layer}.A", torch.softmax(at(f"{layer}.S", scores), dim=-1))
+        z = at(f"{layer}.z", attention @ v)
+        flat = z.transpose(2, 3).reshape(S, -1, H * e)
+        written = at(f"{layer}.written", torch.bmm(flat, P[f"O{layer}"].flatten(1, 2)).view(x.shape))
+        return at(f"{layer}.block", x + written)
+
+    def clamps(self, held: Held | None) -> tuple[Clamp, ...]:
+        """The clamps of a manipulation that is held."""
+        if not held:
+            return ()
+        (name,), known = held.values(), dict(self.manipulations)
+        if name not in known:
+            raise unknown("manipulation", name, known)
+        return known[name]
+
+    def losses(self, parameters: Parameters, batch: Tokens, held: Held | None = None) -> dict[str, Tensor]:
+        """The loss, mean of -log p(target) over the batch, one for each seed."""
+        logits = clamped(self, parameters, batch, self.clamps(held))["logits"]
+        return {"loss": -torch.log_softmax(logits, dim=-1).gather(-1, batch.target[..., None]).mean(dim=(1, 2))}
+
+    @torch.no_grad()
+    def measures(self, parameters: Parameters, batch: Tokens, held: Held | None = None) -> dict[str, Tensor]:
+        """The readings of `validation.singh.measures`, and of every head its strength, one value for each seed.
+
+        `induction_1.3` is the induction strength of head 3 in layer 1, the last; `previous_0.2` the previous-token
+        strength of head 2 in layer 0, of a network of two layers or more.
+        """
+        record = {k: v.cpu().numpy() for k, v in clamped(self, parameters, batch, self.clamps(held)).items()}
+        labels, target = batch.labels.cpu().numpy(), batch.target.cpu().numpy()
+        found = measures.readings(record["logits"], labels, target)
+        last = self.layers - 1
+        strength = measures.induction_strength(record[f"{last}.A"][..., 0, :], labels, target)
+        found |= {f"induction_{last}.{head}": strength[..., head] for head in range(self.heads)}
+        if last:
+            previous = measures.previous_token_strength(record["0.A"])
+            found |= {f"previous_0.{head}": previous[..., head] for head in range(self.heads)}
+        like = parameters["U"]
+        return {name: torch.from_numpy(np.array(value)).to(like) for name, value in found.items()}
+
+
+def _normed(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """LayerNorm of (S, ..., d), with a scale and a shift (S, d) of every seed."""
+    between = (slice(None), *[None] * (x.dim() - 2))
+    return torch.nn.functional.layer_norm(x, x.shape[-1:], eps=EPS) * scale[between] + shift[between]
+
+
+def _rotated(x: Tensor, position: Tensor) -> Tensor:
+    """Rotate adjacent coordinates of (..., T, e) by angles position * 10000^(-2m/e)."""
+    e = x.shape[-1]
+    rate = 10000.0 ** (-torch.arange(0, e, 2, device=x.device, dtype=torch.float64) / e)
+    angle = position[:, None] * rate
+    cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
+    first, second = x[..., 0::2], x[..., 1::2]
+    return torch.stack([first * cos - second * sin, first * sin + second * cos], dim=-1).flatten(-2)
