@@ -42,7 +42,8 @@ def toy_escape(data: xr.Dataset) -> tuple["Figure", str]:
     powers = {}
     for left in data["unlearnt"].values:
         colour, times = COLOURS[int(left)], data["descent"].sel(unlearnt=left)
-        axes.plot(data["at"], data["predicted"].sel(unlearnt=left), color=colour, lw=1)
+        axes.plot(data["at"], data["predicted"].sel(unlearnt=left), color=colour, lw=1,
+                  label="predicted" if left == 3 else None)  # fmt: skip
         axes.plot(data["scale"], times, "o", color=colour, mfc="none", label=LEFT[int(left)])
         small = data["scale"].values <= 0.1
         powers[int(left)] = float(np.polyfit(np.log(data["scale"].values[small]), np.log(times.values[small]), 1)[0])
@@ -71,21 +72,21 @@ def toy_strategies(data: xr.Dataset) -> tuple["Figure", str]:
     above.set(ylabel="loss", ylim=(-0.01, 0.4), xlim=(0, last))
     above.legend(loc="upper left", bbox_to_anchor=(1, 1))
     low, high = (int(data.attrs[name]) for name in ("least", "most"))
-    near = slice(max(0, low - 700), high + 700)
+    near = slice(max(0, low - 600), high + 150)
     below.plot(data["iteration"][near], data["loss_2"][near], color="C1")
-    for at, word in ((low, "least"), (high, "most")):
+    for at, word, away in ((low, "least", (-30, -16)), (high, "most", (-24, 8))):
         value = float(data["loss_2"][at])
         below.plot(at, value, "o", color="C1", mfc="none")
-        below.annotate(f"{word} {value:.4g}", (at, value), textcoords="offset points", xytext=(6, 6))
+        below.annotate(f"{word} {value:.4g}", (at, value), textcoords="offset points", xytext=away)
     below.axvline(data.attrs["t_1"], color="0.5", lw=0.8, ls=":", label="$t_1$: mechanism 1 half learned")
     span = data["loss_2"][near]
     below.set(xlabel="iteration of gradient descent", ylabel=r"$\mathcal{L}_2$",
-              ylim=(0.9 * float(span.min()), 1.04 * float(span.max())))  # fmt: skip
+              ylim=(0.97 * float(span.min()), 1.02 * float(span.max())))  # fmt: skip
     below.legend(loc="lower left")
     rise = float(data["loss_2"][high] / data["loss_2"][low] - 1)
     return figure, (
         f"Mechanism 1 emerges at {data.attrs['t_1']:.0f}, has its least loss {float(data['loss_1'].min()):.3g} at "
         f"{int(data['loss_1'].values.argmin())} and is lost again, to {float(data['loss_1'][last]):.3g}, after "
-        f"mechanism 2 has emerged at {data.attrs['t_2']:.0f}. When 1 emerges the loss of 2 rises by {100 * rise:.1f} %: "
-        "the divot (below)."
+        f"mechanism 2 has emerged at {data.attrs['t_2']:.0f}. When 1 emerges the loss of 2 rises by {100 * rise:.1f} "
+        "%: the divot (below)."
     )
