@@ -26,4 +26,30 @@ def train_network(name: str, steps: int, task: ExemplarLabelTask = TASK, **optio
 
 def natural(full: bool) -> NetworkTraining:
     """The network as it is, nothing clamped."""
-    return train_network("natural", STEPS[full])
+    from validation.singh.analyses import feeding, paths, single_heads
+
+    steps = STEPS[full]
+    return train_network(
+        "natural", steps, analyses=(single_heads, paths, feeding),
+        snapshots=(0, *(round(steps / 2 ** (k / 2)) for k in range(14, -1, -1))),
+    )  # fmt: skip
+
+
+def with_heads(name: str, *heads: int) -> NetworkTraining:
+    """All heads of layer 1 but these are zeroed, until every seed has learnt."""
+    from validation.singh.applied import all_but
+    from validation.singh.network import Transformer
+
+    network = Transformer(manipulations={name: (all_but(*((1, head) for head in heads)),)})  # type: ignore[arg-type]
+    return train_network(name, STEPS[True], network=network, clamp={"manipulation": name}, stop_below=0.25)
+
+
+def single() -> dict[int, NetworkTraining]:
+    """One head of layer 1 is left, by its number."""
+    return {head: with_heads(f"head-{head}", head) for head in range(8)}
+
+
+def beside() -> dict[int, NetworkTraining]:
+    """Two heads of layer 1 are left, the active one and another, by the other's number."""
+    one = ACTIVE[1]
+    return {head: with_heads(f"heads-{one}-{head}", one, head) for head in range(8) if head != one}
