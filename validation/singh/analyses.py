@@ -1,6 +1,6 @@
 """What is read off the trained transformer, by seed: its heads one by one, layers' paths, and what feeds what."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,7 @@ def single_heads(training: NetworkTraining, folder: Path) -> xr.Dataset:
     others_...                    the same without the strongest of all
     fixed, mistakes               share of the mistakes that the strongest head makes alone which another, alone, does
                                   not make, by head (nan for the strongest), and how many there are
+    copying_fixed, ..._mistakes   the same with all attention on the right label
     ============================  ====================================================================================
     """
     network, end = training.network, load_parameters(folder)
@@ -96,15 +97,19 @@ def single_heads(training: NetworkTraining, folder: Path) -> xr.Dataset:
                 row |= {"loss": loss[0], "accuracy": accuracy[0]}
             else:
                 row |= {f"{name}_loss": loss, f"{name}_accuracy": accuracy}
-        right, best = plain.right(eye)[0], int(order[0])
-        fixed = [np.nan if h == best else measures.redundancy(right[best], right[h]) for h in range(H)]
-        return row | {"fixed": np.array(fixed), "mistakes": float((~right[best]).sum())}
+        best = int(order[0])
+        for way, of in {"": plain, "copying_": copying}.items():
+            right = of.right(eye)[0]
+            fixed = [np.nan if h == best else measures.redundancy(right[best], right[h]) for h in range(H)]
+            row |= {f"{way}fixed": np.array(fixed), f"{way}mistakes": float((~right[best]).sum())}
+        return row
 
-    rows = _by_seed(training, end, SEQUENCES, one)
-    dims = {"added": ("number",), "others": ("other",), "loss": (), "accuracy": (), "mistakes": ()}
-    return _dataset(training, rows, lambda name: dims.get(name.partition("_")[0], ("head",))).assign_coords(
-        head=range(H), number=range(1, H + 1), other=range(1, H)
-    )
+    rows = [one(given) for given in _by_seed(training, end, "train", SEQUENCES)]
+    whole = ("loss", "accuracy", "mistakes", "copying_mistakes")
+    dims = {"added": ("number",), "others": ("other",)} | dict.fromkeys(whole, ())
+    return _dataset(
+        training, rows, lambda name: dims.get(name, dims.get(name.partition("_")[0], ("head",)))
+    ).assign_coords(head=range(H), number=range(1, H + 1), other=range(1, H))
 
 
 @torch.no_grad()
@@ -127,8 +132,37 @@ def paths(training: NetworkTraining, folder: Path) -> xr.Dataset:
             row |= {f"{way}{name}": found[name][0] for name in ("loss", "accuracy")}
         return row
 
-    each = [_dataset(training, _by_seed(training, load_parameters(folder, step), FEWER, one)) for step in steps]
+    each = []
+    for step in steps:
+        rows = [one(given) for given in _by_seed(training, load_parameters(folder, step), "train", FEWER)]
+        each.append(_dataset(training, rows))
     return xr.concat(each, xr.DataArray(steps, dims="snapshot", name="snapshot"))
+
+
+@torch.no_grad()
+def unseen(training: NetworkTraining, folder: Path) -> xr.Dataset:
+    """Loss at the end on unseen classes, and on their parts within and across the span of the trained ones.
+
+    `loss`, `within` and `across`; parts are made as long as the whole. `share` of its squared length lies within.
+    """
+    network, task, rows = training.network, training.last_task, []
+    assert isinstance(network, Transformer)
+    for seed, given in zip(
+        training.data_seeds or training.seeds,
+        _by_seed(training, load_parameters(folder), "classes", FEWER),
+        strict=True,
+    ):
+        spanned = np.linalg.qr(task.vectors(seed)[: task.C].T.astype(float))[0]
+        whole = given.tokens.exemplars.numpy().astype(float)
+        within = whole @ spanned @ spanned.T
+        row: dict[str, Any] = {"share": (within**2).sum() / (whole**2).sum()}
+        for name, part in {"loss": whole, "within": within, "across": whole - within}.items():
+            lengths = [np.linalg.norm(x, axis=-1, keepdims=True) for x in (whole, part)]
+            made = torch.from_numpy((part * lengths[0] / lengths[1]).astype(np.float32))
+            logits = network.forward(given.parameters, given.tokens._replace(exemplars=made))["logits"]
+            row[name] = measures.readings(logits, given.tokens.labels, given.tokens.target)["loss"][0]
+        rows.append(row)
+    return _dataset(training, rows)
 
 
 @torch.no_grad()
@@ -171,7 +205,7 @@ def feeding(training: NetworkTraining, folder: Path) -> xr.Dataset:
             values[writer] = other[1].readings(eye)[0][0] - plain.readings(eye)[0][0]
         return row | {"by_keys": keys, "by_values": values}
 
-    rows = _by_seed(training, end, FEWER, one)
+    rows = [one(given) for given in _by_seed(training, end, "train", FEWER)]
     names = {"previous": ("head",), "by_keys": ("writer", "reader"), "by_values": ("writer", "reader")}
     out = _dataset(training, rows, lambda name: names.get(name, ()))
     for name, weights in {"scores": end, "first_scores": stacked(network, task, training.seeds)}.items():
@@ -180,16 +214,12 @@ def feeding(training: NetworkTraining, folder: Path) -> xr.Dataset:
     return out.assign_coords(channel=list(CHANNELS), head=range(H), writer=range(H), reader=range(H))
 
 
-def _by_seed(
-    training: NetworkTraining, parameters: Parameters, sequences: int, measure: Callable[[Given], dict[str, Any]]
-) -> list[dict[str, Any]]:
-    """What is measured of every seed by itself, on sequences of its training distribution that nothing else uses."""
+def _by_seed(training: NetworkTraining, parameters: Parameters, test: str, sequences: int) -> Iterator[Given]:
+    """The network of every seed by itself, on sequences of a test that nothing else uses."""
     task, network = training.last_task, training.network
-    rows = []
     for i, seed in enumerate(training.data_seeds or training.seeds):
-        tokens = network.batch(task, [task.test_set("train", seed, sequences, draw=DRAW)], "cpu")
-        rows.append(measure(Given(network, {name: value[i : i + 1] for name, value in parameters.items()}, tokens)))
-    return rows
+        tokens = network.batch(task, [task.test_set(test, seed, sequences, draw=DRAW)], "cpu")
+        yield Given(network, {name: value[i : i + 1] for name, value in parameters.items()}, tokens)
 
 
 def _dataset(

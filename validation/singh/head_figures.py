@@ -15,16 +15,19 @@ CHANCE = {"color": "0.6", "lw": 0.8, "ls": ":"}
 
 def strengths(data: xr.Dataset) -> tuple["Figure", str]:
     """Induction strength of every head over training, a panel a seed."""
-    seeds = data.sizes["seed"]
-    figure, panels = subplots(1, seeds, figsize=(2.1 * seeds, 2.5), sharey=True, squeeze=False)
-    for axes, seed in zip(panels[0], data.seed.values, strict=True):
+    columns = 3
+    rows = -(-data.sizes["seed"] // columns)
+    figure, panels = subplots(rows, columns, figsize=(8.0, 2.2 * rows), sharex=True, sharey=True, squeeze=False)
+    for axes, seed in zip(panels.ravel(), data.seed.values, strict=False):
         for head in range(data.sizes["head"]):
             axes.plot(data.step, data["course"].sel(seed=seed).isel(head=head), lw=1)
         axes.plot(data["half"].sel(seed=seed), data["last"].sel(seed=seed) / 2, "ko", ms=3, mfc="none")
-        axes.set(title=f"seed {seed}", xlabel="step", xscale="symlog", xlim=(0, None))
-        axes.set_xscale("log")
-        axes.set_xlim(data.step[1], data.step[-1])
-    panels[0, 0].set_ylabel("induction strength")
+        axes.set(title=f"seed {seed}", xscale="log", xlim=(data.step[1], data.step[-1]))
+        plain_ticks(axes.xaxis)
+    for axes in panels[-1]:
+        axes.set_xlabel("step")
+    for axes in panels[:, 0]:
+        axes.set_ylabel("induction strength")
     last, half = data["last"], data["half"]
     spread = ((half.max("head") - half.min("head")) / half.median("head")).mean()
     return figure, (
@@ -80,6 +83,7 @@ def adding(data: xr.Dataset) -> tuple["Figure", str]:
         axes.plot(data[along], loss, color=f"C{k}", lw=0.8, alpha=0.5)
         axes.plot(data[along], loss.median("seed"), "o-", color=f"C{k}", label=f"{label}, median")
     axes.set(xlabel="heads, the strongest first", ylabel="loss", yscale="log")
+    plain_ticks(axes.yaxis)
     axes.legend()
     ends = [float(data[n].median("seed").isel({a: i})) for n, a in (("added_loss", "number"), ("others_loss", "other"))
             for i in (0, -1)]  # fmt: skip
@@ -129,8 +133,8 @@ def contributions(data: xr.Dataset) -> tuple["Figure", str]:
 
 def routes(data: xr.Dataset) -> tuple["Figure", str]:
     """Accuracy with heads of layer 0 zeroed: three that attend to the previous token, or the others."""
-    figure, axes = subplots(figsize=(5.2, 3.0))
-    held = {"A": "values", "v": "keys and queries", "vq": "keys", "vk": "queries"}
+    figure, axes = subplots(figsize=(6.4, 3.0))
+    held = {"A": "values", "v": "keys, queries", "vq": "keys", "vk": "queries"}
     groups = {"previous": "previous-token heads zeroed", "rest": "the others zeroed"}
     for k, (group, label) in enumerate(groups.items()):
         for i, word in enumerate(held):

@@ -26,30 +26,32 @@ def train_network(name: str, steps: int, task: ExemplarLabelTask = TASK, **optio
 
 def natural(full: bool) -> NetworkTraining:
     """The network as it is, nothing clamped."""
-    from validation.singh.analyses import feeding, paths, single_heads
+    from validation.singh.analyses import feeding, paths, single_heads, unseen
 
     steps = STEPS[full]
     return train_network(
-        "natural", steps, analyses=(single_heads, paths, feeding),
+        "natural", steps, analyses=(single_heads, paths, feeding, unseen),
         snapshots=(0, *(round(steps / 2 ** (k / 2)) for k in range(14, -1, -1))),
     )  # fmt: skip
 
 
-def with_heads(name: str, *heads: int) -> NetworkTraining:
+def with_heads(name: str, full: bool, *heads: int) -> NetworkTraining:
     """All heads of layer 1 but these are zeroed, until every seed has learnt."""
     from validation.singh.applied import all_but
     from validation.singh.network import Transformer
 
-    network = Transformer(manipulations={name: (all_but(*((1, head) for head in heads)),)})  # type: ignore[arg-type]
-    return train_network(name, STEPS[True], network=network, clamp={"manipulation": name}, stop_below=0.25)
+    network = Transformer(manipulations=((name, (all_but(*((1, head) for head in heads)),)),))
+    return train_network(
+        name, STEPS[full], network=network, clamp={"manipulation": name}, stop_below=0.25, tests=(),
+    )  # fmt: skip
 
 
-def single() -> dict[int, NetworkTraining]:
+def single(full: bool) -> dict[int, NetworkTraining]:
     """One head of layer 1 is left, by its number."""
-    return {head: with_heads(f"head-{head}", head) for head in range(8)}
+    return {head: with_heads(f"head-{head}", full, head) for head in (range(8) if full else (ACTIVE[1],))}
 
 
 def beside() -> dict[int, NetworkTraining]:
     """Two heads of layer 1 are left, the active one and another, by the other's number."""
     one = ACTIVE[1]
-    return {head: with_heads(f"heads-{one}-{head}", one, head) for head in range(8) if head != one}
+    return {head: with_heads(f"heads-{one}-{head}", True, one, head) for head in range(8) if head != one}
