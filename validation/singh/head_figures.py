@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 CHANCE = {"color": "0.6", "lw": 0.8, "ls": ":"}
 
 
-def strengths(data: xr.Dataset) -> tuple["Figure", str]:
+def formation(data: xr.Dataset) -> tuple["Figure", str]:
     """Induction strength of every head over training, a panel a seed."""
     columns = 3
     rows = -(-data.sizes["seed"] // columns)

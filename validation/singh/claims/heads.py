@@ -11,14 +11,14 @@ from validation.checks import Check, between, ordered, resampled
 from validation.ledger import Context, Finding, claim
 from validation.singh import head_figures, settings
 
-of_network = partial(claim, level="network", trainings=lambda full: [settings.natural(full)])
+of_network = partial(claim, level="network", trainings=lambda full: [settings.course(full)])
 
 
 def of_heads(context: Context) -> xr.Dataset:
     """Heads one by one at the end of the natural training."""
     from validation.singh import analyses
 
-    return context.of(settings.natural(context.full), analyses.single_heads)
+    return context.of(settings.course(context.full), analyses.single_heads)
 
 
 def weaker(found: xr.Dataset, name: str) -> xr.DataArray:
@@ -44,7 +44,7 @@ def half_times(run: xr.Dataset) -> xr.Dataset:
     return xr.Dataset({"course": course, "last": last, "half": (("seed", "head"), np.array(times))})
 
 
-@of_network("S29", "Many induction heads form, of graded strengths", figure=head_figures.strengths)
+@of_network("S29", "Many induction heads form, of graded strengths", figure=head_figures.formation)
 def graded(context: Context) -> Finding:
     """S29: .06 to .91 over five seeds."""
     strength = of_heads(context)["strength"].transpose("seed", "head").values
@@ -55,15 +55,15 @@ def graded(context: Context) -> Finding:
             ordered("strongest minus weakest", np.ptp(strength, axis=1), ".55 to .84", margin=0.3),
             between("largest gap between neighbours, of the range", apart.max(1) / apart.sum(1), 0, 0.5, ".25 to .43"),
         ],
-        half_times(context.of(settings.natural(context.full))),
+        half_times(context.of(settings.course(context.full))),
     )
 
 
 @of_network("S29b", "Induction heads form together: all are half as strong as at the end within a short time",
-            figure=head_figures.strengths)  # fmt: skip
+            figure=head_figures.formation)  # fmt: skip
 def together(context: Context) -> Finding:
     """S29: 277 to 321 thousand sequences."""
-    found = half_times(context.of(settings.natural(context.full)))
+    found = half_times(context.of(settings.course(context.full)))
     half = found["half"]
     spread = ((half.max("head") - half.min("head")) / half.median("head")).values
     return Finding([between("latest minus earliest step of half strength, over the median", spread, 0, 0.35, 0.15)],
@@ -122,8 +122,7 @@ def shared_mistakes(context: Context) -> Finding:
     rank = [float(spearmanr(a, b, nan_policy="omit").statistic) for a, b in pairs]
     return Finding(
         [
-            ordered("accuracy of a head minus its share of them, mean", (accuracy - fixed).mean("head").values,
-                    ".09"),
+            ordered("accuracy of a head minus its share of them, mean", (accuracy - fixed).mean("head").values, ".09"),
             between("rank correlation of both over heads", rank, 0.7, math.inf, "high"),
         ],
         found,
@@ -137,9 +136,7 @@ def copied_mistakes(context: Context) -> Finding:
     found = of_heads(context)
     second = found["strength"].argsort(axis=found["strength"].get_axis_num("head")).isel(head=-2)
     away = (found["copying_accuracy"] - found["copying_fixed"]).isel(head=second)
-    return Finding(
-        [between("accuracy of the second minus its share of those mistakes", away.values, -0.1, 0.1, -0.034)]
-    )
+    return Finding([between("accuracy of the second minus its share of them", away.values, -0.1, 0.1, -0.034)])
 
 
 @of_network("S49", "Weak heads cannot copy: alone, with all attention on the right label, they are still often wrong",
@@ -153,8 +150,8 @@ def copying(context: Context) -> Finding:
         [
             between("accuracy of the weakest", weakest.values, 0, 0.7, 0.285),
             ordered("strongest minus weakest", (strongest - weakest).values, "0.71", margin=0.2),
-            between("rank correlation with strength", ranked(found["copying_accuracy"], found["strength"]), 0.5, math.inf,
-                    0.95),
+            between("rank correlation with strength", ranked(found["copying_accuracy"], found["strength"]), 0.5,
+                    math.inf, 0.95),
         ],
         found,
     )  # fmt: skip

@@ -12,7 +12,7 @@ from validation.curves import crossing
 from validation.ledger import Context, Finding, claim
 from validation.singh import head_figures, settings
 
-of_network = partial(claim, level="network", trainings=lambda full: [settings.natural(full)])
+of_network = partial(claim, level="network", trainings=lambda full: [settings.course(full)])
 HALF = math.log(2) / 2
 
 
@@ -38,7 +38,7 @@ def _generalising(run: xr.Dataset, name: str, than: str, loss: float, later: str
             figure=head_figures.generalisation)  # fmt: skip
 def held_out_labels(context: Context) -> Finding:
     """S25: .03 and 313 thousand sequences, against .006 and 257."""
-    run = context.of(settings.natural(context.full))[["loss", "labels_loss", "classes_loss"]]
+    run = context.of(settings.course(context.full))[["loss", "labels_loss", "classes_loss"]]
     return Finding(_generalising(run, "labels", "loss", 0.03, "ln 1.22", "ln 5"), run)
 
 
@@ -46,7 +46,7 @@ def held_out_labels(context: Context) -> Finding:
             "pairs of labels", figure=head_figures.generalisation)  # fmt: skip
 def unseen_classes(context: Context) -> Finding:
     """S25: .126 and 308 thousand sequences; of features of images, and Gaussian vectors are none."""
-    run = context.of(settings.natural(context.full))[["loss", "labels_loss", "classes_loss"]]
+    run = context.of(settings.course(context.full))[["loss", "labels_loss", "classes_loss"]]
     found = _unseen(context).mean("seed")
     why = (
         f"Of the squared length of an unseen vector {float(found['share']):.2f} lies within the span of the trained "
@@ -59,7 +59,7 @@ def unseen_classes(context: Context) -> Finding:
 def _unseen(context: Context) -> xr.Dataset:
     from validation.singh import analyses
 
-    return context.of(settings.natural(context.full), analyses.unseen)
+    return context.of(settings.course(context.full), analyses.unseen)
 
 
 @of_network("S25c", "It generalises to unseen classes within the span of the trained ones, and not across it",
@@ -79,7 +79,7 @@ def contributions(context: Context) -> xr.Dataset:
     """What both layers do for the output over training, and at a third of the step of ln 2, at it, and at the end."""
     from validation.singh import analyses, measures
 
-    training = settings.natural(context.full)
+    training = settings.course(context.full)
     found = context.of(training, analyses.paths)
     plateau = _steps_below(context.of(training), "loss", math.log(2))
     out = xr.Dataset({"loss": found["loss"], "accuracy": found["accuracy"],
@@ -126,7 +126,7 @@ def early_direct_path(context: Context) -> Finding:
 def _feeding(context: Context) -> xr.Dataset:
     from validation.singh import analyses
 
-    return context.of(settings.natural(context.full), analyses.feeding)
+    return context.of(settings.course(context.full), analyses.feeding)
 
 
 @of_network("S37", "Heads of layer 0 that attend to the previous token act through keys of layer 1, the others through "
