@@ -1,5 +1,6 @@
 """What is read off a trained transformer, against the literal network: heads by zeroing them, paths by holding."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,7 @@ def test_heads_are_those_of_the_literal_network_with_others_zeroed(folder: Path,
 
 @pytest.mark.parametrize("i", [0, 1])
 def test_copying_is_a_head_alone_with_all_attention_on_the_right_label(folder: Path, i: int) -> None:
-    found, seed = analyses.single_heads(TRAINING, folder).isel(seed=i), Seed(folder, i)
+    found, seed, right = analyses.single_heads(TRAINING, folder).isel(seed=i), Seed(folder, i), list[np.ndarray]()
     for h in range(H):
 
         def alone(net: Literal, x: np.ndarray, labels: np.ndarray, target: int, h: int = h) -> dict[str, Any]:
@@ -115,7 +116,13 @@ def test_copying_is_a_head_alone_with_all_attention_on_the_right_label(folder: P
             return net.forward(x, labels, zeroed | {"1.A": [(mask, value)]})
 
         close(found["copying_loss"].sel(head=h), seed.loss(alone))
-        close(found["copying_accuracy"].sel(head=h), seed.right(alone).mean())
+        right.append(seed.right(alone))
+        close(found["copying_accuracy"].sel(head=h), right[h].mean())
+    best = int(np.argmax(found["strength"].values))
+    mistakes = ~right[best]
+    assert found["copying_mistakes"] == mistakes.sum()
+    expected = [np.nan if h == best or not mistakes.any() else right[h][mistakes].mean() for h in range(H)]
+    close(found["copying_fixed"], expected)
 
 
 def test_paths_are_those_of_every_snapshot(folder: Path) -> None:
@@ -148,6 +155,19 @@ def test_what_feeds_what_is_what_is_missed_where_the_rest_is_held(folder: Path, 
             zeroed = [(0, writer), *((1, g) for g in range(H) if g != reader)]
             more = seed.loss(literal.hold("A", zeroed)) - seed.loss(ALONE[reader])
             close(found["by_values"].sel(writer=writer, reader=reader), more)
+
+
+def test_unseen_vectors_are_split_at_the_span_of_the_trained_ones(folder: Path) -> None:
+    found, seed = analyses.unseen(TRAINING, folder).isel(seed=1), Seed(folder, 1)
+    drawn = TASK.test_set("classes", TRAINING.seeds[1], NUMBER, draw=analyses.DRAW)
+    trained, whole = TASK.vectors(TRAINING.seeds[1])[: TASK.C].astype(float).T, drawn.exemplars.astype(float)
+    fitted = np.linalg.lstsq(trained, whole.reshape(-1, TASK.D).T, rcond=None)[0]
+    within = (trained @ fitted).T.reshape(whole.shape)
+    close(found["share"], 1 - ((whole - within) ** 2).sum() / (whole**2).sum())
+    for name, part in {"loss": whole, "within": within, "across": whole - within}.items():
+        longer = np.sqrt((whole**2).sum(-1) / (part**2).sum(-1))
+        seed.drawn = replace(drawn, exemplars=longer[..., None] * part)
+        np.testing.assert_allclose(found[name], seed.loss(plain), rtol=1e-4)
 
 
 def test_composition_scores_are_those_of_the_beginning_and_of_the_end(folder: Path) -> None:
