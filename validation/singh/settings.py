@@ -14,7 +14,6 @@ TASK = ExemplarLabelTask()  # P = 2, K = 5, 50 classes, independent Gaussian exe
 # paper's being 25, 30, 36, 75, 206, 304. At 1e-3 match and copy can no longer be told apart (27, 30).
 LR = 3e-4
 PAPERS_LR = 1e-5
-STEPS: dict[bool, int] = {False: 1500, True: 4000}
 ACTIVE, PREVIOUS = (1, 3), (0, 2)  # the heads that clamps are about
 
 
@@ -150,23 +149,30 @@ def slowly() -> NetworkTraining:
 
 
 def course(full: bool) -> NetworkTraining:
-    """The network as it is."""
+    """The network as it is, at the paper's rate if full."""
     return slowly() if full else natural(False)
 
 
 def natural(full: bool) -> NetworkTraining:
-    """The network as it is, nothing clamped, at the faster rate."""
-    return train_network("natural", STEPS[full], **_read_off(STEPS[full]))
+    """The network as it is, nothing clamped, at a faster rate."""
+    from validation.optimisers import Adam
+
+    name, steps = ("natural-middle", 4500) if full else ("natural", 1500)
+    return train_network(name, steps, optimiser=Adam(lr=VARIED_LR[full]), **_read_off(steps))
 
 
 def with_heads(*heads: int) -> NetworkTraining:
-    """All heads of layer 1 but these are zeroed, at the faster rate, until every seed has learnt."""
+    """All heads of layer 1 but these are zeroed, at the rate of `natural(True)`, until every seed has learnt."""
+    from validation.optimisers import Adam
     from validation.singh.applied import all_but
     from validation.singh.network import Transformer
 
     name = "heads-" + "-".join(map(str, heads))
     network = Transformer(manipulations=((name, (all_but(*((1, head) for head in heads)),)),))
-    return train_network(name, STEPS[True], network=network, clamp={"manipulation": name}, stop_below=0.25, tests=())
+    return train_network(
+        name, 12_000, network=network, optimiser=Adam(lr=VARIED_LR[True]), clamp={"manipulation": name},
+        stop_below=0.25, tests=(),
+    )  # fmt: skip
 
 
 def single(full: bool) -> dict[int, NetworkTraining]:

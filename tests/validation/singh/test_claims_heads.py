@@ -190,20 +190,20 @@ ALONE = [379, 474, 396, 310, 334, 615, 571, 425]  # thousand sequences; all toge
 
 def trained_alone(times: list[float], full: bool = True, **bent: Any) -> Runs:
     """Learning times of heads alone (of the active one, if quick) in steps, one a thousand sequences."""
-    out = {NATURAL.name: at_half(273, 1500, SEEDS), f"{NATURAL.name}/single_heads": heads(**bent)}
-    for head, training in settings.single(full).items():
-        out[training.name] = at_half(times[head], 4000, list(training.seeds))
+    training = settings.natural(full)
+    out = {training.name: at_half(273, 1500, SEEDS), f"{training.name}/single_heads": heads(**bent)}
+    for head, alone in settings.single(full).items():
+        out[alone.name] = at_half(times[head], 4000, list(alone.seeds))
     return out
 
 
-def paired(best: float, others: float, together: float = 273) -> Runs:
-    """Learning times of pairs with the active head: all of them count where it is the strongest."""
-    out = {
-        NATURAL.name: at_half(together, 1500, SEEDS),
-        f"{NATURAL.name}/single_heads": heads(strength=ranked(0.1, 0.8)[[3, 1, 2, 0, 4, 5, 6, 7]]),
-    }
-    for head, training in settings.beside().items():  # the strongest is head 0
-        out[training.name] = at_half(best if head == 0 else others, 4000, SEEDS)
+def paired(best: float, others: float) -> Runs:
+    """Learning times of pairs with the active head; head 0 is the strongest."""
+    strength = ranked(0.1, 0.8)[[3, 1, 2, 0, 4, 5, 6, 7]]
+    training = settings.natural(True)
+    out = {training.name: at_half(273, 1500, SEEDS), f"{training.name}/single_heads": heads(strength=strength)}
+    for head, pair in settings.beside().items():
+        out[pair.name] = at_half(best if head == 0 else others, 4000, SEEDS)
     return out
 
 

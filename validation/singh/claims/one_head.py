@@ -18,7 +18,7 @@ PAIR = math.log(1 + 50 / 273)  # 50 thousand sequences of 273 thousand
 
 
 def _singles(full: bool) -> list[Training]:
-    return [settings.natural(False), *settings.single(full).values()]
+    return [settings.natural(full), *settings.single(full).values()]
 
 
 def learning_times(run: xr.Dataset) -> list[float]:
@@ -33,7 +33,7 @@ def times_alone(context: Context) -> xr.Dataset:
     """Learning time of all heads together, of every head alone, and strength of each in the network of all."""
     from validation.singh import analyses
 
-    natural, singles = settings.natural(False), settings.single(context.full)
+    natural, singles = settings.natural(context.full), settings.single(context.full)
     seeds = list(natural.seeds)
     alone = np.array([learning_times(context.of(training).sel(seed=seeds)) for training in singles.values()])
     found = context.of(natural, analyses.single_heads).sel(head=list(singles))
@@ -67,12 +67,12 @@ def other_order(context: Context) -> Finding:
 
 
 @of_network("S36", "The strongest head with one other learns about when all do",
-            trainings=lambda full: [settings.natural(False), *settings.beside().values()], full_only=LONG)  # fmt: skip
+            trainings=lambda full: [settings.natural(True), *settings.beside().values()], full_only=LONG)  # fmt: skip
 def with_another(context: Context) -> Finding:
     """S36: within 50 of 273 thousand sequences; of the pairs with the active head, those with the seed's strongest."""
     from validation.singh import analyses
 
-    natural = settings.natural(False)
+    natural = settings.natural(True)
     strongest = context.of(natural, analyses.single_heads)["strength"].argmax("head").values
     pairs = {other: learning_times(context.of(training)) for other, training in settings.beside().items()}
     ratio = []
