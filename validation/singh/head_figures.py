@@ -186,8 +186,7 @@ def alone_times(data: xr.Dataset) -> tuple["Figure", str]:
     axes.plot(data["strength"].values.ravel(), np.where(never, np.nan, ratio.values).ravel(), "o", mfc="none")
     axes.plot(data["strength"].values[never], np.full(never.sum(), top), "^", color="C1", label="not within the run")
     axes.axhline(1, **CHANCE)
-    axes.set(xlabel="induction strength in the network of all", ylabel="learning time alone / of all", yscale="log")
-    plain_ticks(axes.yaxis)
+    axes.set(xlabel="induction strength in the network of all", ylabel="learning time alone / of all")
     if never.any():
         axes.legend()
     return figure, (
