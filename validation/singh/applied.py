@@ -40,7 +40,12 @@ ROWS = {"all": {"exemplars", "labels", "query"}, "labels": {"labels"}, "query": 
 
 def clamped(network: Any, parameters: Parameters, tokens: Any, clamps: Sequence[Clamp]) -> dict[str, Tensor]:
     """Everything a network computes under clamps, by site: see `Transformer.forward`."""
-    given, hooks = Given(network, parameters, tokens), defaultdict[str, list[Hook]](list)
+    return under(Given(network, parameters, tokens), clamps)
+
+
+def under(given: Given, clamps: Sequence[Clamp]) -> dict[str, Tensor]:
+    """The same, where the network, its parameters and the tokens stand for more than one list of clamps."""
+    hooks = defaultdict[str, list[Hook]](list)
     for clamp in sorted(clamps, key=lambda clamp: ORDER.index(type(clamp))):
         for site, hook in clamp.hooks(given):
             hooks[site].append(hook)

@@ -196,7 +196,7 @@ class Transformer:
         x = at("embedding", x + P["table"][:, None, :T] if self.positions == "table" else x)
         for layer in range(self.layers):
             x = self._layer(P, layer, x, at)
-        x = at("norm", _normed(x[:, :, -1], P["norm"], P["shift"]))
+        x = at("norm", layer_normed(x[:, :, -1], P["norm"], P["shift"]))
         at("logits", torch.baddbmm(P["u"][:, None], x, P["U"]))
         return found
 
@@ -204,7 +204,7 @@ class Transformer:
         """The stream after a layer; in the last one, of the query alone."""
         S, n, T, _ = x.shape
         H, e = self.heads, self.head_width
-        normed = at(f"{layer}.normed", _normed(x, P[f"norm{layer}"], P[f"shift{layer}"]))
+        normed = at(f"{layer}.normed", layer_normed(x, P[f"norm{layer}"], P[f"shift{layer}"]))
         position = torch.arange(T, device=x.device)
         seen = position[-1:] if layer == self.layers - 1 else position
         reading, x = normed[:, :, seen[0] :], x[:, :, seen[0] :]
@@ -257,7 +257,7 @@ class Transformer:
         return {name: torch.from_numpy(np.array(value)).to(like) for name, value in found.items()}
 
 
-def _normed(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+def layer_normed(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     """LayerNorm of (S, ..., d), with a scale and a shift (S, d) of every seed."""
     between = (slice(None), *[None] * (x.dim() - 2))
     return torch.nn.functional.layer_norm(x, x.shape[-1:], eps=EPS) * scale[between] + shift[between]
