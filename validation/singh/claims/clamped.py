@@ -10,7 +10,7 @@ import xarray as xr
 from validation.checks import Check, between
 from validation.ledger import Context, Finding, claim
 from validation.singh import figures, settings
-from validation.singh.falls import GUESS, HALF, Times, fall, loss_at, median, medians, together
+from validation.singh.falls import GUESS, Times, fall, loss_at, median, medians, together
 
 of_network = partial(claim, level="network", trainings=lambda full: list(settings.six(full).values()))
 HALVES = {"none": 292, "step-1": 198, "layer-0": 72, "match": 29, "copy": 35, "layer-0+copy": 24}  # thousand sequences
@@ -102,7 +102,7 @@ def progress_is_not_a_clamp(context: Context) -> Finding:
     ]  # fmt: skip
     trained = together({part: context.of(six[part]) for part in ("match", "step-1")}, "part")["loss"]
     data = found.assign(trained=trained.rename(part="clamp", step="trained_step"))
-    return Finding(checks, data.assign_attrs(half=HALF))
+    return Finding(checks, data)
 
 
 @claim("S51", "Losses begin at ln K and read-out noise, with a copy clamped at ln 2 and score noise", level="network",

@@ -8,7 +8,7 @@ import numpy as np
 from validation.checks import between, resampled
 from validation.ledger import Context, Finding, claim
 from validation.singh import figures, settings
-from validation.singh.falls import GUESS, HALF, fall, loss_at, median, medians, together
+from validation.singh.falls import GUESS, fall, loss_at, median, medians, together
 
 of_network = partial(claim, level="network", trainings=lambda full: [settings.course(full)])
 # published losses of one seed, by time in units of that at half of ln 2, 257 thousand sequences
@@ -74,5 +74,5 @@ def grafts(context: Context) -> Finding:
         medians("other layers: time at half of ln 2 / without a graft", np.concatenate([another, third]), half, 0.79,
                 0.5, math.inf),
     ]  # fmt: skip
-    return Finding(checks, together({"without": run, **{d: found.sel(donor=d) for d in found["donor"].values}}, "donor")
-                   .assign_attrs(half=HALF))  # fmt: skip
+    donors = {name: found.sel(donor=name, drop=True) for name in found["donor"].values}
+    return Finding(checks, together({"without": run, **donors}, "donor"))
