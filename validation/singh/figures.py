@@ -85,6 +85,21 @@ def shapes(data: xr.Dataset) -> tuple["Figure", str]:
     )
 
 
+def course_correlated(data: xr.Dataset) -> tuple["Figure", str]:
+    """As `course`, with correlated exemplars."""
+    return course(data)
+
+
+def six_correlated(data: xr.Dataset) -> tuple["Figure", str]:
+    """As `six`, with correlated exemplars."""
+    return six(data)
+
+
+def shapes_correlated(data: xr.Dataset) -> tuple["Figure", str]:
+    """As `shapes`, with correlated exemplars."""
+    return shapes(data)
+
+
 def progress(data: xr.Dataset) -> tuple["Figure", str]:
     """Clamps put on afterwards, at snapshots of a training without them, beside trainings under them."""
     figure, axes = subplots(figsize=(6.4, 3.4))

@@ -80,6 +80,26 @@ def starts(full: bool) -> dict[str, NetworkTraining]:
 
 VARIED_LR = {False: LR, True: 1e-4}
 CORRELATED = replace(TASK, r=0.8)  # cosine of two classes
+LESS_CORRELATED = replace(TASK, r=0.5)  # matching is then about as slow, beside copying, as with the paper's features
+
+
+def six_correlated(full: bool) -> dict[str, NetworkTraining]:
+    """The six with correlated exemplars."""
+    return {
+        part: part_left(part, tag="-r", rate=VARIED_LR[full], task=LESS_CORRELATED, seeds=EIGHT,
+                        budget=3 * BUDGET[part])
+        for part in PARTS
+    }  # fmt: skip
+
+
+def natural_correlated(full: bool) -> NetworkTraining:
+    """The network as it is, with correlated exemplars."""
+    from validation.optimisers import Adam
+
+    rate = VARIED_LR[full]
+    longer = round(LR / rate)
+    return train_network(f"natural-r-{rate:g}", 3000 * longer, LESS_CORRELATED, optimiser=Adam(lr=rate), seeds=EIGHT,
+                         record_every=25 * longer, held_out=512, tests=(), stop_below=0.025)  # fmt: skip
 
 
 def classes(full: bool) -> dict[tuple[str, int], NetworkTraining]:

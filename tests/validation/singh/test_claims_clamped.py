@@ -55,7 +55,8 @@ def waiting(level: float, wait: float, fall: float = 100.0) -> Points:
 
 
 def six(points: dict[str, Points]) -> Runs:
-    return {training.name: run(training, points[part]) for part, training in settings.six(False).items()}
+    both = (settings.six, settings.six_correlated)
+    return {training.name: run(training, points[part]) for of in both for part, training in of(False).items()}
 
 
 def halves(**bent: float) -> Runs:
@@ -74,11 +75,12 @@ def shaped(part: str = "", wait: float = 0.0) -> Runs:
 def natural(
     half: float = 400.0, start: float = 1.97, plateau: float = 0.7, spread: float = 0.25, **bent: float
 ) -> Runs:
-    training = settings.course(False)
+    trainings = (settings.course(False), settings.natural_correlated(False))
     early, late = bent.get("early", 0.19), bent.get("late", 0.038)
     points = [(0, start), (early * half, 0.8), (0.35 * half, plateau + 0.03), (0.6 * half, plateau), (half, HALF),
               (1.6 * half, late), (1e5, late)]  # fmt: skip
-    return {training.name: run(training, points, spread=spread, accuracy=bent.get("accuracy", 0.999))}
+    accuracy = bent.get("accuracy", 0.999)
+    return {training.name: run(training, points, spread=spread, accuracy=accuracy) for training in trainings}
 
 
 def grafted(own: float = 35.0, start: float = 0.67, other: float = 320.0) -> Runs:
@@ -220,7 +222,8 @@ def made_up(id: str) -> Iterator[Case]:
     }  # fmt: skip
     in_order = (halves, [lambda: halves(match=30), lambda: halves(copy=40), lambda: halves(layer_0=45),
                          lambda: halves(step_1=100), lambda: halves(none=250)])  # fmt: skip
-    cases |= {"S39": in_order, "S40": in_order}
+    cases |= {"S39": in_order, "S40": in_order, "S39r": in_order}
+    cases |= {f"{like}r": cases[like] for like in ("S23", "S24", "S41")}
     right, wrong = cases[id]
     yield "agrees", right()
     for bent in wrong:
@@ -228,7 +231,7 @@ def made_up(id: str) -> Iterator[Case]:
 
 
 IDS = ("S23", "S24", "S26", "S39", "S40", "S40m", "S41", "S42", "S42b", "S43", "S43b", "S43c", "S44", "S45", "S46",
-       "S47", "S48", "S51")  # fmt: skip
+       "S47", "S48", "S51", "S23r", "S24r", "S39r", "S41r")  # fmt: skip
 
 
 @pytest.mark.parametrize("id", IDS)
@@ -298,6 +301,6 @@ def test_claims_that_share_a_training_share_its_settings() -> None:
 
 
 def test_every_claim_here_has_made_up_runs() -> None:
-    modules = {"natural", "clamped", "levels", "variants"}
+    modules = {"natural", "clamped", "correlated", "levels", "variants"}
     there = {id for id, c in CLAIMS.items() if isinstance(c, Claim) and c.measure.__module__.split(".")[-1] in modules}
     assert there == set(IDS)

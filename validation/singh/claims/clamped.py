@@ -25,15 +25,19 @@ def runs_of(context: Context) -> dict[str, xr.Dataset]:
 @of_network("S39", "What is left to learn sets the time: medians in the order layer-0+copy < match < copy < layer-0 < "
             "step-1 < none", headline=True, figure=figures.six)  # fmt: skip
 def order(context: Context) -> Finding:
-    """S39, each neighbouring pair by itself."""
+    """S39."""
     runs = runs_of(context)
+    return Finding(in_order(runs), together(runs, "part"))
+
+
+def in_order(runs: dict[str, xr.Dataset]) -> list[Check]:
+    """Each neighbouring pair by itself."""
     half = {part: fall(run) for part, run in runs.items()}
-    checks = [
+    return [
         medians(f"median time at half of ln 2: {later} / {sooner}", half[later], half[sooner],
                 HALVES[later] / HALVES[sooner])
         for sooner, later in itertools.pairwise(ORDER)
     ]  # fmt: skip
-    return Finding(checks, together(runs, "part"))
 
 
 @of_network("S40", "The same order within runs of one seed: layer-0+copy < match < copy < layer-0 < step-1 <= none")
@@ -71,10 +75,14 @@ def wait(run: xr.Dataset, part: str) -> Times:
 def shapes(context: Context) -> Finding:
     """S41."""
     runs = runs_of(context)
-    checks = [
+    return Finding(of_shapes(runs), together(runs, "part").assign(level=("part", [level(part) for part in runs])))
+
+
+def of_shapes(runs: dict[str, xr.Dataset]) -> list[Check]:
+    """Waits of every part left."""
+    return [
         median(f"{part}: wait / fall", wait(runs[part], part), WAITS[part], *bounds) for part, bounds in SHAPES.items()
     ]
-    return Finding(checks, together(runs, "part").assign(level=("part", [level(part) for part in runs])))
 
 
 @of_network("S47", "A progress measure is not a clamp: the same clamp put on afterwards shows a slower course",
