@@ -43,7 +43,7 @@ def six(data: xr.Dataset) -> tuple["Figure", str]:
     figure, axes = subplots(figsize=(6.4, 3.6))
     said = []
     for part in data["part"].values:
-        run = _finite(data.sel(part=part))
+        run = _finite(data.sel(part=part)).isel(step=slice(1, None))  # zero has no place on the axis
         times = thousands(run.step)
         axes.plot(times, run["loss"].T, color=COLOURS[part], alpha=0.25, lw=0.7)
         axes.plot(times, run["loss"].median("seed"), color=COLOURS[part], label=f"{part} ({LEFT[part]} left)")
@@ -85,6 +85,21 @@ def shapes(data: xr.Dataset) -> tuple["Figure", str]:
     )
 
 
+def course_correlated(data: xr.Dataset) -> tuple["Figure", str]:
+    """As `course`, with correlated exemplars."""
+    return course(data)
+
+
+def six_correlated(data: xr.Dataset) -> tuple["Figure", str]:
+    """As `six`, with correlated exemplars."""
+    return six(data)
+
+
+def shapes_correlated(data: xr.Dataset) -> tuple["Figure", str]:
+    """As `shapes`, with correlated exemplars."""
+    return shapes(data)
+
+
 def progress(data: xr.Dataset) -> tuple["Figure", str]:
     """Clamps put on afterwards, at snapshots of a training without them, beside trainings under them."""
     figure, axes = subplots(figsize=(6.4, 3.4))
@@ -93,9 +108,9 @@ def progress(data: xr.Dataset) -> tuple["Figure", str]:
     for part in ("step-1", "match"):
         later, trained = data["loss"].sel(part=part), data["trained"].sel(clamp=part)
         axes.plot(thousands(data.step), later.median("seed"), color=COLOURS[part], label=f"{part}, put on afterwards")
-        axes.plot(thousands(data.trained_step), trained.median("seed"), color=COLOURS[part], ls="--",
-                  label=f"{part}, in training")  # fmt: skip
         during = trained.rename(trained_step="step").to_dataset(name="loss").dropna("step", how="all")
+        axes.plot(thousands(during.step), during["loss"].median("seed"), color=COLOURS[part], ls="--",
+                  label=f"{part}, in training")  # fmt: skip
         times = [np.nanmedian(thousands(fall(run))) for run in (later.to_dataset(name="loss"), during)]
         said.append(f"{part} {times[0]:.3g} against {times[1]:.3g}")
     axes.axhline(GUESS, color="0.4", lw=1, ls=":")
@@ -175,7 +190,7 @@ def levels(data: xr.Dataset) -> tuple["Figure", str]:
             panels[0].plot(thousands(steps), data["toy"].sel(part=part, step=steps), color=tints[left],
                            label=names[left])  # fmt: skip
     for axes, title in zip(panels, ("toy: three vectors, some clamped", "network: parts left to learn"), strict=True):
-        axes.set(title=title, xlabel=f"{SEEN} (toy: fitted clock)", xlim=(0, float(thousands(end))), ylim=(0, 1.3))
+        axes.set(title=title, xlabel=f"{SEEN} (toy: fitted clock)", xlim=(0, float(thousands(end))), ylim=(0, 1.6))
         axes.legend()
     panels[0].set_ylabel("loss / level of knowing nothing")
     pairs = [

@@ -21,7 +21,7 @@ from minimodels.measure import first_time_above
 Floats = NDArray[np.float64]
 TENTH = 0.1  # of the level of knowing nothing
 LR, STEPS = 0.01, 20_000  # of the descent that stands for the flow
-SMALLEST, LARGEST = 0.02, 0.6  # starts
+SMALLEST, LARGEST = 0.02, 0.4  # starts; the ratio of the times falls with them
 
 
 class Course(NamedTuple):
@@ -57,7 +57,11 @@ def fitted(three: float, one: float) -> Fit:
     def excess(start: float) -> float:
         return toy(3, start).tenth / toy(1, start).tenth - three / one
 
-    start = float(brentq(excess, SMALLEST, LARGEST, xtol=1e-4))
+    ends = excess(SMALLEST), excess(LARGEST)
+    if ends[0] * ends[1] > 0:  # none does: the nearest
+        start = SMALLEST if abs(ends[0]) < abs(ends[1]) else LARGEST
+    else:
+        start = float(brentq(excess, SMALLEST, LARGEST, xtol=1e-4))
     return Fit(start, three / toy(3, start).tenth)
 
 

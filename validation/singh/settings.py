@@ -31,6 +31,7 @@ def train_network(name: str, steps: int, task: ExemplarLabelTask = TASK, **optio
 
 PARTS = ("layer-0+copy", "match", "copy", "layer-0", "step-1", "none")  # in the paper's order
 EIGHT = tuple(range(8))  # seeds of the six runs, as many as the paper's
+MANY = tuple(range(24))  # seeds where a full run compares medians that are near each other
 # by part, steps at the faster rate: how many at most, and between records
 BUDGET = {"layer-0+copy": 400, "match": 500, "copy": 600, "layer-0": 600, "step-1": 1500, "none": 1500}
 EVERY = {"layer-0+copy": 1, "match": 2, "copy": 2, "layer-0": 4, "step-1": 10, "none": 10}
@@ -72,12 +73,32 @@ def six(full: bool) -> dict[str, NetworkTraining]:
 
 def starts(full: bool) -> dict[str, NetworkTraining]:
     """The six at their first step, in many seeds."""
-    seeds = tuple(range(48 if full else 24))
+    seeds = tuple(range(96)) if full else MANY
     return {part: part_left(part, tag="-start", budget=1, seeds=seeds, held_out=256) for part in PARTS}
 
 
 VARIED_LR = {False: LR, True: 1e-4}
 CORRELATED = replace(TASK, r=0.8)  # cosine of two classes
+LESS_CORRELATED = replace(TASK, r=0.5)  # matching is then about as slow, beside copying, as with the paper's features
+
+
+def six_correlated(full: bool) -> dict[str, NetworkTraining]:
+    """The six with correlated exemplars."""
+    return {
+        part: part_left(part, tag="-r", rate=VARIED_LR[full], task=LESS_CORRELATED, seeds=EIGHT,
+                        budget=3 * BUDGET[part])
+        for part in PARTS
+    }  # fmt: skip
+
+
+def natural_correlated(full: bool) -> NetworkTraining:
+    """The network as it is, with correlated exemplars."""
+    from validation.optimisers import Adam
+
+    rate = VARIED_LR[full]
+    longer = round(LR / rate)
+    return train_network(f"natural-r-{rate:g}", 3000 * longer, LESS_CORRELATED, optimiser=Adam(lr=rate), seeds=EIGHT,
+                         record_every=25 * longer, held_out=512, tests=(), stop_below=0.025)  # fmt: skip
 
 
 def classes(full: bool) -> dict[tuple[str, int], NetworkTraining]:
@@ -85,9 +106,13 @@ def classes(full: bool) -> dict[tuple[str, int], NetworkTraining]:
     parts = ("layer-0+copy", "match", "layer-0", "none") if full else ("layer-0+copy", "match")
     return {
         (part, C): part_left(part, tag=f"-C{C}", rate=VARIED_LR[full], task=replace(CORRELATED, C=C),
-                             budget=4 * BUDGET[part])
+                             budget=4 * BUDGET[part], seeds=_seeds(part, full))
         for part in parts for C in ((50, 100, 200) if full else (50, 200))
     }  # fmt: skip
+
+
+def _seeds(part: str, full: bool) -> tuple[int, ...]:
+    return MANY if full and part in ("layer-0+copy", "match") else EIGHT
 
 
 def labels(full: bool) -> dict[tuple[str, int], NetworkTraining]:
@@ -95,7 +120,7 @@ def labels(full: bool) -> dict[tuple[str, int], NetworkTraining]:
     parts = ("layer-0+copy", "match", "layer-0", "none") if full else ("layer-0+copy", "match")
     runs = {
         (part, K): part_left(part, tag=f"-K{K}", rate=VARIED_LR[full], task=replace(TASK, K=K),
-                             budget=4 * BUDGET[part], seeds=EIGHT)
+                             budget=4 * BUDGET[part], seeds=_seeds(part, full))
         for part in parts for K in (5, 10, 15)
     }  # fmt: skip
     return runs if full else runs | {(part, 5): six(False)[part] for part in parts}
@@ -109,15 +134,15 @@ def previous(full: bool) -> dict[str, NetworkTraining]:
     from validation.singh.applied import all_but
     from validation.singh.clamps import PreviousToken
 
-    rate = VARIED_LR[full]
+    rate, seeds = VARIED_LR[full], MANY if full else EIGHT
     runs = {
         which: under(f"step-1-{which}", (all_but(ACTIVE), PreviousToken(heads)), "step-1",  # type: ignore[arg-type]
-                     rate=rate, seeds=EIGHT, budget=2 * BUDGET["step-1"])
+                     rate=rate, seeds=seeds, budget=2 * BUDGET["step-1"])
         for which, heads in HEADS.items()
     }  # fmt: skip
     if not full:
         return runs | {"one": six(False)["step-1"], "none": six(False)["none"]}
-    return runs | {"none": part_left("none", tag="-heads", rate=rate, seeds=EIGHT)}
+    return runs | {"none": part_left("none", tag="-heads", rate=rate, seeds=seeds)}
 
 
 def strengths(full: bool) -> dict[float, NetworkTraining]:

@@ -10,7 +10,7 @@ import xarray as xr
 from validation.checks import Check, between
 from validation.ledger import Context, Finding, claim
 from validation.singh import figures, settings
-from validation.singh.falls import GUESS, HALF, Times, fall, loss_at, median, medians, together
+from validation.singh.falls import GUESS, Times, fall, loss_at, median, medians, together
 
 of_network = partial(claim, level="network", trainings=lambda full: list(settings.six(full).values()))
 HALVES = {"none": 292, "step-1": 198, "layer-0": 72, "match": 29, "copy": 35, "layer-0+copy": 24}  # thousand sequences
@@ -25,15 +25,19 @@ def runs_of(context: Context) -> dict[str, xr.Dataset]:
 @of_network("S39", "What is left to learn sets the time: medians in the order layer-0+copy < match < copy < layer-0 < "
             "step-1 < none", headline=True, figure=figures.six)  # fmt: skip
 def order(context: Context) -> Finding:
-    """S39, each neighbouring pair by itself."""
+    """S39."""
     runs = runs_of(context)
+    return Finding(in_order(runs), together(runs, "part"))
+
+
+def in_order(runs: dict[str, xr.Dataset]) -> list[Check]:
+    """Each neighbouring pair by itself."""
     half = {part: fall(run) for part, run in runs.items()}
-    checks = [
+    return [
         medians(f"median time at half of ln 2: {later} / {sooner}", half[later], half[sooner],
                 HALVES[later] / HALVES[sooner])
         for sooner, later in itertools.pairwise(ORDER)
     ]  # fmt: skip
-    return Finding(checks, together(runs, "part"))
 
 
 @of_network("S40", "The same order within runs of one seed: layer-0+copy < match < copy < layer-0 < step-1 <= none")
@@ -71,10 +75,14 @@ def wait(run: xr.Dataset, part: str) -> Times:
 def shapes(context: Context) -> Finding:
     """S41."""
     runs = runs_of(context)
-    checks = [
+    return Finding(of_shapes(runs), together(runs, "part").assign(level=("part", [level(part) for part in runs])))
+
+
+def of_shapes(runs: dict[str, xr.Dataset]) -> list[Check]:
+    """Waits of every part left."""
+    return [
         median(f"{part}: wait / fall", wait(runs[part], part), WAITS[part], *bounds) for part, bounds in SHAPES.items()
     ]
-    return Finding(checks, together(runs, "part").assign(level=("part", [level(part) for part in runs])))
 
 
 @of_network("S47", "A progress measure is not a clamp: the same clamp put on afterwards shows a slower course",
@@ -102,7 +110,7 @@ def progress_is_not_a_clamp(context: Context) -> Finding:
     ]  # fmt: skip
     trained = together({part: context.of(six[part]) for part in ("match", "step-1")}, "part")["loss"]
     data = found.assign(trained=trained.rename(part="clamp", step="trained_step"))
-    return Finding(checks, data.assign_attrs(half=HALF))
+    return Finding(checks, data)
 
 
 @claim("S51", "Losses begin at ln K and read-out noise, with a copy clamped at ln 2 and score noise", level="network",

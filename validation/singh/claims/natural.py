@@ -4,11 +4,12 @@ import math
 from functools import partial
 
 import numpy as np
+import xarray as xr
 
-from validation.checks import between, resampled
+from validation.checks import Check, between, resampled
 from validation.ledger import Context, Finding, claim
 from validation.singh import figures, settings
-from validation.singh.falls import GUESS, HALF, fall, loss_at, median, medians, together
+from validation.singh.falls import GUESS, fall, loss_at, median, medians, together
 
 of_network = partial(claim, level="network", trainings=lambda full: [settings.course(full)])
 # published losses of one seed, by time in units of that at half of ln 2, 257 thousand sequences
@@ -19,8 +20,13 @@ END = 500 / 257  # there the loss is .038
 @of_network("S23", "Three phases: a fast fall to just above ln 2, a plateau, a sigmoid drop", figure=figures.course,
             headline=True)  # fmt: skip
 def phases(context: Context) -> Finding:
-    """S23, times in units of every seed's own half time: a tenth of ln 2 for the plateau is ours."""
+    """S23."""
     run = context.of(settings.course(context.full))
+    return Finding(three_phases(run), run[["loss"]])
+
+
+def three_phases(run: xr.Dataset) -> list[Check]:
+    """Times are in units of every seed's own half time; a tenth of ln 2 for the plateau is ours."""
     half = fall(run)
     checks = [
         between("loss at the start", loss_at(run, np.zeros_like(half)), 1.88, 2.06, 1.97),
@@ -32,21 +38,25 @@ def phases(context: Context) -> Finding:
         for share, level in PLATEAU.items()
     ]  # fmt: skip
     checks.append(between(f"loss at {END:.2f} of it", loss_at(run, END * half), 0.0, 0.1, 0.038))
-    return Finding(checks, run[["loss"]])
+    return checks
 
 
 @of_network("S24", "The time of emergence varies with the seed of the initial parameters")
 def seeds_differ(context: Context) -> Finding:
-    """S24: published times at half of ln 2 are 257, 306, 261, 373, 489 thousand; half to twice their spread."""
-    half = fall(context.of(settings.course(context.full)))
+    """S24."""
+    return Finding([spread_of(context.of(settings.course(context.full)))])
+
+
+def spread_of(run: xr.Dataset) -> Check:
+    """Published times at half of ln 2 are 257, 306, 261, 373, 489 thousand; half to twice their spread."""
     published = np.array([257, 306, 261, 373, 489])
 
     def spread(times: np.ndarray) -> float:
         return float(times.std(ddof=1) / times.mean())
 
     expected = spread(published)
-    return Finding([resampled("standard deviation over seeds / mean of the time at half of ln 2", spread, [half],
-                              expected / 2, 2 * expected, round(expected, 3))])  # fmt: skip
+    return resampled("standard deviation over seeds / mean of the time at half of ln 2", spread, [fall(run)],
+                     expected / 2, 2 * expected, round(expected, 3))  # fmt: skip
 
 
 @of_network("S26", "The final training accuracy is almost 1")
@@ -74,5 +84,5 @@ def grafts(context: Context) -> Finding:
         medians("other layers: time at half of ln 2 / without a graft", np.concatenate([another, third]), half, 0.79,
                 0.5, math.inf),
     ]  # fmt: skip
-    return Finding(checks, together({"without": run, **{d: found.sel(donor=d) for d in found["donor"].values}}, "donor")
-                   .assign_attrs(half=HALF))  # fmt: skip
+    donors = {name: found.sel(donor=name, drop=True) for name in found["donor"].values}
+    return Finding(checks, together({"without": run, **donors}, "donor"))
