@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from minimodels.measure import first_time_above
 from validation.checks import Check, resampled
+from validation.singh.settings import LEARNT
 
 Times = NDArray[np.float64]
 GUESS = math.log(2)  # the loss of guessing among the two labels of the context
@@ -23,10 +24,14 @@ def fall(run: xr.Dataset, level: float = HALF, measure: str = "loss") -> Times:
 
 
 def loss_at(run: xr.Dataset, steps: Times) -> Times:
-    """The loss of every seed at a step of its own."""
+    """The loss of every seed at a step of its own; after the end, the last one of a seed that has learnt."""
     losses = run["loss"].transpose("seed", "step").values
-    return np.array([np.interp(at, run["step"].values, each, right=np.nan) if np.isfinite(at) else np.nan
-                     for at, each in zip(steps, losses, strict=True)])  # fmt: skip
+    return np.array(
+        [
+            np.interp(at, run["step"].values, each, right=each[-1] if each[-1] < LEARNT else np.nan)
+            for at, each in zip(steps, losses, strict=True)
+        ]
+    )
 
 
 def medians(
