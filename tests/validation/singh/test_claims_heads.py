@@ -222,6 +222,11 @@ TRAINED_ALONE: dict[str, list[tuple[str, Callable[[], Runs]]]] = {
 IDS = [*OTHERWISE, *TRAINED_ALONE]  # of the claims with made-up runs here
 
 
+def test_records_can_be_made_of_every_claim() -> None:
+    made = {id: records.fingerprint(CLAIMS[id])[0] for id in IDS}
+    assert len(set(made.values())) == len(IDS)
+
+
 @pytest.mark.parametrize("id", list(OTHERWISE))
 def test_a_claim_agrees_with_a_training_as_published(id: str) -> None:
     outcome = settle(CLAIMS[id], Context(False, all_runs()), "singh")
