@@ -66,6 +66,8 @@ def heads(**bent: Any) -> xr.Dataset:
     for name, values in (PUBLISHED | bent).items():
         scatter = 1e-4 if "accuracy" in name else 0.01
         found[name] = (("seed", dims.get(name, "head")), by_seed(values, scatter))
+    found["copying_fixed"][1][0] = np.nan  # there were no mistakes
+    found["copying_mistakes"] = ("seed", np.arange(S) * 10.0)
     coords = {"seed": SEEDS, "head": range(H), "number": range(1, H + 1), "other": range(1, H)}
     return xr.Dataset(found, coords)
 
