@@ -66,6 +66,8 @@ def heads(**bent: Any) -> xr.Dataset:
     for name, values in (PUBLISHED | bent).items():
         scatter = 1e-4 if "accuracy" in name else 0.01
         found[name] = (("seed", dims.get(name, "head")), by_seed(values, scatter))
+    found["copying_fixed"][1][0] = np.nan  # there were no mistakes
+    found["copying_mistakes"] = ("seed", np.arange(S) * 10.0)
     coords = {"seed": SEEDS, "head": range(H), "number": range(1, H + 1), "other": range(1, H)}
     return xr.Dataset(found, coords)
 
@@ -220,6 +222,11 @@ TRAINED_ALONE: dict[str, list[tuple[str, Callable[[], Runs]]]] = {
              ("disagrees", lambda: trained_alone(AS_STRONG, alone_accuracy=AT_RANDOM))],
 }  # fmt: skip
 IDS = [*OTHERWISE, *TRAINED_ALONE]  # of the claims with made-up runs here
+
+
+def test_records_can_be_made_of_every_claim() -> None:
+    made = {id: records.fingerprint(CLAIMS[id])[0] for id in IDS}
+    assert len(set(made.values())) == len(IDS)
 
 
 @pytest.mark.parametrize("id", list(OTHERWISE))
