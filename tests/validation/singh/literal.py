@@ -76,7 +76,9 @@ class Literal:
                         after[i] += A[h, i, j] * (v[h, j] @ P[f"O{n}"][h])
             for i in range(T if f"M{n}" in P else 0):
                 hidden = self.norm(after[i], P[f"between{n}"], P[f"across{n}"]) @ P[f"M{n}"] + P[f"m{n}"]
-                after[i] += np.array([h * (1 + math.erf(h / math.sqrt(2))) / 2 for h in hidden]) @ P[f"N{n}"] + P[f"n{n}"]
+                after[i] += (
+                    np.array([h * (1 + math.erf(h / math.sqrt(2))) / 2 for h in hidden]) @ P[f"N{n}"] + P[f"n{n}"]
+                )
             x = store(f"{n}.block", after)
         store("logits", self.norm(x[T - 1], P["norm"], P["shift"]) @ P["U"] + P["u"])
         return found
