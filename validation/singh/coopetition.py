@@ -119,11 +119,12 @@ def forbidden() -> Any:
 def prevented() -> dict[str, NetworkTraining]:
     """Heads of layer 0 that may not attend from labels to the exemplars before them, and three that write nothing."""
     from validation.singh.clamps import ZeroHead
+    from validation.singh.strategies import blind
 
     clamps = {"forbidden": forbidden(), "fewer": ZeroHead(((0, 1), (0, 4), (0, 7)))}
     return {
         name: trained(f"layer-0-{name}", LATE, network=network(manipulations=((name, (clamp,)),)),
-                      clamp={"manipulation": name})
+                      clamp={"manipulation": name}, analyses=(blind,) if name == "forbidden" else ())
         for name, clamp in clamps.items()
     }  # fmt: skip
 
@@ -134,13 +135,14 @@ def one_layer() -> NetworkTraining:
 
 
 SMALL = replace(TASK, K=2048, C=2048, D=16, w=0.3, query="same")
-SMALL_STEPS = 1300
+SMALL_STEPS, SMALL_SEEDS, SMALL_TESTS = 1300, (0, 1, 2, 3), ("ICL", "Flip", "CIWL")
 
 
 def small(name: str, task: ExemplarLabelTask = SMALL, **options: Any) -> NetworkTraining:
     """A training of a minute's fraction on the small task."""
     length = SMALL_STEPS * BATCH / 1e6
-    return trained(f"small-{name}", length, lr=1e-3, task=task, held_out=512, record_every=100, **options)
+    return trained(f"small-{name}", length, lr=1e-3, task=task, seeds=SMALL_SEEDS, tests=SMALL_TESTS, held_out=512,
+                   record_every=130, **options)  # fmt: skip
 
 
 def in_small() -> dict[str, NetworkTraining]:
@@ -152,10 +154,12 @@ def in_small() -> dict[str, NetworkTraining]:
         "sinusoidal": network(positions="sinusoidal"),
         "forbidden": network(manipulations=(("forbidden", (forbidden(),)),)),
     }
+    from validation.singh.strategies import blind
+
     runs = {name: small(name.replace(" ", "-"), network=net) for name, net in nets.items()}
     return runs | {
         "another": small("another", replace(SMALL, query="another")),
-        "forbidden": replace(runs["forbidden"], clamp={"manipulation": "forbidden"}),
+        "forbidden": replace(runs["forbidden"], clamp={"manipulation": "forbidden"}, analyses=(blind,)),
     }
 
 

@@ -1,5 +1,6 @@
 """What is read off networks that may learn in context or in weights: over time, by path, by head, and by halves."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from validation.checkpoint import load_parameters, snapshot_steps
 from validation.protocols import Parameters
 from validation.singh import coopetition as settings
 from validation.singh.applied import all_but, clamped
-from validation.singh.clamps import Clamp, Hold, ZeroEmbedding, ZeroHead
+from validation.singh.clamps import NEVER, Clamp, Given, Hold, Hook, Record, ZeroEmbedding, ZeroHead
 from validation.singh.grafts import Frozen, GraftIn, GraftOut
 from validation.singh.measures import induction_strength, previous_token_strength
 from validation.singh.network import Tokens, Transformer
@@ -111,7 +112,7 @@ def copiers(training: NetworkTraining, folder: Path) -> xr.Dataset:
     for head in range(network.heads):
         for tokens in tests:
             record = clamped(network, now, tokens, (all_but((1, head), of=network.heads),))
-            hits = right_in_context(record["logits"], tokens).numpy()
+            hits = right_in_context(record["logits"], tokens).double().numpy()
             apart = attention_difference(record["1.A"], tokens)[..., head].numpy()
             for s in range(shape[0]):
                 number[s, head] += np.histogram(apart[s], EDGES)[0]
@@ -121,6 +122,29 @@ def copiers(training: NetworkTraining, folder: Path) -> xr.Dataset:
          "number": (("seed", "head", "difference"), number)},
         {"seed": list(training.seeds), "difference": (EDGES[1:] + EDGES[:-1]) / 2},
     )  # fmt: skip
+
+
+@torch.no_grad()
+def blind(training: NetworkTraining, folder: Path) -> xr.Dataset:
+    """Flip accuracy at the end under the training's clamp, and where the query's row of layer 0 sees no exemplar."""
+    network, end, tokens = training.network, load_parameters(folder), _tests(training, "Flip")
+    assert isinstance(network, Transformer)
+    hooks = defaultdict[str, list[Hook]](list)
+    for clamp in network.clamps(training.clamp):
+        for site, hook in clamp.hooks(Given(network, end, tokens)):
+            hooks[site].append(hook)
+
+    def hidden(scores: Tensor, _: Record) -> Tensor:
+        scores = scores.clone()
+        scores[..., -1, :-1:2] = NEVER
+        return scores
+
+    found = {}
+    for name in ("forbidden", "blind"):
+        logits = network.forward(end, tokens, hooks)["logits"]
+        found[name] = ("seed", right_in_context(logits, tokens).double().mean(1).numpy())
+        hooks["0.S"].append(hidden)
+    return xr.Dataset(found, {"seed": list(training.seeds)})
 
 
 def before_late(training: NetworkTraining, folder: Path) -> xr.Dataset:
