@@ -9,8 +9,9 @@ Tokens are embedded exemplars :math:`x E + b` and labels, in turns, the query la
     A^h_i = \mathrm{softmax}_j\,S^h_{ij}, \quad S^h_{ij} = (R_i Q_h \hat x_i)\cdot(R_j K_h \hat x_j)/\sqrt{d_h},
 
 with rotations R of adjacent coordinates by the position times 10000^{-2m/d_h}, m = 0, 1, ..., or, in their place, a
-learnt table of positions that is added to the tokens. Logits are a linear map, with bias, of the query's normalised
-stream. Only the query's row is computed in the last layer.
+learnt table of positions, or their sines and cosines, that are added to the tokens. After its heads a layer may have a
+perceptron of one hidden layer, :math:`x \leftarrow x + N\,\mathrm{GELU}(M\,\mathrm{LayerNorm}(x) + m) + n`. Logits are
+a linear map, with bias, of the query's normalised stream. Only the query's row is computed in the last layer.
 
 Whatever is computed on the way has a name (`sites`), and can be replaced there: clamps (`validation.singh.clamps`) do
 nothing else. Layers and heads count from 0.
@@ -37,6 +38,7 @@ from validation.singh.clamps import Clamp, Hook, Record, check_clamps
 
 HIDDEN = -1e20  # score of a token that is not visible
 POSITIONS = 32  # of the learnt table
+LONGEST = 30.0  # the slowest sine's angle per position is about one over this (authors' code)
 TRUNCATED = 0.8796256610342398  # standard deviation of a standard normal truncated at two
 EPS = 1e-5  # of LayerNorm
 
@@ -56,7 +58,9 @@ class Transformer:
     =============  ============================================================================================
     layers, heads  how many; a head has width/heads coordinates
     width          of the residual stream
-    positions      "rotary": queries and keys are rotated; "table": a learnt table is added to the tokens
+    positions      "rotary": queries and keys are rotated; "table": a learnt table is added to the tokens;
+                   "sinusoidal": sines and cosines of the position times 30^(-2m/width) are
+    mlp            hidden units of the perceptron in every layer, by the width of the stream; 0: there is none
     manipulations  lists of clamps, by name: {"match": (Induction(heads=(1, 3)), ...)}; a name is a word for the
                    clamp of a training, clamp={"manipulation": "match"}, and of what is measured later
     =============  ============================================================================================
@@ -74,7 +78,8 @@ class Transformer:
     layers: int = 2
     heads: int = 8
     width: int = 64
-    positions: Literal["rotary", "table"] = "rotary"
+    positions: Literal["rotary", "table", "sinusoidal"] = "rotary"
+    mlp: int = 0
     manipulations: tuple[tuple[str, tuple[Clamp, ...]], ...] = ()
 
     on_tests: ClassVar[tuple[str, ...]] = ("loss", "accuracy", "context_accuracy")
@@ -83,9 +88,12 @@ class Transformer:
     def __post_init__(self) -> None:
         for name, most in (("layers", 100), ("heads", 1000), ("width", 2**16)):
             object.__setattr__(self, name, check_whole(getattr(self, name), f"`{name}`", 1, most))
-        check_choice(self.positions, "`positions`", ("rotary", "table"))
+        object.__setattr__(self, "mlp", check_whole(self.mlp, "`mlp`", 0, 64))
+        check_choice(self.positions, "`positions`", ("rotary", "table", "sinusoidal"))
         if self.width % self.heads:
             raise InputError(f"`heads` must divide `width`; got heads={self.heads}, width={self.width}.")
+        if self.positions == "sinusoidal" and self.width % 2:
+            raise InputError(f"sinusoidal positions need an even `width`; got {self.width}.")
         if self.positions == "rotary" and self.width // self.heads % 2:
             raise InputError(
                 f"rotary positions need heads of an even width; got {self.width // self.heads}: change `heads`."
@@ -116,8 +124,9 @@ class Transformer:
     def initial(self, task: ExemplarLabelTask, seed: int) -> dict[str, NDArray[np.float32]]:
         """Fresh parameters of one seed.
 
-        E, b and labels embed; of every layer, norm and shift (d,) of LayerNorm, Q, K, V (H, d, d/H), O (H, d/H, d);
-        norm and shift of the last one, U and u of the read-out.
+        E, b and labels embed; of every layer, norm and shift (d,) of LayerNorm, Q, K, V (H, d, d/H), O (H, d/H, d),
+        and of a perceptron, between and across (d,) of its LayerNorm, M, m, N, n; norm and shift of the last one, U and
+        u of the read-out.
         """
         if not isinstance(task, ExemplarLabelTask):
             raise InputError(f"Transformer learns an ExemplarLabelTask; got {shown(task)}.")
@@ -143,6 +152,10 @@ class Transformer:
         for layer in range(self.layers):
             out |= {f"norm{layer}": constant(1, d), f"shift{layer}": constant(0, d)}
             out |= {f"{name}{layer}": linear(d, H, d, e) for name in "QKV"} | {f"O{layer}": linear(d, H, e, d)}
+            if hidden := self.mlp * d:
+                out |= {f"between{layer}": constant(1, d), f"across{layer}": constant(0, d)}
+                out |= {f"M{layer}": linear(d, d, hidden), f"m{layer}": constant(0, hidden)}
+                out |= {f"N{layer}": linear(hidden, hidden, d), f"n{layer}": constant(0, d)}
         out |= {"norm": constant(1, d), "shift": constant(0, d)}
         return out | {"U": linear(d, d, task.K), "u": constant(0, task.K)}
 
@@ -157,7 +170,8 @@ class Transformer:
     def cost(self, task: ExemplarLabelTask) -> float:
         """Relative cost of a step of one seed."""
         d = self.width
-        return float(task.D * d * (task.P + 1) + 4 * self.layers * task.length * d * d + d * task.K)
+        return float(task.D * d * (task.P + 1) + (4 + 2 * self.mlp) * self.layers * task.length * d * d
+                     + d * task.K)  # fmt: skip
 
     def forward(
         self, parameters: Parameters, tokens: Tokens, hooks: Mapping[str, Sequence[Hook]] | None = None
@@ -166,16 +180,17 @@ class Transformer:
 
         ==============================  ============================================================================
         exemplars, labels               their embeddings (S, n, P + 1, d), (S, n, P, d)
-        tokens, embedding               both in turns (S, n, T, d); with positions, if there is a table
+        tokens, embedding               both in turns (S, n, T, d); with positions, if they are added
         0.normed                        what the heads of a layer read (S, n, T, d)
         0.q, 0.k, 0.v                   queries (rotated), keys (rotated), values (S, n, H, T, d/H)
         0.S, 0.A                        scores and attention (S, n, H, T, T), rows that attend first
         0.z, 0.written                  head outputs (S, n, H, T, d/H), and their sum after projection (S, n, T, d)
+        0.mlp                           what the perceptron writes, if there is one (S, n, T, d)
         0.block                         the stream after the layer (S, n, T, d)
         norm, logits                    the query's normalised stream (S, n, d), its logits (S, n, K)
         ==============================  ============================================================================
 
-        In the last layer there is one row, the query's, of q, S, A, z, written and block.
+        In the last layer there is one row, the query's, of q, S, A, z, written, mlp and block.
         """
         found: Record = {}
 
@@ -193,7 +208,7 @@ class Transformer:
         labels = at("labels", torch.nn.functional.embedding(rows, P["labels"].flatten(0, 1)))
         pairs = torch.cat([exemplars[:, :, :-1], labels], dim=-1).view(S, n, T - 1, d)
         x = at("tokens", torch.cat([pairs, exemplars[:, :, -1:]], dim=2))
-        x = at("embedding", x + P["table"][:, None, :T] if self.positions == "table" else x)
+        x = at("embedding", self._placed(P, x))
         for layer in range(self.layers):
             x = self._layer(P, layer, x, at)
         x = at("norm", layer_normed(x[:, :, -1], P["norm"], P["shift"]))
@@ -221,7 +236,14 @@ class Transformer:
         z = at(f"{layer}.z", attention @ v)
         flat = z.transpose(2, 3).reshape(S, -1, H * e)
         written = at(f"{layer}.written", torch.bmm(flat, P[f"O{layer}"].flatten(1, 2)).view(x.shape))
-        return at(f"{layer}.block", x + written)
+        x = x + written
+        return at(f"{layer}.block", x + at(f"{layer}.mlp", _perceptron(P, layer, x)) if self.mlp else x)
+
+    def _placed(self, P: Parameters, x: Tensor) -> Tensor:
+        """The stream (S, n, T, d) with what is added for positions."""
+        if self.positions == "table":
+            return x + P["table"][:, None, : x.shape[2]]
+        return x + _waves(x) if self.positions == "sinusoidal" else x
 
     def clamps(self, held: Held | None) -> tuple[Clamp, ...]:
         """The clamps of a manipulation that is held."""
@@ -261,6 +283,21 @@ def layer_normed(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     """LayerNorm of (S, ..., d), with a scale and a shift (S, d) of every seed."""
     between = (slice(None), *[None] * (x.dim() - 2))
     return torch.nn.functional.layer_norm(x, x.shape[-1:], eps=EPS) * scale[between] + shift[between]
+
+
+def _perceptron(P: Parameters, layer: int, x: Tensor) -> Tensor:
+    """What the perceptron of a layer writes to its stream (S, n, T, d)."""
+    flat = _normed(x, P[f"between{layer}"], P[f"across{layer}"]).flatten(1, 2)
+    hidden = torch.nn.functional.gelu(torch.baddbmm(P[f"m{layer}"][:, None], flat, P[f"M{layer}"]))
+    return torch.baddbmm(P[f"n{layer}"][:, None], hidden, P[f"N{layer}"]).view(x.shape)
+
+
+def _waves(x: Tensor) -> Tensor:
+    """Sines, then cosines, of the position times 30^(-2m/d), for a stream (S, n, T, d)."""
+    T, d = x.shape[-2:]
+    rate = LONGEST ** (-torch.arange(0, d, 2, device=x.device, dtype=torch.float64) / d)
+    angle = torch.arange(T, device=x.device)[:, None] * rate
+    return torch.cat([angle.sin(), angle.cos()], dim=-1).to(x.dtype)
 
 
 def _rotated(x: Tensor, position: Tensor) -> Tensor:
