@@ -287,7 +287,7 @@ def layer_normed(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
 
 def _perceptron(P: Parameters, layer: int, x: Tensor) -> Tensor:
     """What the perceptron of a layer writes to its stream (S, n, T, d)."""
-    flat = _normed(x, P[f"between{layer}"], P[f"across{layer}"]).flatten(1, 2)
+    flat = layer_normed(x, P[f"between{layer}"], P[f"across{layer}"]).flatten(1, 2)
     hidden = torch.nn.functional.gelu(torch.baddbmm(P[f"m{layer}"][:, None], flat, P[f"M{layer}"]))
     return torch.baddbmm(P[f"n{layer}"][:, None], hidden, P[f"N{layer}"]).view(x.shape)
 
