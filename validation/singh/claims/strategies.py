@@ -158,8 +158,8 @@ def _ends(run: xr.Dataset, every: int = 1) -> Floats:
     return np.array([[loss[at] for at in divot(loss, half, every)] for loss, half in found])
 
 
-@of_model("S17d", "Of random draws that stop nine in ten have a divot above 1 %, the others none", exploratory=True,
-          setting=f"{DRAWN} draws")  # fmt: skip
+@of_model("S17d", "Of random draws that stop nine in ten have a divot above 1 %, the others less or none",
+          exploratory=True, setting=f"{DRAWN} draws")  # fmt: skip
 def divots_of_draws(context: Context) -> Finding:
     """S17 over draws; every tenth iteration is kept."""
     run = strategies(mm.draw_vectors(four(), DRAWN), ["loss_2"], every=EVERY)
