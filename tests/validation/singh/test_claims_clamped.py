@@ -197,7 +197,7 @@ def made_up(id: str) -> Iterator[Case]:
                           lambda: grafted(other=120)]),
         "S51": (begun, [lambda: begun(none=1.6), lambda: begun(copy=0.69), lambda: begun(layer_0_copy=1.0)]),
         "S46": (heads, [lambda: heads(another=450), lambda: heads(three=320), lambda: heads(all=400)]),
-        "S47": (measured, [lambda: measured(later=80, at_clamp=0.3, at_guess=0.3), lambda: measured(trained=0.3),
+        "S47": (measured, [lambda: measured(later=80, at_clamp=0.3, at_guess=0.3), lambda: measured(trained=0.3), lambda: measured(at_clamp=0.3), lambda: measured(at_guess=0.68),
                            lambda: measured(step=800)]),
         "S48": (strong, [lambda: strong(zero=700), lambda: strong(plus=450), lambda: strong(minus=450),
                          lambda: strong(failing=0.1), lambda: strong(passing=1.0)]),
