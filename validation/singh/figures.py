@@ -198,10 +198,12 @@ def levels(data: xr.Dataset) -> tuple["Figure", str]:
         f"{float(thousands(data['toy_tenth'].sel(part=part))):.3g}"
         for part in data["part"].values
     ]
+    apart = [f"{part} {float(data['apart'].sel(part=part)):.2g}" for part in data["part"].values]
     return figure, (
         f"One start, {data.attrs['start']:.3g} of the truth, and one clock, fitted to none and match; thousand "
-        f"sequences to a tenth of the level, network against toy: {', '.join(pairs)}. What the toy lacks: the "
-        "network's start above its level, and how long two parts take."
+        f"sequences to a tenth of the level, network against toy: {', '.join(pairs)}. Root mean square of "
+        f"network minus toy, with a clock of its own each: {', '.join(apart)}. The toy begins at its level or "
+        "below, the network above."
     )
 
 

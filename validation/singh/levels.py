@@ -20,8 +20,8 @@ from minimodels.measure import first_time_above
 
 Floats = NDArray[np.float64]
 TENTH = 0.1  # of the level of knowing nothing
-LR, STEPS = 0.01, 20_000  # of the descent that stands for the flow
-SMALLEST, LARGEST = 0.02, 0.4  # starts; the ratio of the times falls with them
+LR, STEPS = 0.02, 20_000  # of the descent that stands for the flow
+SMALLEST, LARGEST = 0.005, 0.4  # starts; the ratio of the times falls with them
 
 
 class Course(NamedTuple):

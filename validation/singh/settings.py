@@ -97,8 +97,9 @@ def natural_correlated(full: bool) -> NetworkTraining:
 
     rate = VARIED_LR[full]
     longer = round(LR / rate)
-    return train_network(f"natural-r-{rate:g}", 3000 * longer, LESS_CORRELATED, optimiser=Adam(lr=rate), seeds=EIGHT,
-                         record_every=25 * longer, held_out=512, tests=(), stop_below=0.025)  # fmt: skip
+    return train_network(f"natural-r-{rate:g}", 3000 * longer, LESS_CORRELATED, optimiser=Adam(lr=rate),
+                         seeds=MANY if full else EIGHT, record_every=25 * longer, held_out=512, tests=(),
+                         stop_below=0.025)  # fmt: skip
 
 
 def classes(full: bool) -> dict[tuple[str, int], NetworkTraining]:

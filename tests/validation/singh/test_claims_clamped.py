@@ -145,7 +145,7 @@ def beside_toy(part: str = "", late: float = 1.0, bent: float = 1.0) -> Runs:
     """Losses as the toy has them, but for one that is later, or falls by another power."""
     start, clock = 0.2, 60.0
     found = {}
-    for name, training in settings.six(False).items():
+    for name, training in settings.six_correlated(False).items():
         left = levels.LEFT.get(name, 3)
         course = toy(left, start)
         steps = np.linspace(0, training.steps, 3001)
@@ -197,7 +197,7 @@ def made_up(id: str) -> Iterator[Case]:
                           lambda: grafted(other=120)]),
         "S51": (begun, [lambda: begun(none=1.6), lambda: begun(copy=0.69), lambda: begun(layer_0_copy=1.0)]),
         "S46": (heads, [lambda: heads(another=450), lambda: heads(three=320), lambda: heads(all=400)]),
-        "S47": (measured, [lambda: measured(later=80, at_clamp=0.3, at_guess=0.3), lambda: measured(trained=0.3),
+        "S47": (measured, [lambda: measured(later=80, at_clamp=0.3, at_guess=0.3), lambda: measured(trained=0.3), lambda: measured(at_clamp=0.3), lambda: measured(at_guess=0.68),
                            lambda: measured(step=800)]),
         "S48": (strong, [lambda: strong(zero=700), lambda: strong(plus=450), lambda: strong(minus=450),
                          lambda: strong(failing=0.1), lambda: strong(passing=1.0)]),
@@ -222,7 +222,7 @@ def made_up(id: str) -> Iterator[Case]:
     }  # fmt: skip
     in_order = (halves, [lambda: halves(match=30), lambda: halves(copy=40), lambda: halves(layer_0=45),
                          lambda: halves(step_1=100), lambda: halves(none=250)])  # fmt: skip
-    cases |= {"S39": in_order, "S40": in_order, "S39r": in_order}
+    cases |= {"S39": in_order, "S40": in_order, "S39r": in_order, "S40r": in_order}
     cases |= {f"{like}r": cases[like] for like in ("S23", "S24", "S41")}
     right, wrong = cases[id]
     yield "agrees", right()
@@ -231,7 +231,7 @@ def made_up(id: str) -> Iterator[Case]:
 
 
 IDS = ("S23", "S24", "S26", "S39", "S40", "S40m", "S41", "S42", "S42b", "S43", "S43b", "S43c", "S44", "S45", "S46",
-       "S47", "S48", "S51", "S23r", "S24r", "S39r", "S41r")  # fmt: skip
+       "S47", "S48", "S51", "S23r", "S24r", "S39r", "S40r", "S41r")  # fmt: skip
 
 
 @pytest.mark.parametrize("id", IDS)

@@ -1,14 +1,13 @@
 """The toy model's vectors beside the network's parts, three, two and one left."""
 
-import math
-
 import numpy as np
 import xarray as xr
 
 from validation.checks import Check, between, resampled
 from validation.ledger import Context, Finding, claim
 from validation.singh import figures, settings
-from validation.singh.claims.clamped import level, runs_of
+from validation.singh.claims.clamped import level
+from validation.singh.claims.correlated import runs_of
 from validation.singh.falls import Times, fall
 from validation.singh.levels import TENTH, Fit, fitted, residual, toy
 
@@ -17,10 +16,10 @@ FACTOR = 1.5
 
 
 @claim("S40m", "Three vectors with one start and one clock have the times and shapes of three, two and one parts left",
-       level="network", trainings=lambda full: list(settings.six(full).values()), figure=figures.levels,
+       level="network", trainings=lambda full: list(settings.six_correlated(full).values()), figure=figures.levels,
        exploratory=True)  # fmt: skip
 def levels(context: Context) -> Finding:
-    """Fitted to none and match; the times of the others follow, and residuals with a clock of each's own."""
+    """Exemplars are correlated. Fitted to none and match; residuals have a clock of each's own."""
     runs = runs_of(context)
     tenths = {part: fall(runs[part], TENTH * level(part)) for part in LEFT}
     middle = {part: float(np.median(times)) for part, times in tenths.items()}
@@ -29,15 +28,15 @@ def levels(context: Context) -> Finding:
     for part in ("layer-0", "copy", "layer-0+copy"):
         predicted = fit.clock * toy(LEFT[part], fit.start).tenth
         checks.append(_ratio(f"{part}: time to a tenth, network / toy", tenths[part], predicted))
-    curves = {}
+    curves, apart = {}, {}
     for part, left in LEFT.items():
         mean = (runs[part]["loss"] / level(part)).median("seed")
         steps, losses = mean["step"].values.astype(float), mean.values
         own = middle[part] / toy(left, fit.start).tenth
-        apart = residual(left, fit.start, steps, losses, own)
-        checks.append(between(f"{part}: root mean square of network - toy, own clock", apart, 0.0, 0.1, "small"))
+        apart[part] = residual(left, fit.start, steps, losses, own)
+        checks.append(between(f"{part}: root mean square of network - toy, own clock", apart[part], 0.0, 0.1, "small"))
         curves[part] = mean.drop_vars("seed", errors="ignore")
-    return Finding(checks, _drawn(curves, fit, middle), _why(fit, tenths))
+    return Finding(checks, _drawn(curves, fit, middle).assign(apart=("part", list(apart.values()))), _why(fit, tenths))
 
 
 def _ratio(what: str, times: Times, predicted: float) -> Check:
@@ -54,7 +53,7 @@ def _why(fit: Fit, tenths: dict[str, Times]) -> str:
 
 def _drawn(curves: dict[str, xr.DataArray], fit: Fit, middle: dict[str, float]) -> xr.Dataset:
     """Losses over their levels, the network's and the toy's at the same steps, by part."""
-    data = xr.Dataset(attrs={"start": fit.start, "clock": fit.clock, "factor": math.nan})
+    data = xr.Dataset(attrs={"start": fit.start, "clock": fit.clock})
     each, toys = [], []
     for part, curve in curves.items():
         course = toy(LEFT[part], fit.start)

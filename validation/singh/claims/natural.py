@@ -17,8 +17,8 @@ PLATEAU = {100 / 257: 0.73, 150 / 257: 0.70}
 END = 500 / 257  # there the loss is .038
 
 
-@of_network("S23", "Three phases: a fast fall to just above ln 2, a plateau, a sigmoid drop", figure=figures.course,
-            headline=True)  # fmt: skip
+@of_network("S23", "Three phases: a fast fall to just above ln 2, a plateau, a sigmoid drop",
+            figure=figures.course)  # fmt: skip
 def phases(context: Context) -> Finding:
     """S23."""
     run = context.of(settings.course(context.full))
