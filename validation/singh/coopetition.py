@@ -5,7 +5,7 @@ which is in the context too (CIWL), solve the task. Exemplars are Gaussian, draw
 20 of a class. Lengths are in millions of sequences.
 
 Small ones are trained at a hundred times the rate on exemplars of 16 dimensions, in which 2048 classes crowd. Where the
-query is the exemplar in the context, they come to learn in context within minutes; where it is another, they hardly do.
+query is the exemplar in the context they soon learn in context; where it is another, they hardly do.
 """
 
 from dataclasses import replace
@@ -53,7 +53,7 @@ def trained(name: str, millions: float, *, lr: float = 1e-5, **options: Any) -> 
 
     given: dict[str, Any] = {
         "task": TASK, "network": network(), "seeds": SEEDS, "tests": TESTS, "record_every": steps(0.1),
-        "checkpoint_every": steps(0.4), "held_out": 1000, **options,
+        "checkpoint_every": steps(0.4), "held_out": 500, **options,
     }  # fmt: skip
     return NetworkTraining(name=name, optimiser=Adam(lr=lr), steps=steps(millions), batch=BATCH, **given)
 
@@ -159,6 +159,7 @@ def in_small() -> dict[str, NetworkTraining]:
     runs = {name: small(name.replace(" ", "-"), network=net) for name, net in nets.items()}
     return runs | {
         "another": small("another", replace(SMALL, query="another")),
+        "sinusoidal": replace(runs["sinusoidal"], steps=2 * SMALL_STEPS),
         "forbidden": replace(runs["forbidden"], clamp={"manipulation": "forbidden"}, analyses=(blind,)),
     }
 

@@ -193,8 +193,8 @@ BENDS: dict[str, list[dict[Any, Any]]] = {
             {f"one-layer/induction_0.{h}": always(0.0) for h in range(8)}],
     "S64s": [{"small-same/Flip": [(0, 0.5), (0.03, 0.6)]}, {"small-same/Flip": [(0, 0.5), (0.02, 1.0), (0.0416, 0.8)]},
              {"small-another/Flip": LEARNT_SMALL}],
-    "S65s": [{"small-rotary/ICL": LEARNT_SMALL}, {"small-sinusoidal/ICL": LEARNT_SMALL}, {"small-rotary/CIWL": NOT},
-             {"small-sinusoidal/CIWL": NOT}, {"small-same/ICL": NOT}],
+    "S65s": [{"small-rotary/ICL": LEARNT_SMALL}, {"small-rotary/CIWL": NOT}, {"small-same/ICL": NOT}],
+    "S65t": [{"small-sinusoidal/ICL": LEARNT_SMALL}],
     "S67s": [{"small-forbidden/Flip": LEARNT_SMALL}, {"small-same/Flip": NOT}, {"small-forbidden/CIWL": NOT}],
     "S68s": [{"small-one-layer/ICL": LEARNT_SMALL}, {"small-one-layer/CIWL": NOT}, {"small-one-layer/Flip": NOT},
              {"small-same/CIWL": LEARNT_SMALL}],
@@ -234,6 +234,15 @@ def test_a_claim_disagrees_where_one_thing_is_otherwise(id: str, number: int) ->
     assert outcome.verdict == "disagrees", (outcome.measured, outcome.reason)
 
 
+def test_one_seed_refutes_what_never_is_and_the_reason_says_how_many() -> None:
+    runs = otherwise({"small-sinusoidal/ICL": LEARNT_SMALL})
+    one, none = runs["small-sinusoidal"].isel(seed=[0]), as_it_is()["small-sinusoidal"].isel(seed=[1, 2])
+    runs["small-sinusoidal"] = xr.concat([one, none], "seed", join="inner")
+    outcome = settle(CLAIMS["S65t"], Context(False, runs), "singh")
+    assert outcome.verdict == "disagrees"
+    assert outcome.why.startswith("1 of 3 seeds come to ICL = .7, the first after 10 thousand sequences")
+
+
 @pytest.mark.parametrize(("id", "changed"), [("S64", {"coopetition/Flip": NOT}), ("S67", {"coopetition/Flip": NOT})])
 def test_an_emergence_that_did_not_come_within_the_run_is_no_time(id: str, changed: dict[str, Points]) -> None:
     checks = CLAIMS[id].measure(Context(True, otherwise(changed))).checks
@@ -243,7 +252,7 @@ def test_an_emergence_that_did_not_come_within_the_run_is_no_time(id: str, chang
 def test_what_takes_days_is_left_out_of_a_quick_run_and_says_what_it_takes() -> None:
     for id in IDS:
         claim, outcome = CLAIMS[id], settle(CLAIMS[id], Context(False, dict(as_it_is())), "singh")
-        assert bool(claim.full_only) != claim.exploratory == id.endswith("s")
+        assert bool(claim.full_only) != claim.exploratory == id.endswith(("s", "t"))
         if claim.full_only:
             assert outcome.verdict == "not run"
             assert "million sequences of every seed, about" in outcome.reason

@@ -19,6 +19,7 @@ from validation.singh import coopetition as settings
 from validation.trainings import NetworkTraining
 
 Measure = Callable[[Context], Finding]
+WHOLE = settings.SNAPSHOTS[-1] + settings.LATE  # of the standard training, with the one that follows on it
 Wanted = Training | Mapping[Any, Training]
 
 
@@ -67,7 +68,7 @@ def no_icl(run: xr.Dataset, what: str = "") -> list[Check]:
 
 
 @slow("S52", "In-context learning emerges and fades, and context-constrained in-weights learning takes over",
-      settings.standard, millions=64)  # fmt: skip
+      settings.standard, millions=WHOLE)  # fmt: skip
 def transient(context: Context) -> Finding:
     """S52, over the first 20 million sequences."""
     run = context.of(settings.standard())
@@ -86,7 +87,7 @@ def transient(context: Context) -> Finding:
     )  # fmt: skip
 
 
-@slow("S53", "After 64 million sequences the network answers from its weights", settings.standard, millions=64)
+@slow("S53", "After 64 million sequences the network answers from its weights", settings.standard, millions=WHOLE)
 def asymptotic(context: Context) -> Finding:
     """S53, its first half."""
     run = context.of(settings.standard())
@@ -123,7 +124,7 @@ def _paths(context: Context) -> xr.DataArray:
 
 
 @slow("S54", "At the end layer 0 acts on the output only through what layer 1 attends to and reads", settings.standard,
-      millions=64)  # fmt: skip
+      millions=WHOLE)  # fmt: skip
 def through_layer_1(context: Context) -> Finding:
     """S54."""
     found = _paths(context)
@@ -140,7 +141,7 @@ def through_layer_1(context: Context) -> Finding:
 
 
 @slow("S55", "The direct path from the embedding to the read-out is better than chance, and not needed",
-      settings.standard, millions=64)  # fmt: skip
+      settings.standard, millions=WHOLE)  # fmt: skip
 def direct_path(context: Context) -> Finding:
     """S55."""
     found = _paths(context)
@@ -154,7 +155,7 @@ def direct_path(context: Context) -> Finding:
 
 
 @slow("S56", "Every head of layer 1 copies what it attends to: alone, its answer follows its attention",
-      settings.standard, millions=64)  # fmt: skip
+      settings.standard, millions=WHOLE)  # fmt: skip
 def copied(context: Context) -> Finding:
     """S56: accuracy of a head alone by its attention to the target's label minus to the other."""
     from validation.singh.strategies import copiers
@@ -178,7 +179,7 @@ def _course(context: Context) -> xr.Dataset:
 
 
 @slow("S57", "On Flip every head of layer 1 first attends as in-context learning asks, then against it",
-      settings.standard, millions=64)  # fmt: skip
+      settings.standard, millions=WHOLE)  # fmt: skip
 def reversed_strength(context: Context) -> Finding:
     """S57."""
     strength = _course(context)["strength"]
@@ -193,7 +194,7 @@ def reversed_strength(context: Context) -> Finding:
 
 
 @slow("S58", "Layer 1 is conserved and layer 0 switches: late back halves learn in context behind early front halves",
-      settings.standard, millions=64)  # fmt: skip
+      settings.standard, millions=WHOLE)  # fmt: skip
 def conserved(context: Context) -> Finding:
     """S58, at the snapshot where the network's own ICL is best."""
     found = _course(context)
@@ -210,7 +211,7 @@ def conserved(context: Context) -> Finding:
     )  # fmt: skip
 
 
-@slow("S59", "Label rows of layer 0 move from the previous token to themselves", settings.standard, millions=64)
+@slow("S59", "Label rows of layer 0 move from the previous token to themselves", settings.standard, millions=WHOLE)
 def to_itself(context: Context) -> Finding:
     """S59, means over heads; from the snapshot where ICL is best to 20 million."""
     found = _course(context)
@@ -233,7 +234,7 @@ def _end(losses: xr.DataArray) -> np.ndarray:
 
 
 @slow("S60", "In-context learning alone is slow, and fast before a back half that learnt both", settings.icl_alone,
-      settings.standard, millions=64 + 64 + settings.LATE)  # fmt: skip
+      settings.standard, millions=64 + WHOLE)  # fmt: skip
 def alone(context: Context) -> Finding:
     """S60: losses; ln 2 is that of guessing among the labels of the context."""
     from validation.singh.strategies import before_late
@@ -281,7 +282,7 @@ def from_ciwl(context: Context) -> Finding:
     return Finding(checks)
 
 
-@slow("S63", "The loss of CIWL has a divot when in-context learning emerges", settings.standard, millions=64)
+@slow("S63", "The loss of CIWL has a divot when in-context learning emerges", settings.standard, millions=WHOLE)
 def divot(context: Context) -> Finding:
     """S63: it falls below, and then rises above, before it falls for good.
 
@@ -300,7 +301,7 @@ def divot(context: Context) -> Finding:
 
 
 @slow("S64", "If the query is the exemplar in the context, in-context learning emerges earlier and stays",
-      settings.matching, settings.standard, millions=64 + settings.LATE)  # fmt: skip
+      settings.matching, settings.standard, millions=WHOLE + settings.LATE)  # fmt: skip
 def matched(context: Context) -> Finding:
     """S64 for two layers."""
     same, other = context.of(settings.matching()), context.of(settings.standard())
@@ -323,7 +324,7 @@ def positions(context: Context) -> Finding:
 
 
 @slow("S66", "Fewer exemplars slow the fading, fewer classes weaken in-context learning", settings.varied,
-      settings.standard, millions=64 + 30 + 20 + 100)  # fmt: skip
+      settings.standard, millions=WHOLE + 30 + 20 + 100)  # fmt: skip
 def fewer(context: Context) -> Finding:
     """S66."""
     usual, runs = context.of(settings.standard()), settings.varied()
@@ -360,7 +361,7 @@ def way_round(context: Context, training: NetworkTraining) -> str:
 
 @slow("S67", "Without attention from labels to the previous token in layer 0 there is no in-context learning; with "
       "fewer heads there it is late", settings.prevented, settings.standard,
-      millions=64 + 2 * settings.LATE)  # fmt: skip
+      millions=WHOLE + 2 * settings.LATE)  # fmt: skip
 def previous_token(context: Context) -> Finding:
     """S67; the three heads are the paper's, whose own they were is the seed's affair."""
     runs, usual = settings.prevented(), context.of(settings.standard())
@@ -377,7 +378,7 @@ def previous_token(context: Context) -> Finding:
 
 
 @slow("S68", "One layer learns CIWL faster than two, and never in context", settings.one_layer, settings.standard,
-      millions=64 + settings.LATE)  # fmt: skip
+      millions=WHOLE + settings.LATE)  # fmt: skip
 def alone_in_weights(context: Context) -> Finding:
     """S68; strength is attention to the right label minus to the other, .8 and .2 in the paper."""
     run, two = context.of(settings.one_layer()), context.of(settings.standard())

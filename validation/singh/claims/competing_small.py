@@ -3,12 +3,13 @@
 import math
 from functools import partial
 
+import numpy as np
 import xarray as xr
 
-from validation.checks import between, ordered
+from validation.checks import Check, between, ordered
 from validation.ledger import Context, Finding, claim
 from validation.singh import strategy_figures as figures
-from validation.singh.claims.competing import accuracy, at, no_icl, peak, way_round
+from validation.singh.claims.competing import accuracy, at, emerged, no_icl, peak, way_round
 from validation.singh.coopetition import SMALL_TESTS, in_small
 
 in_seconds = partial(claim, level="network", exploratory=True)
@@ -17,6 +18,11 @@ in_seconds = partial(claim, level="network", exploratory=True)
 def _runs(context: Context, *names: str) -> dict[str, xr.Dataset]:
     trainings = in_small()
     return {name: context.of(trainings[name]) for name in names}
+
+
+def never(what: str, run: xr.Dataset, test: str) -> Check:
+    """The accuracy of no seed is ever above .6, with the doubt of 512 sequences above .5: one that is refutes it."""
+    return between(f"largest {what} of any seed", float(peak(run, test).max()), -math.inf, 0.6, "never above .5")
 
 
 def _courses(runs: dict[str, xr.Dataset]) -> xr.Dataset:
@@ -44,18 +50,27 @@ def matched(context: Context) -> Finding:
     )
 
 
-@in_seconds("S65s", "With rotary or sinusoidal positions in the place of learnt ones, nothing is learnt in context",
-            trainings=lambda full: [in_small()[name] for name in ("same", "rotary", "sinusoidal")])  # fmt: skip
-def positions(context: Context) -> Finding:
-    """S65 in small."""
-    runs = _runs(context, "same", "rotary", "sinusoidal")
-    return Finding(
-        [
-            *no_icl(runs["rotary"], "rotary: "),
-            *no_icl(runs["sinusoidal"], "sinusoidal: "),
-            ordered("ICL accuracy at the end, learnt positions", at(runs["same"], "ICL"), "learnt", margin=0.8),
-        ]
+@in_seconds("S65s", "With rotary positions in the place of learnt ones, nothing is learnt in context",
+            trainings=lambda full: [in_small()[name] for name in ("same", "rotary")])  # fmt: skip
+def rotary(context: Context) -> Finding:
+    """S65 in small, for as long as learnt positions take twice."""
+    runs = _runs(context, "same", "rotary")
+    learnt = ordered("ICL accuracy at the end, learnt positions", at(runs["same"], "ICL"), "learnt", margin=0.8)
+    return Finding([*no_icl(runs["rotary"]), learnt])
+
+
+@in_seconds("S65t", "With sinusoidal positions in the place of learnt ones, nothing is learnt in context",
+            trainings=lambda full: [in_small()[name] for name in ("same", "sinusoidal")])  # fmt: skip
+def sinusoidal(context: Context) -> Finding:
+    """S65 in small, for twice as long."""
+    runs = _runs(context, "same", "sinusoidal")
+    times = {name: 1e3 * emerged(run, "ICL", 0.7) for name, run in runs.items()}
+    late = times["sinusoidal"]
+    why = (
+        f"{np.isfinite(late).sum()} of {late.size} seeds come to ICL = .7, the first after {late.min():.0f} thousand "
+        f"sequences, learnt positions after {np.median(times['same']):.0f} in the median: late is not never."
     )
+    return Finding([never("ICL accuracy", runs["sinusoidal"], "ICL")], why=why)
 
 
 @in_seconds("S67s", "Without attention from labels to the previous token in layer 0 nothing is learnt in context",
@@ -65,8 +80,7 @@ def previous_token(context: Context) -> Finding:
     runs = _runs(context, "same", "forbidden")
     return Finding(
         [
-            between("largest Flip accuracy, forbidden", peak(runs["forbidden"], "Flip"), -math.inf, 0.6,
-                    "never above .5"),
+            never("Flip accuracy", runs["forbidden"], "Flip"),
             ordered("largest Flip accuracy, not forbidden", peak(runs["same"], "Flip"), "learnt", margin=0.75),
             ordered("CIWL accuracy at the end, forbidden", at(runs["forbidden"], "CIWL"), "learnt", margin=0.8),
         ],
