@@ -95,8 +95,8 @@ HEAD = Study(
 )  # fmt: skip
 NETWORK = Study(
     "network", "network", ItemLabelTask(N=4, L=16, D=31, N_max=4, K_c=None),
-    {False: (32, 1024), True: (32, 128, 512, 2048)}, {False: (0, 1), True: (0, 1, 2)}, {False: 2200, True: 20_000}, 64,
-    {False: 1800, True: 20_000}, 512, 16_000,
+    {False: (32, 1024), True: (32, 128, 512, 2048)}, {False: (0, 1), True: (0, 1, 2)}, {False: 1800, True: 20_000}, 64,
+    {False: 1500, True: 20_000}, 512, 16_000,
 )  # fmt: skip
 
 
