@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 
-from torch import Tensor
-
 from minimodels.errors import InputError
 from validation.protocols import Parameters
 from validation.singh.clamps import (
@@ -16,7 +14,6 @@ from validation.singh.clamps import (
     Given,
     Head,
     Hold,
-    Hook,
     Induction,
     Match,
     PerfectLayer0,
@@ -28,6 +25,7 @@ from validation.singh.clamps import (
     check_heads,
 )
 from validation.singh.grafts import GraftIn, GraftOut
+from validation.singh.record import Hook, Record
 
 ORDER: tuple[type[Clamp], ...] = (
     *(Hold, Temperature, Copy, GraftIn, ZeroEmbedding, ZeroHead, PreviousToken, Induction, Match),
@@ -38,7 +36,7 @@ PATTERNS = (PreviousToken, Induction, Match)
 ROWS = {"all": {"exemplars", "labels", "query"}, "labels": {"labels"}, "query": {"query"}}
 
 
-def clamped(network: Any, parameters: Parameters, tokens: Any, clamps: Sequence[Clamp]) -> dict[str, Tensor]:
+def clamped(network: Any, parameters: Parameters, tokens: Any, clamps: Sequence[Clamp]) -> Record:
     """Everything a network computes under clamps, by site: see `Transformer.forward`."""
     given, hooks = Given(network, parameters, tokens), defaultdict[str, list[Hook]](list)
     for clamp in sorted(clamps, key=lambda clamp: ORDER.index(type(clamp))):
