@@ -3,7 +3,7 @@
 Run ``python -m tests.benchmarks.clamped_step`` (``--smoke`` for a short run whose ratios mean little). The peer is an
 ordinary module of one seed with hook points, as libraries for interpretability have them, and `torch.optim.Adam`; its
 seeds are trained one after the other. The stronger peer computes only the query's row in its last layer, and has the
-fused Adam. Batches are given; steps (forward, backward, update) are timed five in a row, in turns, on one thread, in
+fused Adam. Batches are given; steps (forward, backward, update) are timed twenty in a row, in turns, on one thread, in
 processor time: what else the machine does is not counted. Losses and gradients at the same parameters are compared
 before, in float64. Last comes `validation.train`: data, records and all.
 """
@@ -24,7 +24,7 @@ from validation.singh.applied import subcircuits
 from validation.singh.network import Tokens, Transformer
 
 ACTIVE = 3  # the head of layer 1 that is left
-ROW = 5  # steps that are timed in a row, as a training makes them
+ROW = 20  # steps that are timed in a row, as a training makes them
 BATCH, LR = 32, 1e-5  # the paper's
 WORDS = ("free", "match", "layer-0", "layer-0+copy")
 Hook = Callable[[Tensor], Tensor]
@@ -256,7 +256,7 @@ def medians(ways: Mapping[str, Callable[[], None]], rounds: int) -> dict[str, fl
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=20, help="timed rows of steps of each way")
+    parser.add_argument("--rounds", type=int, default=10, help="timed rows of steps of each way")
     parser.add_argument("--seeds", type=int, default=8, help="side by side, or one after the other")
     parser.add_argument("--steps", type=int, default=1000, help="of the whole training")
     parser.add_argument("--smoke", action="store_true", help="few steps: does everything once")

@@ -327,13 +327,12 @@ def _over(heads: list[int], new: Tensor | float, rows: str = "all", where: Tenso
     def hook(computed: Value, _: Record) -> Tensor:
         value = computed()
         H, R, T = value.shape[-3:]
-        mask = torch.zeros(H, R, T, dtype=torch.bool, device=value.device)
-        mask[heads] = True
-        if isinstance(new, Tensor) or where is not None:
+        mask = torch.tensor([head in heads for head in range(H)], device=value.device)[:, None, None]
+        if rows != "all":
             row = torch.arange(T, device=value.device)[-R:, None]
-            mask &= {"all": row >= 0, "labels": row % 2 == 1, "query": row == T - 1}[rows]
+            mask = mask & (row % 2 == 1 if rows == "labels" else row == T - 1)
         if where is not None:
-            mask &= where.to(value.device)[-R:]
+            mask = mask & where.to(value.device)[-R:]
         other = new.to(value)[..., -R:, :] if isinstance(new, Tensor) else value.new_tensor(new)
         return torch.where(mask, other, value)
 
@@ -342,9 +341,10 @@ def _over(heads: list[int], new: Tensor | float, rows: str = "all", where: Tenso
 
 def _on_labels(weights: Tensor) -> Tensor:
     """Weights of labels (S, n, P) as one row of attention to all tokens, (S, n, 1, 1, T)."""
-    out = weights.new_zeros(*weights.shape[:2], 2 * weights.shape[-1] + 1)
-    out[..., 1::2] = weights
-    return out[:, :, None, None]
+    S, n, P = weights.shape
+    out = weights.new_zeros(S, 2 * P + 1, n)  # in memory the sequences are last, as in `validation.singh.products`
+    out[:, 1::2] = weights.mT
+    return out.mT[:, :, None, None]
 
 
 def _copied(record: Record, head: Head, given: Given) -> Hook:

@@ -19,6 +19,7 @@ nothing else. Layers and heads count from 0.
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -36,7 +37,6 @@ from validation.singh.applied import check_together, clamped
 from validation.singh.clamps import Clamp, check_clamps
 from validation.singh.record import Hook, Record, Value
 
-HIDDEN = -1e20  # score of a token that is not visible
 POSITIONS = 32  # of the learnt table
 TRUNCATED = 0.8796256610342398  # standard deviation of a standard normal truncated at two
 EPS = 1e-5  # of LayerNorm
@@ -218,24 +218,21 @@ class Transformer:
 
     def _layer(self, P: Parameters, layer: int, x: Value, at: Callable[[str, Value], Value]) -> Value:
         """The stream after a layer; in the last one, of the query alone."""
-        H, e = self.heads, self.head_width
-        rows = slice(-1, None) if layer == self.layers - 1 else slice(None)
+        H, e, last = self.heads, self.head_width, layer == self.layers - 1
 
         def normalised() -> Tensor:
             return _normed(x().transpose(1, 2), P[f"norm{layer}"], P[f"shift{layer}"]).transpose(1, 2)
 
-        def heads(name: str, rows: slice) -> Tensor:
-            inputs = normed().transpose(1, 2)[:, rows]  # (S, R, n, d)
-            S, R, n, _ = inputs.shape
-            weights = P[f"{name}{layer}"].mT.flatten(1, 2)  # (S, H e, d)
-            made = torch.bmm(weights, inputs.flatten(1, 2).mT).view(S, H, e, R, n)
-            turned = name != "V" and self.positions == "rotary"
-            return products.first(products.rotated(made, normed().shape[2]) if turned else made)
+        @cache
+        def read() -> Tensor:  # (S, d, T n)
+            return normed().transpose(1, 2).flatten(1, 2).mT
 
-        def scores() -> Tensor:
-            found = products.scores(q(), k()) / math.sqrt(e)
-            R, T = found.shape[-2:]
-            return found.masked_fill(torch.ones(T, T, dtype=torch.bool, device=found.device).triu(1)[-R:], HIDDEN)
+        def heads(name: str, rows: int = 0) -> Tensor:
+            S, n, T, _ = normed().shape
+            weights = P[f"{name}{layer}"].mT.flatten(1, 2)  # (S, H e, d)
+            made = torch.bmm(weights, read()[..., -rows * n :]).view(S, H, e, -1, n)
+            turned = name != "V" and self.positions == "rotary"
+            return products.first(products.rotated(made, T) if turned else made)
 
         def projected() -> Tensor:
             flat = products.last(z())
@@ -243,14 +240,17 @@ class Transformer:
             made = torch.bmm(flat.reshape(S, H * e, R * n).mT, P[f"O{layer}"].flatten(1, 2))
             return made.view(S, R, n, -1).transpose(1, 2)
 
+        def after() -> Tensor:
+            return (x()[:, :, -1:] if last else x()) + written()
+
         normed = at(f"{layer}.normed", normalised)
-        q = at(f"{layer}.q", lambda: heads("Q", rows))
-        k, v = at(f"{layer}.k", lambda: heads("K", slice(None))), at(f"{layer}.v", lambda: heads("V", slice(None)))
-        S = at(f"{layer}.S", scores)
+        q = at(f"{layer}.q", lambda: heads("Q", rows=1 if last else 0))
+        k, v = at(f"{layer}.k", lambda: heads("K")), at(f"{layer}.v", lambda: heads("V"))
+        S = at(f"{layer}.S", lambda: products.scores(q(), k()))
         A = at(f"{layer}.A", lambda: products.softmax(S()))
         z = at(f"{layer}.z", lambda: products.weighted(A(), v()))
         written = at(f"{layer}.written", projected)
-        return at(f"{layer}.block", lambda: x()[:, :, rows] + written())
+        return at(f"{layer}.block", after)
 
     def clamps(self, held: Held | None) -> tuple[Clamp, ...]:
         """The clamps of a manipulation that is held."""

@@ -5,12 +5,14 @@ Queries, keys and values are (S, n, H, T, e), scores and attention (S, n, H, R, 
 this, and go into the next one, without being copied.
 """
 
+import math
 from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
+HIDDEN = -1e20  # score of a token that is not visible
 FEW = 12  # tokens; of more, matrix products of every sequence are faster
 
 
@@ -25,11 +27,10 @@ def last(x: Tensor) -> Tensor:
 
 
 def scores(q: Tensor, k: Tensor) -> Tensor:
-    """Inner products of queries and keys."""
-    if k.shape[-2] > FEW:
-        return q @ k.mT
-    found: Tensor = _Summed.apply(last(q)[:, :, :, :, None], last(k)[:, :, :, None], 2, 4, 3)  # (S, H, 1, R, T, n)
-    return found[:, :, 0].movedim(-1, 1)
+    """Scores of the last tokens, R of T, by their queries; those of tokens after them are HIDDEN."""
+    R, (T, e) = q.shape[-2], k.shape[-2:]
+    found = (q @ k.mT).movedim(1, -1) if T > FEW else _Summed.apply(last(q), last(k), 2, 4, 3)
+    return torch.add(_hidden(T, q.dtype, q.device)[-R:], found, alpha=1 / math.sqrt(e)).movedim(-1, 1)
 
 
 def softmax(scores: Tensor) -> Tensor:
@@ -41,8 +42,7 @@ def weighted(A: Tensor, v: Tensor) -> Tensor:
     """Sums of values, with attention for weights (S, n, H, R, e)."""
     if v.shape[-2] > FEW:
         return A @ v
-    found: Tensor = _Summed.apply(A.movedim(1, -1)[:, :, None], last(v)[:, :, :, None], 4, 2, 3)  # (S, H, e, R, 1, n)
-    return first(found[:, :, :, :, 0])
+    return first(_Summed.apply(A.movedim(1, -1), last(v), 4, 2, 3))
 
 
 def rotated(x: Tensor, T: int) -> Tensor:
@@ -60,18 +60,26 @@ def _turns(e: int, T: int, dtype: torch.dtype, device: torch.device) -> tuple[Te
     return angle.cos().to(dtype), angle.sin().to(dtype)
 
 
+@lru_cache(maxsize=32)
+def _hidden(T: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """HIDDEN (T, T, 1) in every row for the tokens after it, and 0 for the others."""
+    return torch.full((T, T), HIDDEN, dtype=dtype, device=device).triu(1)[:, :, None]
+
+
 class _Summed(torch.autograd.Function):
     """The sum of a*b over axis `over` of 2, 3, 4; a lacks axis `of_b`, b `of_a`. Gradients are such sums too."""
 
     @staticmethod
     def forward(ctx: Any, a: Tensor, b: Tensor, over: int, of_b: int, of_a: int) -> Tensor:
+        a, b = a.unsqueeze(of_b), b.unsqueeze(of_a)
         ctx.save_for_backward(a, b)
-        ctx.axes = of_b, of_a
+        ctx.axes = over, of_b, of_a
         return _sum(a, b, over)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
-        (gradient,), (a, b), (of_b, of_a) = gradients, ctx.saved_tensors, ctx.axes
+        (a, b), (over, of_b, of_a) = ctx.saved_tensors, ctx.axes
+        gradient = gradients[0].contiguous().unsqueeze(over)  # the sequences last
         return _sum(gradient, b, of_b), _sum(gradient, a, of_a), None, None, None
 
 
@@ -81,4 +89,4 @@ def _sum(a: Tensor, b: Tensor, axis: int) -> Tensor:
     out = x * y
     for x, y in others:
         out.addcmul_(x, y)
-    return out.unsqueeze(axis)
+    return out
