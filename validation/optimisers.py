@@ -13,6 +13,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 from torch import Tensor
+from torch.optim.adam import adam
 
 from minimodels.errors import InputError, check_number, check_whole, shown
 
@@ -94,16 +95,14 @@ class Adam(Descent):
 
     def update(self, parameters: Sequence[Tensor], gradients: Sequence[Tensor], state: State, step: int) -> None:
         """Take one step in place; `step` counts from 0."""
-        m, v, gradients = state["m"], state["v"], self.clipped(gradients)
-        torch._foreach_lerp_(m, gradients, 1 - self.beta1)
-        torch._foreach_mul_(v, self.beta2)
-        torch._foreach_addcmul_(v, gradients, gradients, value=1 - self.beta2)
-        scale = torch._foreach_sqrt(v)
-        torch._foreach_div_(scale, (1 - self.beta2 ** (step + 1)) ** 0.5)
-        torch._foreach_add_(scale, self.eps)
         if self.decay:
             torch._foreach_mul_(parameters, 1 - self.decay)
-        torch._foreach_addcdiv_(parameters, m, scale, value=-self.rate(step) / (1 - self.beta1 ** (step + 1)))
+        steps = torch.full((len(parameters),), float(step), device=parameters[0].device)
+        adam(
+            list(parameters), list(self.clipped(gradients)), state["m"], state["v"], [], list(steps.unbind()),
+            fused=True, amsgrad=False, beta1=self.beta1, beta2=self.beta2, lr=self.rate(step), weight_decay=0.0,
+            eps=self.eps, maximize=False,
+        )  # fmt: skip
 
 
 def _positive(name: str, value: float, *, zero: bool = False) -> None:

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 
-from torch import Tensor
-
 from minimodels.errors import InputError
 from validation.protocols import Parameters
 from validation.singh.clamps import (
@@ -16,7 +14,6 @@ from validation.singh.clamps import (
     Given,
     Head,
     Hold,
-    Hook,
     Induction,
     Match,
     PerfectLayer0,
@@ -28,18 +25,19 @@ from validation.singh.clamps import (
     check_heads,
 )
 from validation.singh.grafts import GraftIn, GraftOut
+from validation.singh.record import Hook, Record
 
 ONCE = (Hold, Copy, ZeroEmbedding, PerfectLayer0, GraftOut)
 PATTERNS = (PreviousToken, Induction, Match)
 ROWS = {"all": {"exemplars", "labels", "query"}, "labels": {"labels"}, "query": {"query"}}
 
 
-def clamped(network: Any, parameters: Parameters, tokens: Any, clamps: Sequence[Clamp]) -> dict[str, Tensor]:
+def clamped(network: Any, parameters: Parameters, tokens: Any, clamps: Sequence[Clamp]) -> Record:
     """Everything a network computes under clamps, by site: see `Transformer.forward`."""
     return under(Given(network, parameters, tokens), clamps)
 
 
-def under(given: Given, clamps: Sequence[Clamp]) -> dict[str, Tensor]:
+def under(given: Given, clamps: Sequence[Clamp]) -> Record:
     """The same, where the network, its parameters and the tokens stand for more than one list of clamps."""
     hooks = defaultdict[str, list[Hook]](list)
     for clamp in _in_order(clamps):

@@ -26,7 +26,7 @@ They are applied in this order, later ones over earlier ones (`validation.singh.
 Plain passes do not see other clamps: a copy reads the scores of the network as it is.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, Literal, TypeAlias
@@ -36,14 +36,11 @@ from torch import Tensor
 
 from minimodels.errors import InputError, check_between, check_choice, check_list, check_whole, shown
 from validation.protocols import Parameters
+from validation.singh.record import Hook, Record, Value, put
 
 Head: TypeAlias = tuple[int, int]  # layer, head
 Heads: TypeAlias = tuple[Head, ...]
 Rows: TypeAlias = Literal["all", "labels"]
-Record: TypeAlias = dict[str, Tensor]  # what was computed, by site
-Hook: TypeAlias = Callable[
-    [Tensor, Record], Tensor
-]  # the value computed, and all before it, in; what to go on with, out
 Replaced: TypeAlias = list[tuple[str, Hook]]  # sites, with what comes there
 
 NEVER = -1e9  # a score or logit that is forbidden; finite, so that gradients are
@@ -170,7 +167,7 @@ class Copy(Clamp):
 
     def hooks(self, given: Given) -> Replaced:
         """Scores for logits."""
-        return [("logits", _copied(given.plain, self.head, given.tokens.labels))]
+        return [("logits", _copied(given.plain, self.head, given))]
 
 
 @dataclass(frozen=True)
@@ -179,7 +176,7 @@ class ZeroEmbedding(Clamp):
 
     def hooks(self, given: Given) -> Replaced:
         """Zeros."""
-        return [("tokens", lambda value, _: torch.zeros_like(value))]
+        return [("tokens", lambda value, _: torch.zeros_like(value()))]
 
 
 @dataclass(frozen=True)
@@ -302,14 +299,14 @@ class PerfectLayer0(Clamp):
     def hooks(self, given: Given) -> Replaced:
         """Attention, or logits, of the shifted pass."""
 
-        def shifted(value: Tensor, found: Record) -> Tensor:
+        def shifted(_: Value, found: Record) -> Tensor:
             E = found["embedding"]
             return torch.cat([E[:, :, :1], E[:, :, :-2], E[:, :, -1:]], dim=2)
 
         second = given.again({"0.block": [shifted]})
         if self.copy is not None:
-            return [("logits", _copied(second, self.copy, given.tokens.labels))]
-        return [("0.block", lambda value, found: found["embedding"]), ("1.A", put(second["1.A"]))]
+            return [("logits", _copied(second, self.copy, given))]
+        return [("0.block", lambda _, found: found["embedding"]), ("1.A", put(second["1.A"]))]
 
 
 def check_heads(given: Any) -> Heads:
@@ -324,23 +321,18 @@ def check_heads(given: Any) -> Heads:
     return tuple(sorted(set(found)))
 
 
-def put(value: Tensor) -> Hook:
-    """Put a value in the place of whatever was computed."""
-    return lambda _, __: value
-
-
 def _over(heads: list[int], new: Tensor | float, rows: str = "all", where: Tensor | None = None) -> Hook:
     """Put values over those of some heads (the third axis) and rows (the fourth), `where` (T, T) says so."""
 
-    def hook(value: Tensor, found: Record) -> Tensor:
+    def hook(computed: Value, _: Record) -> Tensor:
+        value = computed()
         H, R, T = value.shape[-3:]
-        mask = torch.zeros(H, R, T, dtype=torch.bool, device=value.device)
-        mask[heads] = True
-        if isinstance(new, Tensor) or where is not None:
+        mask = torch.tensor([head in heads for head in range(H)], device=value.device)[:, None, None]
+        if rows != "all":
             row = torch.arange(T, device=value.device)[-R:, None]
-            mask &= {"all": row >= 0, "labels": row % 2 == 1, "query": row == T - 1}[rows]
+            mask = mask & (row % 2 == 1 if rows == "labels" else row == T - 1)
         if where is not None:
-            mask &= where.to(value.device)[-R:]
+            mask = mask & where.to(value.device)[-R:]
         other = new.to(value)[..., -R:, :] if isinstance(new, Tensor) else value.new_tensor(new)
         return torch.where(mask, other, value)
 
@@ -349,25 +341,23 @@ def _over(heads: list[int], new: Tensor | float, rows: str = "all", where: Tenso
 
 def _on_labels(weights: Tensor) -> Tensor:
     """Weights of labels (S, n, P) as one row of attention to all tokens, (S, n, 1, 1, T)."""
-    out = weights.new_zeros(*weights.shape[:2], 2 * weights.shape[-1] + 1)
-    out[..., 1::2] = weights
-    return out[:, :, None, None]
+    S, n, P = weights.shape
+    out = weights.new_zeros(S, 2 * P + 1, n)  # in memory the sequences are last, as in `validation.singh.products`
+    out[:, 1::2] = weights.mT
+    return out.mT[:, :, None, None]
 
 
-def _copied(record: Record, head: Head, labels: Tensor) -> Hook:
+def _copied(record: Record, head: Head, given: Given) -> Hook:
     """Logits from the query's scores of a head at labels (S, n, P)."""
-    layer, number = head
+    (layer, number), labels, K = head, given.tokens.labels, given.parameters["U"].shape[-1]
     scores = record[f"{layer}.S"][:, :, number, -1, 1::2]
     same = labels[..., None] == labels[..., None, :]
     joined = torch.logsumexp(torch.where(same, scores[:, :, None], -torch.inf), dim=-1)
     first = ~same.tril(-1).any(-1)  # of a label that occurs again, one place counts
 
-    def hook(value: Tensor, found: Record) -> Tensor:
-        zeros = torch.zeros_like(value)
-        there = torch.zeros_like(value, dtype=torch.bool).scatter(-1, labels, True)
-        return torch.where(there, zeros.scatter_add(-1, labels, torch.where(first, joined, 0.0)), NEVER)
-
-    return hook
+    zeros = joined.new_zeros(*labels.shape[:2], K)
+    there = torch.zeros_like(zeros, dtype=torch.bool).scatter(-1, labels, True)
+    return put(torch.where(there, zeros.scatter_add(-1, labels, torch.where(first, joined, 0.0)), NEVER))
 
 
 def check_clamps(given: Any) -> tuple[Clamp, ...]:

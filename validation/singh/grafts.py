@@ -11,7 +11,8 @@ from torch import Tensor
 from minimodels.errors import InputError, check_whole, shown
 from validation.checkpoint import check_folder, load_parameters
 from validation.protocols import Parameters
-from validation.singh.clamps import Clamp, Given, Record, Replaced, check_clamps, put
+from validation.singh.clamps import Clamp, Given, Replaced, check_clamps
+from validation.singh.record import Record, Value, put
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ class GraftOut(Clamp):
         """The other's logits."""
         site = f"{self.layer}.block"
 
-        def read(value: Tensor, found: Record) -> Tensor:
+        def read(_: Value, found: Record) -> Tensor:
             return self.frozen.record(given.parameters, given.tokens, {site: [put(found[site])]})["logits"]
 
         return [("logits", read)]

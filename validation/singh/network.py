@@ -20,6 +20,7 @@ nothing else. Layers and heads count from 0.
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -32,11 +33,11 @@ from minimodels.errors import InputError, check_choice, check_names, check_whole
 from minimodels.streams import Stream, generator
 from minimodels.tasks.exemplar_label import ExemplarLabelTask, ExemplarSequences
 from validation.protocols import Held, Parameters
-from validation.singh import measures
+from validation.singh import measures, products
 from validation.singh.applied import check_together, clamped
-from validation.singh.clamps import Clamp, Hook, Record, check_clamps
+from validation.singh.clamps import Clamp, check_clamps
+from validation.singh.record import Hook, Record, Value
 
-HIDDEN = -1e20  # score of a token that is not visible
 POSITIONS = 32  # of the learnt table
 LONGEST = 30.0  # the slowest sine's angle per position is about one over this (authors' code)
 TRUNCATED = 0.8796256610342398  # standard deviation of a standard normal truncated at two
@@ -44,11 +45,20 @@ EPS = 1e-5  # of LayerNorm
 
 
 class Tokens(NamedTuple):
-    """`exemplars` (S, n, P + 1, D), `labels` (S, n, P) and `target` (S, n)."""
+    """Inputs `vectors` (S, M, D), `which` of them the exemplars are (S, n, P + 1), `labels` (S, n, P), `target` (S, n).
 
-    exemplars: Tensor
+    A vector that many exemplars share is there once.
+    """
+
+    vectors: Tensor
+    which: Tensor
     labels: Tensor
     target: Tensor
+
+    @property
+    def exemplars(self) -> Tensor:
+        """The exemplars themselves (S, n, P + 1, D)."""
+        return _looked_up(self.vectors, self.which)
 
 
 @dataclass(frozen=True)
@@ -161,11 +171,15 @@ class Transformer:
 
     def batch(self, task: ExemplarLabelTask, samples: Sequence[ExemplarSequences], device: str = "cpu") -> Tokens:
         """Sequences of every seed, side by side."""
-
-        def together(arrays: list[Any]) -> Tensor:
-            return torch.from_numpy(arrays[0][None] if len(arrays) == 1 else np.stack(arrays)).to(device)
-
-        return Tokens(*(together([getattr(one, name) for one in samples]) for name in Tokens._fields))
+        each = [_distinct(one, task) for one in samples]
+        most = max(len(vectors) for vectors, _ in each)
+        columns: list[list[NDArray[Any]]] = [
+            [np.pad(vectors, ((0, most - len(vectors)), (0, 0))) for vectors, _ in each],
+            [which for _, which in each],
+            [one.labels for one in samples],
+            [one.target for one in samples],
+        ]
+        return Tokens(*(torch.from_numpy(np.stack(column)).to(device) for column in columns))
 
     def cost(self, task: ExemplarLabelTask) -> float:
         """Relative cost of a step of one seed."""
@@ -176,7 +190,7 @@ class Transformer:
     def forward(
         self, parameters: Parameters, tokens: Tokens, hooks: Mapping[str, Sequence[Hook]] | None = None
     ) -> Record:
-        """Compute everything, by site; what `hooks` give for a site, one after the other, stands in its place.
+        """Everything, by site, when it is asked for; what `hooks` give for a site, each for the next, stands there.
 
         ==============================  ============================================================================
         exemplars, labels               their embeddings (S, n, P + 1, d), (S, n, P, d)
@@ -192,52 +206,67 @@ class Transformer:
 
         In the last layer there is one row, the query's, of q, S, A, z, written, mlp and block.
         """
-        found: Record = {}
+        P, record = parameters, Record(hooks)
+        at = record.state
 
-        def at(site: str, value: Tensor) -> Tensor:
-            for hook in (hooks or {}).get(site, ()):
-                value = hook(value, found)
-            found[site] = value
-            return value
+        def embedded() -> Tensor:
+            table = torch.baddbmm(P["b"][:, None], tokens.vectors.to(P["E"].dtype), P["E"])
+            return _looked_up(table, tokens.which)
 
-        P, (S, n, items, D), d = parameters, tokens.exemplars.shape, self.width
-        T = 2 * items - 1
-        flat = tokens.exemplars.to(P["E"].dtype).view(S, n * items, D)
-        exemplars = at("exemplars", torch.baddbmm(P["b"][:, None], flat, P["E"]).view(S, n, items, d))
-        rows = tokens.labels + P["labels"].shape[1] * torch.arange(S, device=flat.device)[:, None, None]
-        labels = at("labels", torch.nn.functional.embedding(rows, P["labels"].flatten(0, 1)))
-        pairs = torch.cat([exemplars[:, :, :-1], labels], dim=-1).view(S, n, T - 1, d)
-        x = at("tokens", torch.cat([pairs, exemplars[:, :, -1:]], dim=2))
-        x = at("embedding", self._placed(P, x))
+        def in_turns() -> Tensor:
+            x, y = exemplars().transpose(1, 2), labels().transpose(1, 2)
+            pairs = torch.stack([x[:, :-1], y], dim=2).flatten(1, 2)
+            return torch.cat([pairs, x[:, -1:]], dim=1).transpose(1, 2)
+
+        exemplars = at("exemplars", embedded)
+        labels = at("labels", lambda: _looked_up(P["labels"], tokens.labels))
+        both = at("tokens", in_turns)
+        x = at("embedding", lambda: self._placed(P, both()))
         for layer in range(self.layers):
             x = self._layer(P, layer, x, at)
-        x = at("norm", layer_normed(x[:, :, -1], P["norm"], P["shift"]))
-        at("logits", torch.baddbmm(P["u"][:, None], x, P["U"]))
-        return found
+        query = at("norm", lambda: layer_normed(x()[:, :, -1], P["norm"], P["shift"]))
+        at("logits", lambda: torch.baddbmm(P["u"][:, None], query(), P["U"]))
+        return record
 
-    def _layer(self, P: Parameters, layer: int, x: Tensor, at: Callable[[str, Tensor], Tensor]) -> Tensor:
+    def _layer(self, P: Parameters, layer: int, x: Value, at: Callable[[str, Value], Value]) -> Value:
         """The stream after a layer; in the last one, of the query alone."""
-        S, n, T, _ = x.shape
-        H, e = self.heads, self.head_width
-        normed = at(f"{layer}.normed", layer_normed(x, P[f"norm{layer}"], P[f"shift{layer}"]))
-        position = torch.arange(T, device=x.device)
-        seen = position[-1:] if layer == self.layers - 1 else position
-        reading, x = normed[:, :, seen[0] :], x[:, :, seen[0] :]
+        H, e, last = self.heads, self.head_width, layer == self.layers - 1
 
-        def heads(name: str, inputs: Tensor, at_positions: Tensor) -> Tensor:
-            weights = P[f"{name}{layer}"].transpose(1, 2).flatten(2)  # (S, d, H e)
-            made = torch.bmm(inputs.flatten(1, 2), weights).view(S, n, -1, H, e).transpose(2, 3)
+        def normalised() -> Tensor:
+            return layer_normed(x().transpose(1, 2), P[f"norm{layer}"], P[f"shift{layer}"]).transpose(1, 2)
+
+        @cache
+        def read() -> Tensor:  # (S, d, T n)
+            return normed().transpose(1, 2).flatten(1, 2).mT
+
+        def heads(name: str, rows: int = 0) -> Tensor:
+            S, n, T, _ = normed().shape
+            weights = P[f"{name}{layer}"].mT.flatten(1, 2)  # (S, H e, d)
+            made = torch.bmm(weights, read()[..., -rows * n :]).view(S, H, e, -1, n)
             turned = name != "V" and self.positions == "rotary"
-            return at(f"{layer}.{name.lower()}", _rotated(made, at_positions) if turned else made)
+            return products.first(products.rotated(made, T) if turned else made)
 
-        q, k, v = heads("Q", reading, seen), heads("K", normed, position), heads("V", normed, position)
-        scores = (q @ k.mT / math.sqrt(e)).masked_fill(position > seen[:, None], HIDDEN)
-        attention = at(f"{layer}.A", torch.softmax(at(f"{layer}.S", scores), dim=-1))
-        z = at(f"{layer}.z", attention @ v)
-        flat = z.transpose(2, 3).reshape(S, -1, H * e)
-        written = at(f"{layer}.written", torch.bmm(flat, P[f"O{layer}"].flatten(1, 2)).view(x.shape))
-        x = x + written
-        return at(f"{layer}.block", x + at(f"{layer}.mlp", _perceptron(P, layer, x)) if self.mlp else x)
+        def projected() -> Tensor:
+            flat = products.last(z())
+            S, _, _, R, n = flat.shape
+            made = torch.bmm(flat.reshape(S, H * e, R * n).mT, P[f"O{layer}"].flatten(1, 2))
+            return made.view(S, R, n, -1).transpose(1, 2)
+
+        @cache
+        def attended() -> Tensor:
+            return (x()[:, :, -1:] if last else x()) + written()
+
+        normed = at(f"{layer}.normed", normalised)
+        q = at(f"{layer}.q", lambda: heads("Q", rows=1 if last else 0))
+        k, v = at(f"{layer}.k", lambda: heads("K")), at(f"{layer}.v", lambda: heads("V"))
+        S = at(f"{layer}.S", lambda: products.scores(q(), k()))
+        A = at(f"{layer}.A", lambda: products.softmax(S()))
+        z = at(f"{layer}.z", lambda: products.weighted(A(), v()))
+        written = at(f"{layer}.written", projected)
+        if not self.mlp:
+            return at(f"{layer}.block", attended)
+        mlp = at(f"{layer}.mlp", lambda: _perceptron(P, layer, attended()))
+        return at(f"{layer}.block", lambda: attended() + mlp())
 
     def _placed(self, P: Parameters, x: Tensor) -> Tensor:
         """The stream (S, n, T, d) with what is added for positions."""
@@ -266,14 +295,14 @@ class Transformer:
         `induction_1.3` is the induction strength of head 3 in layer 1, the last; `previous_0.2` the previous-token
         strength of head 2 in layer 0, of a network of two layers or more.
         """
-        record = {k: v.cpu().numpy() for k, v in clamped(self, parameters, batch, self.clamps(held)).items()}
+        record = clamped(self, parameters, batch, self.clamps(held))
         labels, target = batch.labels.cpu().numpy(), batch.target.cpu().numpy()
-        found = measures.readings(record["logits"], labels, target)
+        found = measures.readings(record["logits"].cpu(), labels, target)
         last = self.layers - 1
-        strength = measures.induction_strength(record[f"{last}.A"][..., 0, :], labels, target)
+        strength = measures.induction_strength(record[f"{last}.A"][..., 0, :].cpu(), labels, target)
         found |= {f"induction_{last}.{head}": strength[..., head] for head in range(self.heads)}
         if last:
-            previous = measures.previous_token_strength(record["0.A"])
+            previous = measures.previous_token_strength(record["0.A"].cpu())
             found |= {f"previous_0.{head}": previous[..., head] for head in range(self.heads)}
         like = parameters["U"]
         return {name: torch.from_numpy(np.array(value)).to(like) for name, value in found.items()}
@@ -300,11 +329,16 @@ def _waves(x: Tensor) -> Tensor:
     return torch.cat([angle.sin(), angle.cos()], dim=-1).to(x.dtype)
 
 
-def _rotated(x: Tensor, position: Tensor) -> Tensor:
-    """Rotate adjacent coordinates of (..., T, e) by angles position * 10000^(-2m/e)."""
-    e = x.shape[-1]
-    rate = 10000.0 ** (-torch.arange(0, e, 2, device=x.device, dtype=torch.float64) / e)
-    angle = position[:, None] * rate
-    cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
-    first, second = x[..., 0::2], x[..., 1::2]
-    return torch.stack([first * cos - second * sin, first * sin + second * cos], dim=-1).flatten(-2)
+def _looked_up(table: Tensor, rows: Tensor) -> Tensor:
+    """Rows (S, n, m) of the table (S, M, d) of every seed, (S, n, m, d); in memory the sequences come after the m."""
+    places = rows + table.shape[1] * torch.arange(len(table), device=rows.device)[:, None, None]
+    return torch.nn.functional.embedding(places.transpose(1, 2), table.flatten(0, 1)).transpose(1, 2)
+
+
+def _distinct(samples: ExemplarSequences, task: ExemplarLabelTask) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Vectors (M, D), each once if a class is one vector, and which of them the exemplars are (n, P + 1)."""
+    flat, classes = samples.exemplars.reshape(-1, task.D), samples.classes
+    if task.w:
+        return flat, np.arange(len(flat)).reshape(classes.shape)
+    _, place, which = np.unique(classes, return_index=True, return_inverse=True)
+    return flat[place], which.reshape(classes.shape)

@@ -15,10 +15,11 @@ from validation.checkpoint import load_parameters, snapshot_steps
 from validation.protocols import Parameters
 from validation.singh import coopetition as settings
 from validation.singh.applied import all_but, clamped
-from validation.singh.clamps import NEVER, Clamp, Given, Hold, Hook, Record, ZeroEmbedding, ZeroHead
+from validation.singh.clamps import NEVER, Clamp, Given, Hold, ZeroEmbedding, ZeroHead
 from validation.singh.grafts import Frozen, GraftIn, GraftOut
 from validation.singh.measures import induction_strength, previous_token_strength
 from validation.singh.network import Tokens, Transformer
+from validation.singh.record import Hook, Record, Value
 from validation.trainings import NetworkTraining
 
 SEQUENCES = 2000
@@ -134,8 +135,8 @@ def blind(training: NetworkTraining, folder: Path) -> xr.Dataset:
         for site, hook in clamp.hooks(Given(network, end, tokens)):
             hooks[site].append(hook)
 
-    def hidden(scores: Tensor, _: Record) -> Tensor:
-        scores = scores.clone()
+    def hidden(computed: Value, _: Record) -> Tensor:
+        scores = computed().clone()
         scores[..., -1, :-1:2] = NEVER
         return scores
 

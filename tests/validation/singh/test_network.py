@@ -20,6 +20,7 @@ NETWORKS = {
     "paper": (ExemplarLabelTask(P=3, D=16), Transformer()),
     "table": (SMALL, Transformer(positions="table", heads=2, width=6)),
     "one layer": (SMALL, Transformer(layers=1, heads=3, width=12)),
+    "thirteen tokens": (ExemplarLabelTask(P=6, D=8, K=7, held_out=0.0), Transformer(heads=2, width=8)),
     "three layers": (SMALL, Transformer(layers=3, heads=2, width=8)),
     "sines and perceptrons": (SMALL, Transformer(positions="sinusoidal", mlp=4, heads=2, width=6)),
 }
@@ -145,6 +146,25 @@ def test_an_option_that_cannot_be_is_refused() -> None:
         Transformer(positions="table").initial(ExemplarLabelTask(P=16, K=20, held_out=0.0), 0)
     with pytest.raises(InputError, match="Transformer learns an ExemplarLabelTask"):
         Transformer().initial("task", 0)  # type: ignore[arg-type]
+
+
+def test_a_vector_that_many_exemplars_share_is_embedded_once() -> None:
+    network = Transformer(heads=2, width=4)
+    for task, most in ((replace(SMALL, C=9, query="same"), 9), (replace(SMALL, w=0.1, query="another"), 5 * 40)):
+        samples = [task.sample(seed, 0, 40) for seed in (0, 1)]
+        tokens = network.batch(task, samples)
+        assert tokens.vectors.shape == (2, most, 12)
+        np.testing.assert_array_equal(tokens.exemplars, np.stack([one.exemplars for one in samples]))
+    few = [task.sample(0, 0, 1) for task in (replace(SMALL, B=1), SMALL)]  # four classes and two
+    tokens = network.batch(SMALL, few)
+    assert tokens.vectors.shape == (2, 4, 12)
+    np.testing.assert_array_equal(tokens.exemplars, np.stack([one.exemplars for one in few]))
+
+
+def test_a_hundred_layers_are_computed() -> None:
+    network = Transformer(layers=100, heads=2, width=4)
+    loss = network.losses(stacked(network, SMALL, (0,)), network.batch(SMALL, [SMALL.sample(0, 0, 2)]))["loss"]
+    assert torch.isfinite(loss).all()
 
 
 def test_tokens_alternate_and_the_query_is_last() -> None:
