@@ -133,7 +133,7 @@ def test_only_front_halves_learn_before_a_frozen_back_half(folder: Path) -> None
     assert (found["loss"].isel(age=1, step=0) != found["loss"].isel(age=0, step=0)).all()
 
 
-def test_a_query_that_sees_no_exemplar_in_layer_0_cannot_pass_one_on(tmp_path: Path) -> None:
+def test_the_blind_query_has_the_attention_of_layer_0_without_exemplars(tmp_path: Path) -> None:
     from validation.singh.clamps import ForbidPreviousToken
 
     clamp = ForbidPreviousToken(tuple((0, head) for head in range(HEADS)), rows="labels")

@@ -355,7 +355,7 @@ def way_round(context: Context, training: NetworkTraining) -> str:
 
     return (
         f"Flip ends at {said('forbidden')} (by seed), and at {said('blind')} where the query's row of layer 0 may not "
-        "attend to exemplars either: the query can find its exemplar there and pass its position on."
+        "attend to exemplars either: where it was high, it went by that attention."
     )
 
 
