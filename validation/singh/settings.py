@@ -9,7 +9,7 @@ from validation.trainings import NetworkTraining
 
 SEEDS = tuple(range(6))
 TASK = ExemplarLabelTask()  # P = 2, K = 5, 50 classes, independent Gaussian exemplars
-# The paper's rate is 1e-5. At 3e-4 all six of its clamped runs are 24 to 32 times as fast, in the same order: medians of
+# The paper's rate is 1e-5. At 3e-4 its six clamped runs are 24 to 32 times as fast, in the same order: medians of
 # eight seeds at half of ln 2, in steps, are 16, 66, 68, 104, 317, 454 for layer-0+copy, match, copy, layer-0, step-1,
 # none, and at 1e-5, in thousand sequences, 16, 55, 55, 83, 244, 362; the paper has 24, 29, 35, 72, 198, 292. Exemplars
 # that are correlated bring matching to its place: 31, 53, 83, 113, 580, 1360 steps at 3e-4.
