@@ -256,6 +256,13 @@ def test_a_run_that_does_not_learn_is_no_refutation() -> None:
     assert settle(CLAIMS["S39"], Context(False, runs), "singh").verdict == "not converged"
 
 
+def test_the_noise_of_scores_at_the_start_is_that_of_drawn_queries_and_keys() -> None:
+    rng = np.random.default_rng(0)
+    q, one, other = rng.standard_normal((3, 400_000, clamped.WIDTH))
+    scores = (q * (one - other)).sum(-1) / np.sqrt(clamped.WIDTH)
+    assert clamped.score_noise() == pytest.approx(np.logaddexp(0, scores).mean(), abs=4e-3)
+
+
 def test_times_are_where_losses_fall() -> None:
     training = settings.natural(False)
     found = fall(run(training, until(200.0), spread=0.0))
