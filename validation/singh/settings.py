@@ -44,11 +44,11 @@ def under(name: str, clamps: Sequence[Any], part: str, *, rate: float = LR, **op
     from validation.optimisers import Adam
     from validation.singh.network import Transformer
 
-    longer, task = round(LR / rate), options.pop("task", TASK)
+    longer, quick, task = round(LR / rate), rate == LR, options.pop("task", TASK)
     given: dict[str, Any] = {
         "network": Transformer(manipulations=((part, tuple(clamps)),)), "clamp": {"manipulation": part},
-        "optimiser": Adam(lr=rate), "record_every": longer * EVERY[part], "held_out": 512, "tests": (),
-        "stop_below": LEARNT, **options,
+        "optimiser": Adam(lr=rate), "tests": (), "stop_below": LEARNT,
+        "record_every": (2 if quick else longer) * EVERY[part], "held_out": 256 if quick else 512, **options,
     }  # fmt: skip
     steps = longer * given.pop("budget", BUDGET[part])
     return train_network(f"{name}-{rate:g}", steps, task, **given)

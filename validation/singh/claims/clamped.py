@@ -24,7 +24,7 @@ def runs_of(context: Context) -> dict[str, xr.Dataset]:
 
 
 @of_network("S39", "What is left to learn sets the time: medians in the order layer-0+copy < match < copy < layer-0 < "
-            "step-1 < none", figure=figures.six)  # fmt: skip
+            "step-1 < none", headline=True, figure=figures.six)  # fmt: skip
 def order(context: Context) -> Finding:
     """S39."""
     runs = runs_of(context)
@@ -128,15 +128,18 @@ def starts(context: Context) -> Finding:
         low, high = (0.78, 0.85) if "copy" in part else (1.9, 2.0)
         first = context.of(training)["loss"].isel(step=0).values
         checks.append(between(f"{part}: loss at the start", first, low - 0.02, high + 0.02, f"{low:g} to {high:g}"))
-    return Finding(checks, why=f"Published starts are of one seed; scores of independent unit queries and keys, of "
-                   f"{WIDTH} coordinates, give {score_noise():.3f} with a copy clamped and all else perfect.")  # fmt: skip
+    return Finding(
+        checks,
+        why="Published starts are of one seed; scores of independent unit queries and keys, of "
+        f"{WIDTH} coordinates, give {score_noise():.3f} with a copy clamped and all else perfect.",
+    )
 
 
 WIDTH = 8  # of a head
 
 
 def score_noise() -> float:
-    """The mean of log(1 + e^x), x the difference of two scores q k/sqrt(8) of standard normal q and k: |q| N(0, 1)/2."""
+    """The mean of log(1 + e^x), x the difference of two scores q k/sqrt(8), standard normal: |q| N(0, 1)/2."""
     x, weight = np.polynomial.hermite_e.hermegauss(60)
     squared = stats.chi2(WIDTH).ppf((np.arange(2000) + 0.5) / 2000)
     scale = np.sqrt(2 * squared / WIDTH)

@@ -36,7 +36,7 @@ def seeds_differ(context: Context) -> Finding:
 
 
 @of_six("S39r", "With correlated exemplars: layer-0+copy < match < copy < layer-0 < step-1 < none",
-        headline=True, figure=figures.six_correlated)  # fmt: skip
+        figure=figures.six_correlated)  # fmt: skip
 def order(context: Context) -> Finding:
     """S39 with exemplars of cosine .5."""
     runs = runs_of(context)
