@@ -47,8 +47,8 @@ class NetworkTraining:
 
     @property
     def cost(self) -> float:
-        """Relative cost, for running the longest first."""
-        return self.steps * len(self.seeds) * self.network.cost(self.last_task)
+        """Relative cost, for running the longest first; an analysis counts as much as the training."""
+        return self.steps * len(self.seeds) * self.network.cost(self.last_task) * (1 + len(self.analyses))
 
     @property
     def last_task(self) -> Any:

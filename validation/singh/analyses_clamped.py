@@ -15,7 +15,7 @@ from validation.trainings import NetworkTraining
 
 PROGRESS = ("step-1", "match")  # clamps that make a measure of progress
 DONORS = {"own": 0, "another": 1, "a third": 2}  # how many seeds further the one is whose layer is grafted in
-SEQUENCES = 1000
+SEQUENCES, FEWER = 1000, 256
 
 
 @torch.no_grad()
@@ -47,8 +47,8 @@ def grafted(training: NetworkTraining, folder: Path) -> xr.Dataset:
         graft = GraftIn(Frozen(training.network, str(folder.resolve())), 0)
         run = train(
             training.last_task, Transformer(manipulations=(("graft", (graft,)),)), optimiser=training.optimiser,
-            steps=2 * training.steps, seed=tuple(np.roll(seeds, -further).tolist()), data_seed=seeds,
-            batch=training.batch, held_out=training.held_out, record_every=training.record_every // 5 or 1, tests=(),
+            steps=training.steps, seed=tuple(np.roll(seeds, -further).tolist()), data_seed=seeds,
+            batch=training.batch, held_out=FEWER, record_every=training.record_every // 2, tests=(),
             stop_below=LEARNT, clamp={"manipulation": "graft"}, out=folder / f"graft-{further}", progress=False,
         )  # fmt: skip
         each[donor] = run["loss"].assign_coords(seed=list(seeds))

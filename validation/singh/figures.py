@@ -133,7 +133,7 @@ def grafts(data: xr.Dataset) -> tuple["Figure", str]:
         axes.plot(thousands(run.step), run["loss"].median("seed"), color=f"C{k}", label=label)
         said.append(f"{label} {np.nanmedian(thousands(fall(run))):.3g}")
     axes.axhline(GUESS, color="0.4", lw=1, ls="--")
-    last = np.nanmax([np.nanmax(thousands(fall(_finite(data.sel(donor=d))))) for d in data["donor"].values])
+    last = np.nanmax(np.concatenate([thousands(fall(_finite(data.sel(donor=d)))) for d in data["donor"].values]))
     axes.set(xlabel=SEEN, ylabel="loss", ylim=(0, None), xlim=(0, 1.5 * last))
     axes.legend()
     return figure, f"Half of ln 2 is passed at (thousand sequences, medians): {', '.join(said)}."
