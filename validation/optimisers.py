@@ -98,8 +98,12 @@ class Adam(Descent):
         if self.decay:
             torch._foreach_mul_(parameters, 1 - self.decay)
         steps = torch.full((len(parameters),), float(step), device=parameters[0].device)
+        alike = [  # the kernel takes numbers as they lie in memory
+            g if g.stride() == p.stride() else torch.empty_like(p).copy_(g)
+            for g, p in zip(self.clipped(gradients), parameters, strict=True)
+        ]
         adam(
-            list(parameters), list(self.clipped(gradients)), state["m"], state["v"], [], list(steps.unbind()),
+            list(parameters), alike, state["m"], state["v"], [], list(steps.unbind()),
             fused=True, amsgrad=False, beta1=self.beta1, beta2=self.beta2, lr=self.rate(step), weight_decay=0.0,
             eps=self.eps, maximize=False,
         )  # fmt: skip

@@ -19,18 +19,27 @@ def tensors(scale: float = 1.0) -> list[torch.Tensor]:
     return [scale * t * sizes.view(-1, *[1] * len(shape)) for t, shape in zip(made, SHAPES, strict=True)]
 
 
+def turned(t: torch.Tensor) -> torch.Tensor:
+    """The same numbers in another order of memory."""
+    return t.mT.contiguous().mT if t.dim() > 2 else t
+
+
+@pytest.mark.parametrize("parameters_turned", [False, True])
+@pytest.mark.parametrize("gradients_turned", [False, True])
 @pytest.mark.parametrize("kind", ["SGD", "Adam"])
-def test_every_seed_is_clipped_and_scheduled_as_it_would_be_alone(kind: str) -> None:
+def test_every_seed_is_clipped_and_scheduled_as_it_would_be_alone(
+    kind: str, gradients_turned: bool, parameters_turned: bool
+) -> None:
     schedule = ((0, 0.0), (2, 1.0), (4, 0.5))
     ours = {"SGD": SGD(lr=0.1, decay=0.0, clip=2.0, schedule=schedule),
             "Adam": Adam(lr=0.1, clip=2.0, schedule=schedule)}[kind]  # fmt: skip
-    together = tensors()
+    together = [turned(t) if parameters_turned else t for t in tensors()]
     alone = [[torch.nn.Parameter(t[seed].clone()) for t in together] for seed in range(SEEDS)]
     theirs = [getattr(torch.optim, kind)(parameters, lr=0.1) for parameters in alone]
     state = ours.start(together)
     for step in range(6):
         gradients = tensors(0.5 + step)
-        ours.update(together, gradients, state, step)
+        ours.update(together, [turned(g) if gradients_turned else g for g in gradients], state, step)
         for seed, (parameters, optimiser) in enumerate(zip(alone, theirs, strict=True)):
             for parameter, gradient in zip(parameters, gradients, strict=True):
                 parameter.grad = gradient[seed].clone()
