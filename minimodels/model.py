@@ -282,7 +282,7 @@ class Model:
 
     def rate_values(self) -> dict[str, float]:
         """Return the rate of every state at this model's parameter values."""
-        return {k: self.evaluate(expr) for k, expr in self.rates.items()}
+        return {k: float(expr) if expr.is_Integer else self.evaluate(expr) for k, expr in self.rates.items()}
 
 
 def check_model(model: Any) -> Model:

@@ -6,13 +6,24 @@ import numpy as np
 import pytest
 
 import minimodels as mm
+from minimodels.published import (
+    DIVOTS,
+    HALF_TIMES,
+    HALF_TIMES_2,
+    ROUNDING,
+    STEPS,
+    STOPPED,
+    STOPPED_PERFECT,
+    TRAJECTORY,
+    bound,
+    published_vectors,
+)
 from minimodels.vectors import draw_vectors, vectors_of
-from tests.minimodels.toys import FOUR, both, clamped, invariants, only, table
+from tests.minimodels.toys import both, invariants
 
 FORMS = ["overlaps", "components"]
 SMALL = {"d_a": 4, "d_b": 5, "d_c": 3, "d_d": 7}
 STOP = {"done": mm.Event("loss", 1e-6, -1), "near": mm.Event("loss", 1e-3, -1)}
-ROWS = [row[:3] for row in FOUR.values()]
 
 
 def literal(m: Any, seed: int, lr: float, steps: int, clamp: dict[str, int], **weights: float) -> dict[str, np.ndarray]:
@@ -50,7 +61,7 @@ def test_the_scalars_descend_as_the_whole_tensors_do(
     m = mm.model("coopetition", form=form, **SMALL, **weights)
     for seed in np.random.default_rng(4).integers(0, 2**63, 3).tolist():
         exact = literal(m, seed, 0.3, 150, clamp, **weights)
-        at, init = only(m, draw_vectors(m, [seed], clamp=clamp))
+        at, init = bound(m, draw_vectors(m, [seed], clamp=clamp))
         run = mm.descend(at, lr=0.3, steps=150, init=init, save=np.arange(151))
         for name, values in exact.items():
             np.testing.assert_allclose(run[name], values, rtol=1e-12, atol=1e-12 * max(1, abs(values[0])), err_msg=name)
@@ -59,36 +70,22 @@ def test_the_scalars_descend_as_the_whole_tensors_do(
 @pytest.mark.parametrize("form", FORMS)
 def test_the_published_ends(form: str) -> None:
     m = mm.model("coopetition", form=form)
-    found = mm.sweep(m, points=table(m, ROWS), steps=16_000, events=STOP, keep="done")
-    np.testing.assert_array_equal(found.done, [row[3] for row in FOUR.values()])
+    found = mm.sweep(m, points=published_vectors(m), steps=STEPS, events=STOP, keep="done")
+    np.testing.assert_array_equal(found.done, list(STOPPED.values()))
     perfect = mm.sweep(
-        m.with_values(mu_1=0), points=table(m, ROWS), steps=16_000, events=STOP, keep="near", stop_at="near"
+        m.with_values(mu_1=0), points=published_vectors(m), steps=STEPS, events=STOP, keep="near", stop_at="near"
     )
-    for seed, time in zip(FOUR, perfect.near.values, strict=True):
-        if seed in (1, 3):  # rounding decides: with L_2 growing, lr = 1 is unstable
-            assert abs(time - FOUR[seed][4]) < 300
+    for seed, time in zip(STOPPED_PERFECT, perfect.near.values, strict=True):
+        if seed in ROUNDING:
+            assert abs(time - STOPPED_PERFECT[seed]) < 300
         else:
-            np.testing.assert_equal(time, FOUR[seed][4])
-
-
-TRAJECTORY = {  # seed 7: iteration -> loss, loss_1, loss_2, competition
-    0: (0.557569, 0.749741, 0.567298, 0.755128),
-    100: (0.130882, 0.230882, 0.327632, 0.224747),
-    1000: (0.105063, 0.225710, 0.322408, 5.14287e-4),
-    4600: (0.0840458, 0.157741, 0.309476, 0.0428111),
-    4800: (0.0517271, 0.0255149, 0.320218, 0.115350),
-    5500: (0.0219449, 0.00280925, 0.164774, 0.0500459),
-    7000: (9.11455e-4, 0.0533685, 2.07772e-3, 5.92798e-3),
-    9000: (4.63745e-6, 0.205201, 2.88088e-10, 4.63736e-5),
-    # loss_2 by 40 digits; 3.91213e-12 was published, of which overlaps lose the last three to rounding
-    9620: (9.99392e-7, 0.216065, 3.911646e-12, 9.99391e-6),
-}
+            np.testing.assert_equal(time, STOPPED_PERFECT[seed])
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_the_published_trajectory(form: str) -> None:
     m = mm.model("coopetition", form=form)
-    at, init = only(m, table(m, [FOUR[7][:3]]))
+    at, init = bound(m, published_vectors(m, [7]))
     run = mm.descend(at, steps=9620, init=init, save=np.arange(9621))
     for iteration, expected in TRAJECTORY.items():
         for name, value in zip(("loss", "loss_1", "loss_2", "competition"), expected, strict=True):
@@ -107,13 +104,11 @@ def test_the_published_trajectory(form: str) -> None:
 def test_the_published_divots() -> None:
     """Loss 2 rises when mechanism 1 emerges."""
     m = mm.model("coopetition")
-    expected = {0: (0.3278, 0.3643), 1: (0.4403, 0.5485), 3: (0.5684, 0.6549), 4: (0.3346, 0.3448), 5: (0.6477, 0.8407),
-                6: (0.3388, 0.3705), 7: (0.30918, 0.32029)}  # fmt: skip
     found = mm.sweep(
-        m, points=table(m, [FOUR[seed][:3] for seed in expected]), steps=12_000, save=np.arange(12_001),
+        m, points=published_vectors(m, list(DIVOTS)), steps=12_000, save=np.arange(12_001),
         keep=["loss_2", "t_1"],
     )  # fmt: skip
-    for loss, t_1, (low, high) in zip(found.loss_2.values, found.t_1.values, expected.values(), strict=True):
+    for loss, t_1, (low, high) in zip(found.loss_2.values, found.t_1.values, DIVOTS.values(), strict=True):
         window = loss[max(0, int(t_1) - 600) : int(t_1) + 601]
         rise = window - np.minimum.accumulate(window)
         top = int(rise.argmax())
@@ -121,40 +116,30 @@ def test_the_published_divots() -> None:
         assert window[top] == pytest.approx(high, abs=6e-5)
 
 
-INTERVENTIONS = {  # half times t_1 of seeds 0, 4, 7
-    "none": (3534, 4550, 4667),
-    "held": (34, 37, 67),
-    "share_2": (3679, 1022, 8187),
-    "share_1": (4776, 7751, 3743),
-}
-
-
 def test_the_published_interventions() -> None:
     m = mm.model("coopetition")
-    columns = table(m, [FOUR[seed][:3] for seed in (0, 4, 7)])
-    for name, expected in INTERVENTIONS.items():
-        there = clamped(columns, "b", "c") if name == "held" else columns
+    for name, expected in HALF_TIMES.items():
+        there = published_vectors(m, [0, 4, 7], clamped=["b", "c"] if name == "clamped" else [])
         changed = m.with_values(**{name: 0}) if name.startswith("share") else m
-        found = mm.sweep(changed, points=there, steps=16_000, keep=["t_1", "t_2"])
+        found = mm.sweep(changed, points=there, steps=STEPS, keep=["t_1", "t_2"])
         assert found.t_1.values.tolist() == list(expected), name
-        if name in ("none", "held"):
-            assert found.t_2.values.tolist() == [[4248, 5377, 5516], [983, 1373, 1022]][name == "held"]
+        assert found.t_2.values.tolist() == list(HALF_TIMES_2.get(name, found.t_2.values)), name
 
 
 def test_transience_needs_competition_and_an_imperfect_mechanism() -> None:
     m = mm.model("coopetition")
-    columns = table(m, [FOUR[7][:3]])
-    free = mm.sweep(m, {"cost": [0.0]}, points=columns, steps=16_000, events=STOP, keep=["loss_1", "done"])
+    columns = published_vectors(m, [7])
+    free = mm.sweep(m, {"cost": [0.0]}, points=columns, steps=STEPS, events=STOP, keep=["loss_1", "done"])
     assert bool(free.done_censored.item())
     assert free.loss_1.item() == pytest.approx(0.00132662, rel=1e-5)
-    perfect = mm.sweep(m, {"mu_1": [0.0]}, points=columns, steps=16_000, keep=["loss_1", "loss_2"])
+    perfect = mm.sweep(m, {"mu_1": [0.0]}, points=columns, steps=STEPS, keep=["loss_1", "loss_2"])
     assert perfect.loss_1.item() == pytest.approx(5.8e-7, rel=0.01)
     assert perfect.loss_2.item() == pytest.approx(1.132, abs=5e-4)
 
 
 def test_what_the_flow_conserves() -> None:
     m = mm.model("coopetition")
-    at, init = only(m, draw_vectors(m, [2]))
+    at, init = bound(m, draw_vectors(m, [2]))
     times = np.linspace(0, 3000, 200)
     run = mm.simulate(at, t_end=3000.0, init=init, save=times, rtol=1e-11, atol=1e-12)
     np.testing.assert_allclose(run.n_b - run.n_c, float((run.n_b - run.n_c)[0]), rtol=0, atol=1e-7)

@@ -6,12 +6,24 @@ import numpy as np
 import pytest
 
 import minimodels as mm
+from minimodels.published import (
+    BELOW,
+    CLAMPS,
+    HALVED,
+    LOSSES,
+    MEASURES,
+    SMALL,
+    ZERO_LOSS,
+    at_truth,
+    bound,
+    published_vectors,
+)
 from minimodels.vectors import draw_vectors, vectors_of
 from tests.minimodels.systems import states_of
-from tests.minimodels.toys import THREE, clamped, invariants, mean_square, only, outer, table
+from tests.minimodels.toys import invariants, mean_square, outer
 
 FORMS = ["overlaps", "components"]
-CLAMPS: list[dict[str, int]] = [{}, {"1": 2}, {"1": 99, "2": 1}]  # leading coordinates; 99 for all
+LEADING: list[dict[str, int]] = [{}, {"1": 2}, {"1": 99, "2": 1}]  # leading coordinates; 99 for all
 
 
 def literal(
@@ -45,7 +57,7 @@ def literal(
     return {k: np.array(v) for k, v in found.items()}
 
 
-@pytest.mark.parametrize("clamp", CLAMPS, ids=str)
+@pytest.mark.parametrize("clamp", LEADING, ids=str)
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("dimensions", [(7,), (5, 8), (4, 7, 3), (3, 2, 4, 3)], ids=str)
 def test_the_scalars_descend_as_the_whole_tensor_does(
@@ -57,7 +69,7 @@ def test_the_scalars_descend_as_the_whole_tensor_does(
     clamp = {x: min(c, dimensions[int(x) - 1]) for x, c in clamp.items() if int(x) <= k}
     for seed in rng.integers(0, 2**63, 3).tolist():
         exact = literal(m, seed, 0.5, 200, clamp)
-        at, init = only(m, draw_vectors(m, [seed], clamp=clamp))
+        at, init = bound(m, draw_vectors(m, [seed], clamp=clamp))
         run = mm.descend(at, lr=0.5, steps=200, init=init, save=np.arange(201))
         for name, values in exact.items():
             np.testing.assert_allclose(run[name], values, rtol=1e-12, atol=1e-12 * max(1, abs(values[0])), err_msg=name)
@@ -68,7 +80,7 @@ def test_vectors_have_learning_rates_of_their_own(form: str) -> None:
     m = mm.model("tensor_product", k=3, form=form, d_1=6, d_2=5, d_3=4)
     rates = {1: 0.3, 2: 2.0, 3: 0.0}
     exact = literal(m, 5, 0.4, 150, {}, rates)
-    at, init = only(m, draw_vectors(m, [5]))
+    at, init = bound(m, draw_vectors(m, [5]))
     given = {k: rates[int(k[-1])] for k in m.state}
     run = mm.descend(at, lr=0.4, steps=150, init=init, rates=given, save=np.arange(151))
     for name in ("loss", "n_1", "s_1", "n_2", "s_2", "n_3", "s_3"):
@@ -81,7 +93,7 @@ def test_both_forms_flow_alike_and_conserve_differences_of_norms() -> None:
     times = np.geomspace(1, 400, 30)
     for form in FORMS:
         m = mm.model("tensor_product", k=3, form=form)
-        at, init = only(m, draw_vectors(m, [3]))
+        at, init = bound(m, draw_vectors(m, [3]))
         runs.append(mm.simulate(at, t_end=400.0, init=init, save=times, rtol=1e-11, atol=1e-12))
         drawn[form] = (at, init)
     for name in ("n_1", "s_1", "n_2", "s_2", "n_3", "s_3", "loss", "alignment_2", "norm_3"):
@@ -101,7 +113,7 @@ def test_both_forms_flow_alike_and_conserve_differences_of_norms() -> None:
 def test_the_flow_of_norms_is_that_of_the_vectors() -> None:
     """At small learning rates the whole vectors follow it, to first order."""
     m = mm.model("tensor_product", k=3, d_1=6, d_2=5, d_3=4)
-    at, init = only(m, draw_vectors(m, [11]))
+    at, init = bound(m, draw_vectors(m, [11]))
     end = states_of(mm.simulate(at, t_end=20.0, init=init, save=[20.0], rtol=1e-12, atol=1e-12), m)[0]
     gaps = []
     for lr in (0.02, 0.01):
@@ -110,43 +122,26 @@ def test_the_flow_of_norms_is_that_of_the_vectors() -> None:
     assert gaps[0] / gaps[1] == pytest.approx(2, rel=0.05)
 
 
-LOSSES = {  # seed 1, lr = 1: iteration -> loss with nothing, c, b and c clamped
-    0: (0.7558986, 0.5393701, 0.4691741),
-    1: (0.6013084, 0.4931115, 0.4488915),
-    10: (0.3005834, 0.3141261, 0.3015834),
-    50: (0.2269134, 0.2171693, 0.05148744),
-    200: (0.2198883, 3.766752e-3, 6.804608e-5),
-    500: (0.2183008, 5.05966e-9, 1.18852e-10),
-    999: (7.74845e-6, 1e-15, 1e-15),
-}
-FIRSTS = {0.9: (671, 71, 20), 0.5: (744, 116, 33), 0.1: (798, 161, 70), 0.01: (857, 212, 122)}
-MEASURES = {  # at 0, 50, 200, 400
-    "progress_1": (0.999984, 0.997502, 0.989306, 0.962942),
-    "progress_2": (0.465468, 0.310936, 0.287483, 0.261623),
-}
-CONDITIONS = [(), ("3",), ("2", "3")]
-
-
 @pytest.mark.parametrize("form", FORMS)
 def test_the_published_run(form: str) -> None:
     m = mm.model("tensor_product", k=3, form=form)
-    columns = table(m, [THREE[1][:3]])
+    columns = published_vectors(m, [1])
     truth = float(np.prod([columns[f"T_{i}"] for i in (1, 2, 3)]))
-    assert truth / 16000 == pytest.approx(0.2200131, rel=1e-6)
-    for j, held in enumerate(CONDITIONS):
-        at, init = only(m, clamped(columns, *held))
-        events = {f"below_{i}": mm.Event("loss", level * truth / 16000, -1) for i, level in enumerate(FIRSTS)}
+    assert truth / 16000 == pytest.approx(ZERO_LOSS, rel=1e-6)
+    for j, held in enumerate(CLAMPS):
+        at, init = bound(m, at_truth(columns, *held))
+        events = {f"below_{i}": mm.Event("loss", level * truth / 16000, -1) for i, level in enumerate(BELOW)}
         run = mm.descend(at, steps=1000, init=init, save=sorted(LOSSES), events=events)
         for iteration, losses in LOSSES.items():
             loss = float(run.loss.sel(step=iteration))
-            assert abs(loss) < 1e-15 if losses[j] == 1e-15 else loss == pytest.approx(losses[j], rel=1e-5)
-        assert [int(run[k]) for k in events] == [times[j] for times in FIRSTS.values()]
-        assert int(run.escape_time) == FIRSTS[0.5][j]
-    at, init = only(m, columns)
+            assert loss == pytest.approx(losses[j], rel=1e-5, abs=1e-15)
+        assert [int(run[k]) for k in events] == [times[j] for times in BELOW.values()]
+        assert int(run.escape_time) == BELOW[0.5][j]
+    at, init = bound(m, columns)
     run = mm.descend(at, steps=400, init=init, save=[0, 50, 200, 400])
     for name, values in MEASURES.items():
         np.testing.assert_allclose(run[name], values, rtol=0, atol=6e-7)
-    at, init = only(m, clamped(columns, "2", "3"))
+    at, init = bound(m, at_truth(columns, "2", "3"))
     loss = mm.descend(at, steps=100, init=init, save=np.arange(101)).loss.values
     shrinks = float((1 - columns["T_2"] * columns["T_3"] / 8000).item() ** 2)
     assert loss[1:] / loss[:-1] == pytest.approx(shrinks, rel=1e-9)
@@ -156,37 +151,26 @@ def test_the_published_run(form: str) -> None:
 @pytest.mark.parametrize("form", FORMS)
 def test_the_published_half_loss_times(form: str) -> None:
     m = mm.model("tensor_product", k=3, form=form)
-    columns = table(m, [row[:3] for row in THREE.values()])
-    for j, held in enumerate(CONDITIONS):
-        found = mm.sweep(m, points=clamped(columns, *held), steps=8000, keep="escape_time")
-        assert found.escape_time.values.tolist() == [row[3][j] for row in THREE.values()]
-
-
-SMALL = [  # seed, scale of the start; half-loss times with nothing, c, b and c clamped
-    (1, 0.1, 1901, 137, 16),
-    (1, 0.03, 6388, 176, 16),
-    (1, 0.01, 19237, 212, 16),
-    (0, 0.03, 2057, 199, 9),
-    (2, 0.03, 3823, 114, 9),
-    (3, 0.03, 3580, 78, 6),
-    (4, 0.03, 43347, 196, 13),
-]
+    columns = published_vectors(m)
+    for j, held in enumerate(CLAMPS):
+        found = mm.sweep(m, points=at_truth(columns, *held), steps=8000, keep="escape_time")
+        assert found.escape_time.values.tolist() == [times[j] for times in HALVED.values()]
 
 
 def test_the_published_escape_times_from_small_starts() -> None:
     m = mm.model("tensor_product", k=3)
-    columns = table(m, [THREE[row[0]][:3] for row in SMALL], scale=[row[1] for row in SMALL])
-    for j, held in enumerate(CONDITIONS):
-        found = mm.sweep(m, points=clamped(columns, *held), steps=50_000, keep="escape_time", stop_at="escape_time")
-        assert found.escape_time.values.tolist() == [row[2 + j] for row in SMALL]
+    columns = published_vectors(m, [seed for seed, _ in SMALL], scale=[scale for _, scale in SMALL])
+    for j, held in enumerate(CLAMPS):
+        found = mm.sweep(m, points=at_truth(columns, *held), steps=50_000, keep="escape_time", stop_at="escape_time")
+        assert found.escape_time.values.tolist() == [descent[j] for descent, _ in SMALL.values()]
 
 
 def test_a_window_clamps_vectors_to_the_truth_of_every_point() -> None:
     m = mm.model("tensor_product", k=3)
-    columns = table(m, [row[:3] for row in THREE.values()])
+    columns = published_vectors(m)
     window = {f"{x}_3": ("T_3", 0, 100) for x in "ns"}
     found = mm.sweep(m, points=columns, steps=100, save=[40, 100], clamp=window, keep=["n_3", "s_3", "loss"])
-    alone = mm.sweep(m, points=clamped(columns, "3"), steps=100, save=[40, 100], keep=["n_3", "s_3", "loss"])
+    alone = mm.sweep(m, points=at_truth(columns, "3"), steps=100, save=[40, 100], keep=["n_3", "s_3", "loss"])
     for name in ("n_3", "s_3"):
         assert (found[name] == columns["T_3"][:, None]).all()
     np.testing.assert_allclose(found.loss, alone.loss, rtol=1e-11)
@@ -196,7 +180,7 @@ def test_a_window_clamps_vectors_to_the_truth_of_every_point() -> None:
 
 def test_tails_keep_their_digits_in_components() -> None:
     m = mm.model("tensor_product", k=3, form="components")
-    at, init = only(m, clamped(table(m, [THREE[1][:3]]), "2", "3"))
+    at, init = bound(m, published_vectors(m, [1], clamped=["2", "3"]))
     loss = mm.descend(at, steps=1200, init=init, save=[0, 1200]).loss.values
     shrinks = 1 - at.values["T_2"] * at.values["T_3"] / 8000
     assert loss[1] / loss[0] == pytest.approx(shrinks**2400, rel=1e-3, abs=0)  # overlaps end at 1e-15

@@ -114,7 +114,7 @@ def exact_transition_time(
         return loss_and_correct(x, contexts, L, eps, D)
 
     def slope(t: float, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        return -eta * np.array([both(x + step)[0].imag for step in steps]) / 1e-30
+        return -eta * both(x + steps)[0].imag / 1e-30
 
     @ending
     def half(t: float, x: NDArray[np.float64]) -> float:
@@ -142,40 +142,41 @@ Contexts = tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.float64]]
 
 
 def loss_and_correct(x: NDArray[Any], contexts: Contexts, L: float, eps: float, D: float) -> tuple[Any, Any]:
-    """Return loss and mean probability of the correct label at x = (beta_1, alpha, a at every node of the norms)."""
+    """Loss and mean probability of the correct label at x (..., 2 + nodes) = (beta_1, alpha, a at every norm)."""
     norms, weights = _norms(D)
     target, groups, counts = contexts
-    gains = x[2:]
-    attention = _attention(x[0], x[1], target, eps)
-    labels, rows = attention[:, 1::2], np.arange(len(counts))
-    correct = (labels * target).sum(axis=1)
-    others = labels[rows[:, None, None], groups].sum(axis=2)  # (contexts, N_c - 1)
-    squares = correct**2 + (others**2).sum(axis=1) + (attention[:, 0::2] ** 2).sum(axis=1)
-    own = gains * norms * correct[:, None]
-    shown = gains * norms * others[:, :, None] + gains**2 * (squares[:, None] - others**2)[:, :, None] / (2 * D)
-    absent = gains**2 * squares[:, None] / (2 * D)
-    top = np.maximum(np.maximum(own.real.max(1), shown.real.max((1, 2))), absent.real.max(1))[:, None]
-    rest = (np.exp(shown - top[:, :, None]) @ weights).sum(axis=1) + (L - 1 - groups.shape[1]) * (
+    gains = x[..., None, 2:]  # (..., contexts, nodes), as all that follows
+    attention = _attention(x[..., 0], x[..., 1], target, eps)
+    labels, rows = attention[..., 1::2], np.arange(len(counts))
+    correct = (labels * target).sum(axis=-1)[..., None]
+    others = labels[..., rows[:, None, None], groups].sum(axis=-1)  # (..., contexts, N_c - 1)
+    squares = correct**2 + ((others**2).sum(axis=-1) + (attention[..., 0::2] ** 2).sum(axis=-1))[..., None]
+    own = gains * norms * correct
+    absent = gains**2 * squares / (2 * D)
+    shown = (gains * norms)[..., None, :] * others[..., None]
+    shown = shown + (gains**2)[..., None, :] * (squares - others**2)[..., None] / (2 * D)
+    top = np.maximum(np.maximum(own.real, absent.real).max(-1), shown.real.max((-1, -2)))[..., None]
+    rest = (np.exp(shown - top[..., None]) @ weights).sum(axis=-1) + (L - 1 - groups.shape[1]) * (
         np.exp(absent - top) @ weights
     )
-    total = np.exp(own - top) + rest[:, None]
+    total = np.exp(own - top) + rest[..., None]
     return (
-        counts @ ((np.log(total) + top - own) @ weights) / counts.sum(),
-        counts @ ((np.exp(own - top) / total) @ weights) / counts.sum(),
+        ((np.log(total) + top - own) @ weights) @ counts / counts.sum(),
+        ((np.exp(own - top) / total) @ weights) @ counts / counts.sum(),
     )
 
 
-def _attention(beta_1: Any, alpha: Any, target: NDArray[np.bool_], eps: float) -> NDArray[Any]:
-    """Layer-2 attention of x_q to every token (contexts, 2N+1), given the slots of its class (contexts, N)."""
+def _attention(beta_1: NDArray[Any], alpha: NDArray[Any], target: NDArray[np.bool_], eps: float) -> NDArray[Any]:
+    """Layer-2 attention of x_q to every token (..., contexts, 2N+1), given the slots of its class (contexts, N)."""
     length = 2 * target.shape[1] + 1
-    weights = np.tril(np.ones((length, length), dtype=np.result_type(beta_1, float)))
-    weights[np.arange(1, length), np.arange(length - 1)] = np.exp(beta_1)
-    weights /= weights.sum(axis=1, keepdims=True)
-    match = target @ weights[:, 0:-1:2].T / (1 + eps**2)
-    match[:, -1] += weights[-1, -1]
-    logits = alpha * match
-    unnormalised = np.exp(logits - logits.real.max(axis=1, keepdims=True))
-    return np.asarray(unnormalised / unnormalised.sum(axis=1, keepdims=True))
+    before = np.eye(length, k=-1)
+    weights = np.tri(length) - before + before * np.exp(beta_1)[..., None, None]
+    weights = weights / weights.sum(axis=-1, keepdims=True)
+    match = target @ weights[..., 0:-1:2].mT / (1 + eps**2)
+    match[..., -1] += weights[..., None, -1, -1]
+    logits = np.asarray(alpha)[..., None, None] * match
+    unnormalised = np.exp(logits - logits.real.max(axis=-1, keepdims=True))
+    return np.asarray(unnormalised / unnormalised.sum(axis=-1, keepdims=True))
 
 
 @lru_cache

@@ -10,6 +10,7 @@ from minimodels.model import Model
 from minimodels.models import coopetition as statement
 from theory.derivation import Check, Derivation, Init, Regime, Result, Step, expand
 from theory.singh import cooperation, setting
+from theory.singh.divot import divot
 from theory.singh.exact import difference
 from theory.singh.mechanisms import L_1, L_2, N_1, N_2, Z_1, Z_2, N_c, alpha, at, mu_1, mu_2, share_1, share_2, sizes
 from theory.singh.setting import (
@@ -43,7 +44,7 @@ def _derive(form: str) -> Derivation:
     vectors = components(statement.build(form))
     made = [reduction(vectors), difference(vectors, "b", "c"), without_cost(vectors), exclusion(vectors)]
     made += [decay(vectors), coexistence(vectors), rates(vectors)]
-    made += [cooperation.transfer(vectors), cooperation.together(vectors)]
+    made += [cooperation.transfer(vectors), cooperation.together(vectors), divot(vectors)]
     return Derivation.stating("coopetition", vectors.model.options, made, reference=HERE)
 
 

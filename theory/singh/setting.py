@@ -9,7 +9,7 @@ Everything here is about the free vectors, with their own N and X.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -183,7 +183,7 @@ def start(model: Model, init: Init, names: Sequence[str] | None = None) -> Start
     """Return where the free vectors of a bound model start; `obstacle` has to be None."""
     v, rates = model.values, model.rate_values()
     names = names_of(model) if names is None else names
-    free = tuple(x for x in names if not _held(model, init, x))
+    free = tuple(x for x in names if not _held(model, init, x, v, rates))
     size = math.prod(v[f"d_{x}"] for x in names) / math.prod(v[f"T_{x}"] for x in names if x not in free)
     T = np.array([v[f"T_{x}"] for x in free])
     if all(f"n_{x}" in init for x in free):
@@ -200,9 +200,8 @@ def _states(model: Model, x: str) -> tuple[str, str]:
     return (f"n_{x}", f"s_{x}") if f"n_{x}" in model.state else (f"sigma_{x}", f"r_{x}")
 
 
-def _held(model: Model, init: Init, x: str) -> bool:
+def _held(model: Model, init: Init, x: str, v: Mapping[str, float], rates: Mapping[str, float]) -> bool:
     """Whether a vector stays at its truth: all its coordinates are clamped, or its rates are zero."""
-    v, rates = model.values, model.rate_values()
     T, (first, second) = v[f"T_{x}"], _states(model, x)
     whole = v[f"C_{x}"] >= T * (1 - AT_TRUTH)
     still = rates[first] == rates[second] == 0
@@ -219,7 +218,7 @@ def vectors(model: Model, init: Init) -> str | None:
     v, rates = model.values, model.rate_values()
     pace: float | None = None
     for x in names_of(model):
-        if _held(model, init, x):
+        if _held(model, init, x, v, rates):
             continue
         first, second = _states(model, x)
         if v[f"C_{x}"] > 0:

@@ -21,7 +21,7 @@ MORE: tuple[Key, ...] = (
 )  # fmt: skip
 SATURATED_N: dict[bool, tuple[int, ...]] = {False: (3,), True: (2, 4, 8)}
 STEPS: dict[bool, int] = {False: 4500, True: 15_000}  # T* at L = 4N is about 400 N
-SATURATED_STEPS: dict[bool, int] = {False: 2700, True: 15_000}
+SATURATED_STEPS: dict[bool, int] = {False: 2200, True: 15_000}
 
 
 def train_network(name: str, task: ItemLabelTask, optimiser: str, lr: float, **options: Any) -> NetworkTraining:

@@ -27,10 +27,6 @@ from validation.singh.clamps import (
 from validation.singh.grafts import GraftIn, GraftOut
 from validation.singh.record import Hook, Record
 
-ORDER: tuple[type[Clamp], ...] = (
-    *(Hold, Temperature, Copy, GraftIn, ZeroEmbedding, ZeroHead, PreviousToken, Induction, Match),
-    *(ForbidPreviousToken, SilenceNonLabel, PerfectLayer0, GraftOut),
-)
 ONCE = (Hold, Copy, ZeroEmbedding, PerfectLayer0, GraftOut)
 PATTERNS = (PreviousToken, Induction, Match)
 ROWS = {"all": {"exemplars", "labels", "query"}, "labels": {"labels"}, "query": {"query"}}
@@ -38,11 +34,25 @@ ROWS = {"all": {"exemplars", "labels", "query"}, "labels": {"labels"}, "query": 
 
 def clamped(network: Any, parameters: Parameters, tokens: Any, clamps: Sequence[Clamp]) -> Record:
     """Everything a network computes under clamps, by site: see `Transformer.forward`."""
-    given, hooks = Given(network, parameters, tokens), defaultdict[str, list[Hook]](list)
-    for clamp in sorted(clamps, key=lambda clamp: ORDER.index(type(clamp))):
+    return under(Given(network, parameters, tokens), clamps)
+
+
+def under(given: Given, clamps: Sequence[Clamp]) -> Record:
+    """The same, where the network, its parameters and the tokens stand for more than one list of clamps."""
+    hooks = defaultdict[str, list[Hook]](list)
+    for clamp in _in_order(clamps):
         for site, hook in clamp.hooks(given):
             hooks[site].append(hook)
     return given.again(hooks)
+
+
+def _in_order(clamps: Sequence[Clamp]) -> list[Clamp]:
+    """Clamps as they are applied, later ones over earlier ones."""
+    order: list[type[Clamp]] = [
+        *(Hold, Temperature, Copy, GraftIn, ZeroEmbedding, ZeroHead, PreviousToken, Induction, Match),
+        *(ForbidPreviousToken, SilenceNonLabel, PerfectLayer0, GraftOut),
+    ]
+    return sorted(clamps, key=lambda clamp: order.index(type(clamp)))
 
 
 def check_together(network: Any, clamps: Sequence[Clamp]) -> None:
@@ -70,7 +80,7 @@ def check_together(network: Any, clamps: Sequence[Clamp]) -> None:
                 raise InputError(
                     f"PerfectLayer0 goes with ZeroHead in layer 1 only, and with its own `copy`; got {_said(other)}."
                 )
-    for one, other in combinations(sorted(clamps, key=lambda clamp: ORDER.index(type(clamp))), 2):
+    for one, other in combinations(_in_order(clamps), 2):
         if reason := _clash(network, one, other):
             raise InputError(f"{_said(one)} and {_said(other)} do not go together: {reason}.")
 

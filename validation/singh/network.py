@@ -9,8 +9,9 @@ Tokens are embedded exemplars :math:`x E + b` and labels, in turns, the query la
     A^h_i = \mathrm{softmax}_j\,S^h_{ij}, \quad S^h_{ij} = (R_i Q_h \hat x_i)\cdot(R_j K_h \hat x_j)/\sqrt{d_h},
 
 with rotations R of adjacent coordinates by the position times 10000^{-2m/d_h}, m = 0, 1, ..., or, in their place, a
-learnt table of positions that is added to the tokens. Logits are a linear map, with bias, of the query's normalised
-stream. Only the query's row is computed in the last layer.
+learnt table of positions, or their sines and cosines, that are added to the tokens. After its heads a layer may have a
+perceptron of one hidden layer, :math:`x \leftarrow x + N\,\mathrm{GELU}(M\,\mathrm{LayerNorm}(x) + m) + n`. Logits are
+a linear map, with bias, of the query's normalised stream. Only the query's row is computed in the last layer.
 
 Whatever is computed on the way has a name (`sites`), and can be replaced there: clamps (`validation.singh.clamps`) do
 nothing else. Layers and heads count from 0.
@@ -38,6 +39,7 @@ from validation.singh.clamps import Clamp, check_clamps
 from validation.singh.record import Hook, Record, Value
 
 POSITIONS = 32  # of the learnt table
+LONGEST = 30.0  # the slowest sine's angle per position is about one over this (authors' code)
 TRUNCATED = 0.8796256610342398  # standard deviation of a standard normal truncated at two
 EPS = 1e-5  # of LayerNorm
 
@@ -58,6 +60,12 @@ class Tokens(NamedTuple):
         """The exemplars themselves (S, n, P + 1, D)."""
         return _looked_up(self.vectors, self.which)
 
+    def with_exemplars(self, exemplars: Tensor) -> "Tokens":
+        """The same sequences of other exemplars."""
+        S, n, items, D = exemplars.shape
+        each = torch.arange(n * items, device=exemplars.device).view(n, items).expand(S, n, items)
+        return Tokens(exemplars.reshape(S, -1, D), each, self.labels, self.target)
+
 
 @dataclass(frozen=True)
 class Transformer:
@@ -66,7 +74,9 @@ class Transformer:
     =============  ============================================================================================
     layers, heads  how many; a head has width/heads coordinates
     width          of the residual stream
-    positions      "rotary": queries and keys are rotated; "table": a learnt table is added to the tokens
+    positions      "rotary": queries and keys are rotated; "table": a learnt table is added to the tokens;
+                   "sinusoidal": sines and cosines of the position times 30^(-2m/width) are
+    mlp            hidden units of the perceptron in every layer, by the width of the stream; 0: there is none
     manipulations  lists of clamps, by name: {"match": (Induction(heads=(1, 3)), ...)}; a name is a word for the
                    clamp of a training, clamp={"manipulation": "match"}, and of what is measured later
     =============  ============================================================================================
@@ -84,7 +94,8 @@ class Transformer:
     layers: int = 2
     heads: int = 8
     width: int = 64
-    positions: Literal["rotary", "table"] = "rotary"
+    positions: Literal["rotary", "table", "sinusoidal"] = "rotary"
+    mlp: int = 0
     manipulations: tuple[tuple[str, tuple[Clamp, ...]], ...] = ()
 
     on_tests: ClassVar[tuple[str, ...]] = ("loss", "accuracy", "context_accuracy")
@@ -93,9 +104,12 @@ class Transformer:
     def __post_init__(self) -> None:
         for name, most in (("layers", 100), ("heads", 1000), ("width", 2**16)):
             object.__setattr__(self, name, check_whole(getattr(self, name), f"`{name}`", 1, most))
-        check_choice(self.positions, "`positions`", ("rotary", "table"))
+        object.__setattr__(self, "mlp", check_whole(self.mlp, "`mlp`", 0, 64))
+        check_choice(self.positions, "`positions`", ("rotary", "table", "sinusoidal"))
         if self.width % self.heads:
             raise InputError(f"`heads` must divide `width`; got heads={self.heads}, width={self.width}.")
+        if self.positions == "sinusoidal" and self.width % 2:
+            raise InputError(f"sinusoidal positions need an even `width`; got {self.width}.")
         if self.positions == "rotary" and self.width // self.heads % 2:
             raise InputError(
                 f"rotary positions need heads of an even width; got {self.width // self.heads}: change `heads`."
@@ -126,8 +140,9 @@ class Transformer:
     def initial(self, task: ExemplarLabelTask, seed: int) -> dict[str, NDArray[np.float32]]:
         """Fresh parameters of one seed.
 
-        E, b and labels embed; of every layer, norm and shift (d,) of LayerNorm, Q, K, V (H, d, d/H), O (H, d/H, d);
-        norm and shift of the last one, U and u of the read-out.
+        E, b and labels embed; of every layer, norm and shift (d,) of LayerNorm, Q, K, V (H, d, d/H), O (H, d/H, d),
+        and of a perceptron, between and across (d,) of its LayerNorm, M, m, N, n; norm and shift of the last one, U and
+        u of the read-out.
         """
         if not isinstance(task, ExemplarLabelTask):
             raise InputError(f"Transformer learns an ExemplarLabelTask; got {shown(task)}.")
@@ -153,6 +168,10 @@ class Transformer:
         for layer in range(self.layers):
             out |= {f"norm{layer}": constant(1, d), f"shift{layer}": constant(0, d)}
             out |= {f"{name}{layer}": linear(d, H, d, e) for name in "QKV"} | {f"O{layer}": linear(d, H, e, d)}
+            if hidden := self.mlp * d:
+                out |= {f"between{layer}": constant(1, d), f"across{layer}": constant(0, d)}
+                out |= {f"M{layer}": linear(d, d, hidden), f"m{layer}": constant(0, hidden)}
+                out |= {f"N{layer}": linear(hidden, hidden, d), f"n{layer}": constant(0, d)}
         out |= {"norm": constant(1, d), "shift": constant(0, d)}
         return out | {"U": linear(d, d, task.K), "u": constant(0, task.K)}
 
@@ -171,7 +190,8 @@ class Transformer:
     def cost(self, task: ExemplarLabelTask) -> float:
         """Relative cost of a step of one seed."""
         d = self.width
-        return float(task.D * d * (task.P + 1) + 4 * self.layers * task.length * d * d + d * task.K)
+        return float(task.D * d * (task.P + 1) + (4 + 2 * self.mlp) * self.layers * task.length * d * d
+                     + d * task.K)  # fmt: skip
 
     def forward(
         self, parameters: Parameters, tokens: Tokens, hooks: Mapping[str, Sequence[Hook]] | None = None
@@ -180,16 +200,17 @@ class Transformer:
 
         ==============================  ============================================================================
         exemplars, labels               their embeddings (S, n, P + 1, d), (S, n, P, d)
-        tokens, embedding               both in turns (S, n, T, d); with positions, if there is a table
+        tokens, embedding               both in turns (S, n, T, d); with positions, if they are added
         0.normed                        what the heads of a layer read (S, n, T, d)
         0.q, 0.k, 0.v                   queries (rotated), keys (rotated), values (S, n, H, T, d/H)
         0.S, 0.A                        scores and attention (S, n, H, T, T), rows that attend first
         0.z, 0.written                  head outputs (S, n, H, T, d/H), and their sum after projection (S, n, T, d)
+        0.mlp                           what the perceptron writes, if there is one (S, n, T, d)
         0.block                         the stream after the layer (S, n, T, d)
         norm, logits                    the query's normalised stream (S, n, d), its logits (S, n, K)
         ==============================  ============================================================================
 
-        In the last layer there is one row, the query's, of q, S, A, z, written and block.
+        In the last layer there is one row, the query's, of q, S, A, z, written, mlp and block.
         """
         P, record = parameters, Record(hooks)
         at = record.state
@@ -203,16 +224,13 @@ class Transformer:
             pairs = torch.stack([x[:, :-1], y], dim=2).flatten(1, 2)
             return torch.cat([pairs, x[:, -1:]], dim=1).transpose(1, 2)
 
-        def placed() -> Tensor:
-            return both() + P["table"][:, None, : both().shape[2]] if self.positions == "table" else both()
-
         exemplars = at("exemplars", embedded)
         labels = at("labels", lambda: _looked_up(P["labels"], tokens.labels))
         both = at("tokens", in_turns)
-        x = at("embedding", placed)
+        x = at("embedding", lambda: self._placed(P, both()))
         for layer in range(self.layers):
             x = self._layer(P, layer, x, at)
-        query = at("norm", lambda: _normed(x()[:, :, -1], P["norm"], P["shift"]))
+        query = at("norm", lambda: layer_normed(x()[:, :, -1], P["norm"], P["shift"]))
         at("logits", lambda: torch.baddbmm(P["u"][:, None], query(), P["U"]))
         return record
 
@@ -221,7 +239,7 @@ class Transformer:
         H, e, last = self.heads, self.head_width, layer == self.layers - 1
 
         def normalised() -> Tensor:
-            return _normed(x().transpose(1, 2), P[f"norm{layer}"], P[f"shift{layer}"]).transpose(1, 2)
+            return layer_normed(x().transpose(1, 2), P[f"norm{layer}"], P[f"shift{layer}"]).transpose(1, 2)
 
         @cache
         def read() -> Tensor:  # (S, d, T n)
@@ -240,7 +258,8 @@ class Transformer:
             made = torch.bmm(flat.reshape(S, H * e, R * n).mT, P[f"O{layer}"].flatten(1, 2))
             return made.view(S, R, n, -1).transpose(1, 2)
 
-        def after() -> Tensor:
+        @cache
+        def between() -> Tensor:
             return (x()[:, :, -1:] if last else x()) + written()
 
         normed = at(f"{layer}.normed", normalised)
@@ -250,7 +269,16 @@ class Transformer:
         A = at(f"{layer}.A", lambda: products.softmax(S()))
         z = at(f"{layer}.z", lambda: products.weighted(A(), v()))
         written = at(f"{layer}.written", projected)
-        return at(f"{layer}.block", after)
+        if not self.mlp:
+            return at(f"{layer}.block", between)
+        more = at(f"{layer}.mlp", lambda: _perceptron(P, layer, between()))
+        return at(f"{layer}.block", lambda: between() + more())
+
+    def _placed(self, P: Parameters, x: Tensor) -> Tensor:
+        """The stream (S, n, T, d) with what is added for positions."""
+        if self.positions == "table":
+            return x + P["table"][:, None, : x.shape[2]]
+        return x + _waves(x) if self.positions == "sinusoidal" else x
 
     def clamps(self, held: Held | None) -> tuple[Clamp, ...]:
         """The clamps of a manipulation that is held."""
@@ -286,10 +314,26 @@ class Transformer:
         return {name: torch.from_numpy(np.array(value)).to(like) for name, value in found.items()}
 
 
-def _normed(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+def layer_normed(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     """LayerNorm of (S, ..., d), with a scale and a shift (S, d) of every seed."""
     between = (slice(None), *[None] * (x.dim() - 2))
     return torch.nn.functional.layer_norm(x, x.shape[-1:], eps=EPS) * scale[between] + shift[between]
+
+
+def _perceptron(P: Parameters, layer: int, x: Tensor) -> Tensor:
+    """What the perceptron of a layer writes to its stream (S, n, T, d)."""
+    S, n, T, _ = x.shape
+    flat = layer_normed(x.transpose(1, 2), P[f"between{layer}"], P[f"across{layer}"]).flatten(1, 2)
+    hidden = torch.nn.functional.gelu(torch.baddbmm(P[f"m{layer}"][:, None], flat, P[f"M{layer}"]))
+    return torch.baddbmm(P[f"n{layer}"][:, None], hidden, P[f"N{layer}"]).view(S, T, n, -1).transpose(1, 2)
+
+
+def _waves(x: Tensor) -> Tensor:
+    """Sines, then cosines, of the position times 30^(-2m/d), for a stream (S, n, T, d)."""
+    T, d = x.shape[-2:]
+    rate = LONGEST ** (-torch.arange(0, d, 2, device=x.device, dtype=torch.float64) / d)
+    angle = torch.arange(T, device=x.device)[:, None] * rate
+    return torch.cat([angle.sin(), angle.cos()], dim=-1).to(x.dtype)
 
 
 def _looked_up(table: Tensor, rows: Tensor) -> Tensor:

@@ -6,10 +6,9 @@ from typing import Any
 
 import minimodels as mm
 from minimodels.model import Model
-from tests.minimodels.toys import FOUR, THREE, clamped, only, table
+from minimodels.published import bound, published_vectors
 
 NUMBERS: dict[str, Any] = json.loads((Path(__file__).parent / "numbers.json").read_text())
-CONDITIONS = [(), ("3",), ("2", "3")]
 
 
 def three(
@@ -17,7 +16,7 @@ def three(
 ) -> tuple[Model, dict[str, float]]:
     """Return the model of three vectors and a published start of it."""
     m = mm.model("tensor_product", k=3, form=form)
-    return only(m, clamped(table(m, [THREE[seed][:3]], scale=scale), *held))
+    return bound(m, published_vectors(m, [seed], scale=scale, clamped=held))
 
 
 def four(
@@ -25,4 +24,4 @@ def four(
 ) -> tuple[Model, dict[str, float]]:
     """Return the coopetition model and a published start of it."""
     m = mm.model("coopetition", form=form)
-    return only(m, clamped(table(m, [FOUR[seed][:3]], scale=scale), *held))
+    return bound(m, published_vectors(m, [seed], scale=scale, clamped=held))

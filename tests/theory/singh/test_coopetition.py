@@ -111,3 +111,29 @@ def test_the_map_of_cooperation() -> None:
     against = theory.cooperation_map([-2.0, -0.5, 0.0, 2.0], [0.42], sigma=(-0.3, 0.5, 0.8)).speed_up.values.ravel()
     assert (against > 1).tolist() == [True, False, True, True]  # far on, another vector passes through zero, sooner
     assert math.isinf(theory.cooperation_map([0.0], [0.0], sigma=(-1, 1, 1)).together.item())
+
+
+def test_with_d_at_rest_mechanism_2_gets_worse_by_what_is_predicted() -> None:
+    for seed in (0, 3, 5):
+        m, init = four(seed, form="components")
+        run = mm.descend(m, steps=9000, init=init, save=np.arange(9001))
+        state = {k: float(run[k][int(run.t_1) - 60]) for k in m.state}
+        made = theory.predict(m, init=state)["divot"]
+        alone = m.with_values(share_2=0, cost=0)
+        at_rest = mm.simulate(alone, t_end=3e4, init=state, rates={"sigma_d": 0, "r_d": 0}, save=[0.0, 3e4], rtol=1e-10)
+        assert made.value == pytest.approx(float(at_rest.loss_2[1] - at_rest.loss_2[0]), rel=1e-6)
+        assert made.values["z"] == pytest.approx(float(at_rest.n_a[1] - at_rest.n_a[0]), rel=1e-6)
+        seen = mm.descend(m, steps=1000, init=state, save=np.arange(1001))
+        beside = theory.predict(m, init=state).beside(seen).sel(result="divot")
+        losses = seen.loss_2.values
+        assert float(beside.measured) == (losses - np.minimum.accumulate(losses)).max()
+        assert 0 < float(beside.measured) < float(beside.predicted) < made.values["unaligned"]
+
+
+def test_the_divot_is_over_once_mechanism_1_is_there() -> None:
+    m, init = four(7)
+    assert theory.predict(m, init=init)["divot"].reason
+    run = mm.descend(m, steps=5000, init=init, save=[4600, 5000])
+    before, after = ({k: float(run[k][i]) for k in m.state} for i in (0, 1))
+    assert theory.predict(m, init=before)["divot"].applies
+    assert "has emerged" in theory.predict(m, init=after)["divot"].reason

@@ -7,8 +7,8 @@ import pytest
 
 import minimodels as mm
 import theory
-from tests.minimodels.toys import THREE
-from tests.theory.singh.reference import CONDITIONS, NUMBERS, three
+from minimodels.published import CLAMPS, HALVED, SMALL, THREE
+from tests.theory.singh.reference import NUMBERS, three
 from theory.singh.escape import aligned_time, constant
 
 SHAPES = [(), ("3",), ("2", "3")]
@@ -48,25 +48,25 @@ def test_the_aligned_product_escapes_as_predicted(k: int) -> None:
     assert from_default.u.values == pytest.approx(run.u.values, rel=1e-8)
 
 
-@pytest.mark.parametrize("row", NUMBERS["escape"], ids=lambda row: f"{row['seed']}-{row['scale']}")
-def test_the_published_escape_times_are_predicted(row: dict[str, float]) -> None:
-    T, n, s = (np.array([float(v) for v in x.split()]) for x in THREE[int(row["seed"])][:3])
-    start = {"n": row["scale"] ** 2 * n, "s": row["scale"] * s}
-    for j, held in enumerate(CONDITIONS):
-        m, init = three(int(row["seed"]), held, scale=row["scale"])
+@pytest.mark.parametrize(("seed", "scale"), SMALL, ids=str)
+def test_the_published_escape_times_are_predicted(seed: int, scale: float) -> None:
+    start = THREE[seed]
+    for j, (held, descent, predicted) in enumerate(zip(CLAMPS, *SMALL[seed, scale], strict=True)):
+        m, init = three(seed, held, scale=scale)
         made = theory.predict(m, init=init)[RESULT[held]]
-        found = theory.tensor_escape_time(T, start["n"], start["s"], 20, clamped=[int(x) - 1 for x in held])
+        n, s = scale**2 * np.array(start.n), scale * np.array(start.s)
+        found = theory.tensor_escape_time(start.T, n, s, 20, clamped=[int(x) - 1 for x in held])
         if j < 2:
-            assert found == pytest.approx(row["predicted"][j], abs=0.051)
+            assert found == pytest.approx(predicted, abs=0.051)
             assert made.value == pytest.approx(found, rel=1e-12)
         else:
-            assert made.values["steps_small_start"] == pytest.approx(row["predicted"][j], abs=0.051)
-            assert math.floor(made.values["steps"]) + 1 == row["descent"][j]
-        assert row["descent"][j] == pytest.approx(row["predicted"][j], rel=0.12 if j else 0.01)
+            assert made.values["steps_small_start"] == pytest.approx(predicted, abs=0.051)
+            assert math.floor(made.values["steps"]) + 1 == descent
+        assert descent == pytest.approx(predicted, rel=0.12 if j else 0.01)
 
 
 def test_the_scale_of_the_start_decides_by_the_number_of_free_vectors() -> None:
-    T, n, s = (np.array([float(v) for v in x.split()]) for x in THREE[2][:3])
+    T, n, s = (np.array(x) for x in (THREE[2].T, THREE[2].n, THREE[2].s))
     times = [
         [theory.tensor_escape_time(T, e**2 * n, e * s, 20, clamped=held) for e in (1e-2, 1e-3, 1e-4)]
         for held in ((), [2], [1, 2])
@@ -113,7 +113,7 @@ def test_one_free_vector_is_an_exponential_and_two_a_logistic() -> None:
     m, init = three(1, ("2", "3"))
     made = theory.predict(m, init=init)["exponential"]
     assert made.values["ratio"] == pytest.approx(NUMBERS["ratio"], rel=1e-8)
-    assert math.floor(made.values["steps"]) + 1 == THREE[1][3][2]
+    assert math.floor(made.values["steps"]) + 1 == HALVED[1][2]
     m = mm.model("tensor_product", k=3, C_3=20)
     init = {f"{x}_{i}": 0.04 if x == "n" else 0.2 * 20**0.5 for i in (1, 2) for x in "ns"} | {"n_3": 20.0, "s_3": 20.0}
     run = mm.simulate(m, t_end=1e5, init=init, rtol=1e-11, atol=1e-12, stop_at="escape_time")

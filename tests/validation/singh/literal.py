@@ -19,9 +19,9 @@ Overrides = dict[str, list[tuple[Array, Array]]]  # by site: masks, values; late
 class Literal:
     """One network, in double precision."""
 
-    def __init__(self, parameters: dict[str, Any], layers: int = 2, rotary: bool = True) -> None:
+    def __init__(self, parameters: dict[str, Any], layers: int = 2, positions: str = "rotary") -> None:
         self.P = {name: np.asarray(p, np.float64) for name, p in parameters.items()}
-        self.layers, self.rotary = layers, rotary
+        self.layers, self.positions = layers, positions
         self.H, self.d, self.e = self.P["Q0"].shape
 
     def forward(self, exemplars: Array, labels: Array, overrides: Overrides | None = None) -> Values:
@@ -43,8 +43,11 @@ class Literal:
                     else P["b"][c] + exemplars[i // 2].astype(float) @ P["E"][:, c]
                 )
         x = store("tokens", x)
-        if not self.rotary:
+        if self.positions == "table":
             x = np.array([x[i] + P["table"][i] for i in range(T)])
+        if self.positions == "sinusoidal":
+            turned = [[np.exp(1j * i / 30 ** (2 * m / d)) for m in range(d // 2)] for i in range(T)]
+            x = np.array([x[i] + np.array([w.imag for w in turned[i]] + [w.real for w in turned[i]]) for i in range(T)])
         x = store("embedding", x)
         for n in range(self.layers):
             normed = np.array([self.norm(x[i], P[f"norm{n}"], P[f"shift{n}"]) for i in range(T)])
@@ -71,6 +74,11 @@ class Literal:
                 for h in range(H):
                     for j in range(T):
                         after[i] += A[h, i, j] * (v[h, j] @ P[f"O{n}"][h])
+            for i in range(T if f"M{n}" in P else 0):
+                hidden = self.norm(after[i], P[f"between{n}"], P[f"across{n}"]) @ P[f"M{n}"] + P[f"m{n}"]
+                after[i] += (
+                    np.array([h * (1 + math.erf(h / math.sqrt(2))) / 2 for h in hidden]) @ P[f"N{n}"] + P[f"n{n}"]
+                )
             x = store(f"{n}.block", after)
         store("logits", self.norm(x[T - 1], P["norm"], P["shift"]) @ P["U"] + P["u"])
         return found
@@ -84,7 +92,7 @@ class Literal:
 
     def turn(self, x: Array, position: int) -> Array:
         out = x.copy()
-        for m in range(len(x) // 2 if self.rotary else 0):
+        for m in range(len(x) // 2 if self.positions == "rotary" else 0):
             turned = complex(x[2 * m], x[2 * m + 1]) * np.exp(1j * position / 10000 ** (2 * m / len(x)))
             out[2 * m], out[2 * m + 1] = turned.real, turned.imag
         return out

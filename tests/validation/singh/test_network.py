@@ -22,6 +22,7 @@ NETWORKS = {
     "one layer": (SMALL, Transformer(layers=1, heads=3, width=12)),
     "thirteen tokens": (ExemplarLabelTask(P=6, D=8, K=7, held_out=0.0), Transformer(heads=2, width=8)),
     "three layers": (SMALL, Transformer(layers=3, heads=2, width=8)),
+    "sines and perceptrons": (SMALL, Transformer(positions="sinusoidal", mlp=4, heads=2, width=6)),
 }
 
 
@@ -40,7 +41,7 @@ def test_everything_that_is_computed_is_that_of_the_literal_network(name: str) -
     record = network.forward(parameters, tokens)
     single = network.forward({k: v.float() for k, v in parameters.items()}, tokens)["logits"]
     for s, sample in enumerate(samples):
-        literal = Literal({k: v[s] for k, v in parameters.items()}, network.layers, network.positions == "rotary")
+        literal = Literal({k: v[s] for k, v in parameters.items()}, network.layers, network.positions)
         for i in range(3):
             expected = literal.forward(sample.exemplars[i], sample.labels[i])
             for site, value in expected.items():
@@ -62,9 +63,10 @@ def test_the_number_of_parameters_is_that_of_the_papers() -> None:
         for task, network in (
             (PAPER, Transformer()),
             (ExemplarLabelTask(labels="fixed", K=12800, C=12800), Transformer(positions="table")),
+            (ExemplarLabelTask(labels="fixed", K=1600, C=1600), Transformer(layers=12, positions="sinusoidal", mlp=4)),
         )
     ]
-    assert sizes == [66_629, 1_719_232]
+    assert sizes == [66_629, 1_719_232, 836_096]
 
 
 def test_the_start_has_the_stated_laws() -> None:
@@ -134,6 +136,8 @@ def test_an_option_that_cannot_be_is_refused() -> None:
         Transformer(heads=7)
     with pytest.raises(InputError, match="rotary positions need heads of an even width; got 1"):
         Transformer(heads=64)
+    with pytest.raises(InputError, match="sinusoidal positions need an even `width`; got 5"):
+        Transformer(positions="sinusoidal", width=5, heads=1)
     with pytest.raises(InputError, match="`manipulations` are lists of clamps by name"):
         Transformer(manipulations=("match",))  # type: ignore[arg-type]
     with pytest.raises(InputError, match="clamps are a list, as"):

@@ -91,12 +91,12 @@ class Study:
 
 HEAD = Study(
     "two-parameter head", "model", ItemLabelTask(K=1024), {False: (128, 2048), True: (128, 256, 512, 2048)},
-    {False: (0, 1, 4), True: (0, 1, 2, 4)}, {False: 2500, True: 5000}, 256, {False: 3000, True: 8000}, 1024, 6000,
+    {False: (0, 1, 4), True: (0, 1, 2, 4)}, {False: 2000, True: 5000}, 256, {False: 2400, True: 8000}, 1024, 6000,
 )  # fmt: skip
 NETWORK = Study(
     "network", "network", ItemLabelTask(N=4, L=16, D=31, N_max=4, K_c=None),
-    {False: (32, 1024), True: (32, 128, 512, 2048)}, {False: (0, 1), True: (0, 1, 2)}, {False: 3000, True: 20_000}, 64,
-    {False: 2500, True: 20_000}, 512, 16_000,
+    {False: (32, 1024), True: (32, 128, 512, 2048)}, {False: (0, 1), True: (0, 1, 2)}, {False: 1800, True: 20_000}, 64,
+    {False: 1500, True: 20_000}, 512, 16_000,
 )  # fmt: skip
 
 
