@@ -114,13 +114,16 @@ class Transformer:
             raise InputError(
                 f"rotary positions need heads of an even width; got {self.width // self.heads}: change `heads`."
             )
-        given = self.manipulations.items() if isinstance(self.manipulations, Mapping) else self.manipulations
-        if not all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in given):
+        given = list(self.manipulations.items()) if isinstance(self.manipulations, Mapping) else self.manipulations
+        pairs = isinstance(given, tuple | list)
+        if not pairs or not all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in given):
             raise InputError(
                 f"`manipulations` are lists of clamps by name, as {{'alone': [ZeroHead(heads=[(1, 0)])]}}; "
                 f"got {shown(self.manipulations)}."
             )
-        check_names([name for name, _ in given], "the names of `manipulations`")
+        names = check_names([name for name, _ in given], "the names of `manipulations`")
+        if len(set(names)) < len(names) or "" in names:
+            raise InputError(f"every manipulation has a name of its own; got {shown(names)}.")
         made = tuple((name, check_clamps(clamps)) for name, clamps in given)
         for _, clamps in made:
             check_together(self, clamps)
@@ -282,12 +285,14 @@ class Transformer:
 
     def clamps(self, held: Held | None) -> tuple[Clamp, ...]:
         """The clamps of a manipulation that is held."""
-        if not held:
-            return ()
-        (name,), known = held.values(), dict(self.manipulations)
-        if name not in known:
-            raise unknown("manipulation", name, known)
-        return known[name]
+        known = dict(self.manipulations)
+        for site, name in (held or {}).items():
+            if site != "manipulation":
+                raise unknown("site", site, self.sites)
+            if name not in known:
+                raise unknown("manipulation", name, known)
+            return known[name]
+        return ()
 
     def losses(self, parameters: Parameters, batch: Tokens, held: Held | None = None) -> dict[str, Tensor]:
         """The loss, mean of -log p(target) over the batch, one for each seed."""
