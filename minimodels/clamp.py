@@ -62,6 +62,8 @@ def _is_sequence(value: Any) -> bool:
 def _window(given: Any, what: str, check: Callable[[Any, str], T]) -> tuple[T, float, float]:
     try:
         value, *times = given if _is_sequence(given) else (given, 0.0, math.inf)
+        if any(isinstance(time, str | bool) for time in times):
+            raise TypeError
         start, end = map(float, times)
     except (TypeError, ValueError):
         start = end = math.nan

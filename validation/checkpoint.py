@@ -126,6 +126,14 @@ def load_parameters(folder: str | os.PathLike[str], step: int | None = None) -> 
     return {name.removeprefix("parameter."): t for name, t in tensors.items() if name.startswith("parameter.")}
 
 
+def load_settings(folder: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read what `train` was given for the training in a folder: task, network, optimiser and others, as JSON values."""
+    path = check_folder(folder, "`folder`")
+    if not (path / "checkpoint.json").exists():
+        raise InputError(f"{str(path)!r} holds no training run: give the folder that `out` of `train` named.")
+    return _read_checkpoint(path)[1]
+
+
 def check_folder(value: Any, what: str) -> Path:
     """Return a folder's path, or say what it should be."""
     if not isinstance(value, str | os.PathLike) or not str(value) or "\0" in str(value):

@@ -193,6 +193,8 @@ def test_bad_models(make: Any, words: str) -> None:
         ({"rates": {"z": 1.0}}, "unknown state 'z' in rates"),
         ({"rates": {"x": "1/q"}}, "unknown symbol"),
         ({"clamp": {"x": (1.0, 5.0, 2.0)}}, "start < end"),
+        ({"clamp": {"x": (1.0, "0", "2")}}, "start < end"),
+        ({"clamp": {"x": (1.0, False, True)}}, "start < end"),
         ({"clamp": {"x": (1.0, 5.0)}}, "a value or"),
         ({"clamp": {"z": 1.0}}, "unknown state 'z' in clamp"),
         ({"method": "tsit"}, "did you mean 'tsit5'"),

@@ -159,9 +159,7 @@ def unseen(training: NetworkTraining, folder: Path) -> xr.Dataset:
         for name, part in {"loss": whole, "within": within, "across": whole - within}.items():
             lengths = [np.linalg.norm(x, axis=-1, keepdims=True) for x in (whole, part)]
             made = torch.from_numpy((part * lengths[0] / lengths[1]).astype(np.float32))
-            which = torch.arange(made[..., 0].numel()).view(made.shape[:-1])
-            tokens = given.tokens._replace(vectors=made.flatten(1, 2), which=which)
-            logits = network.forward(given.parameters, tokens)["logits"]
+            logits = network.forward(given.parameters, given.tokens.with_exemplars(made))["logits"]
             row[name] = measures.readings(logits, given.tokens.labels, given.tokens.target)["loss"][0]
         rows.append(row)
     return _dataset(training, rows)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 
-from minimodels.errors import InputError
+from minimodels.errors import InputError, check_whole, shown
 from validation.protocols import Parameters
 from validation.singh.clamps import (
     Clamp,
@@ -52,6 +52,9 @@ def _in_order(clamps: Sequence[Clamp]) -> list[Clamp]:
         *(Hold, Temperature, Copy, GraftIn, ZeroEmbedding, ZeroHead, PreviousToken, Induction, Match),
         *(ForbidPreviousToken, SilenceNonLabel, PerfectLayer0, GraftOut),
     ]
+    for clamp in clamps:
+        if type(clamp) not in order:
+            raise InputError(f"a clamp is one of {', '.join(kind.__name__ for kind in order)}; got {shown(clamp)}.")
     return sorted(clamps, key=lambda clamp: order.index(type(clamp)))
 
 
@@ -63,7 +66,7 @@ def check_together(network: Any, clamps: Sequence[Clamp]) -> None:
     InputError
         With the two that do not go together.
     """
-    for clamp in clamps:
+    for clamp in _in_order(clamps):
         _check_exists(network, clamp)
     for kind in ONCE:
         if sum(isinstance(clamp, kind) for clamp in clamps) > 1:
@@ -91,7 +94,9 @@ def all_but(*heads: Head, of: int = 8) -> ZeroHead:
     layers = {layer for layer, _ in kept}
     if len(layers) > 1:
         raise InputError(f"the heads that are left are those of one layer; got {', '.join(map(str, kept))}.")
-    (layer,) = layers
+    (layer,), of = layers, check_whole(of, "`of`")
+    if max(kept)[1] >= of or len(kept) == of:
+        raise InputError(f"some of {of} heads, counted from 0, are left, and others zeroed; got {shown(kept)}.")
     return ZeroHead(tuple((layer, head) for head in range(of) if (layer, head) not in kept))
 
 
@@ -107,6 +112,10 @@ def subcircuits(active: Head, previous: Head | Sequence[Head], *, heads: int = 8
     layer-0+copy     both: match is learnt
     ===============  ===========================================================================
     """
+    (first,), others = check_heads([active]), check_heads(previous)
+    if first[0] != 1 or any(layer for layer, _ in others):
+        raise InputError(f"`active` is a head of layer 1, `previous` are of layer 0; got {shown(active)}, "
+                         f"{shown(previous)}.")  # fmt: skip
     alone = all_but(active, of=heads)
     return {
         "none": (alone,),

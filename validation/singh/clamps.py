@@ -29,8 +29,10 @@ Plain passes do not see other clamps: a copy reads the scores of the network as 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from numbers import Number
 from typing import Any, ClassVar, Literal, TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -125,18 +127,18 @@ class Temperature(OfHeads):
     level: ClassVar[str] = "score"
 
     def __post_init__(self) -> None:
-        given = list(self.heads) if isinstance(self.heads, Sequence) else self.heads
+        given, tau = _plain(self.heads), _plain(self.tau)
         super().__post_init__()
         if len({layer for layer, _ in self.heads}) > 1:
             raise InputError(f"a temperature is of heads of one layer; got {shown(self.heads)}.")
-        if isinstance(self.tau, Sequence) and not isinstance(self.tau, str):
+        if isinstance(tau, Sequence) and not isinstance(tau, str):
             if list(self.heads) != [tuple(head) if isinstance(head, Sequence) else head for head in given]:
                 raise InputError(f"give heads in their order, each once, with one tau for each; got {shown(given)}.")
-            tau: Any = tuple(check_between(t, "every `tau`", 1e-6, 1e6) for t in self.tau)
+            tau = tuple(check_between(t, "every `tau`", 1e-6, 1e6) for t in tau)
             if len(tau) != len(self.heads):
                 raise InputError(f"`tau` is one number, or one for each of {len(self.heads)} heads; got {len(tau)}.")
         else:
-            tau = check_between(self.tau, "`tau`", 1e-6, 1e6)
+            tau = check_between(tau, "`tau`", 1e-6, 1e6)
         object.__setattr__(self, "tau", tau)
 
     def hooks(self, given: Given) -> Replaced:
@@ -311,10 +313,11 @@ class PerfectLayer0(Clamp):
 
 def check_heads(given: Any) -> Heads:
     """Return heads, each (layer, head), in order and once; one alone may be given as it is."""
-    alone = isinstance(given, Sequence) and len(given) == 2 and all(isinstance(n, int) for n in given)
+    given = _plain(given)
+    alone = isinstance(given, Sequence) and len(given) == 2 and all(isinstance(n, Number) for n in given)
     several = [given] if alone else check_list(given, "`heads`", "[(0, 2), (1, 3)]")
     found = []
-    for head in several:
+    for head in map(_plain, several):
         if isinstance(head, str) or not isinstance(head, Sequence) or len(head) != 2:
             raise InputError(f"a head is (layer, head), as (1, 3), both from 0; got {shown(head)}.")
         found.append((check_whole(head[0], "a layer", 0), check_whole(head[1], "a head", 0)))
@@ -358,6 +361,11 @@ def _copied(record: Record, head: Head, given: Given) -> Hook:
     zeros = joined.new_zeros(*labels.shape[:2], K)
     there = torch.zeros_like(zeros, dtype=torch.bool).scatter(-1, labels, True)
     return put(torch.where(there, zeros.scatter_add(-1, labels, torch.where(first, joined, 0.0)), NEVER))
+
+
+def _plain(value: Any) -> Any:
+    """A list in the place of an array, a number in that of an array's number."""
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
 
 
 def check_clamps(given: Any) -> tuple[Clamp, ...]:

@@ -1,7 +1,7 @@
 """Grafts: a network as a training left it, whose layers stand before or after those of the one that is trained."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -9,10 +9,11 @@ from typing import Any
 from torch import Tensor
 
 from minimodels.errors import InputError, check_whole, shown
-from validation.checkpoint import check_folder, load_parameters
+from validation.checkpoint import check_folder, load_parameters, load_settings
 from validation.protocols import Parameters
 from validation.singh.clamps import Clamp, Given, Replaced, check_clamps
 from validation.singh.record import Record, Value, put
+from validation.spelled import read
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,9 @@ class Frozen:
 
     def __post_init__(self) -> None:
         from validation.singh.applied import check_together
+        from validation.singh.network import Transformer
 
-        if not hasattr(self.network, "forward"):
+        if not isinstance(self.network, Transformer):
             raise InputError(f"`network` is a Transformer; got {shown(self.network)}.")
         object.__setattr__(self, "folder", str(check_folder(self.folder, "`folder`")))
         for name in ("step", "member"):
@@ -68,7 +70,7 @@ class Frozen:
     def parameters(self, beside: Parameters) -> Parameters:
         """Its parameters, of as many seeds as the others, in their precision and where they are."""
         head = Path(self.folder) / "checkpoint.json"
-        found = _loaded(self.folder, self.step, head.stat().st_mtime_ns if head.exists() else 0)
+        found = _loaded(self.folder, self.step, self.network, head.stat().st_mtime_ns if head.exists() else 0)
         seeds, there = len(beside["E"]), len(found["E"])
         if self.member is not None and self.member >= there:
             raise InputError(f"{self.folder!r} has {there} seeds, counted from 0; got member={self.member}.")
@@ -114,10 +116,10 @@ class GraftOut(Clamp):
         """The other's logits."""
         site = f"{self.layer}.block"
 
-        def read(_: Value, found: Record) -> Tensor:
+        def logits(_: Value, found: Record) -> Tensor:
             return self.frozen.record(given.parameters, given.tokens, {site: [put(found[site])]})["logits"]
 
-        return [("logits", read)]
+        return [("logits", logits)]
 
 
 def _check_graft(graft: Any) -> None:
@@ -127,5 +129,12 @@ def _check_graft(graft: Any) -> None:
 
 
 @lru_cache(maxsize=8)
-def _loaded(folder: str, step: int | None, written: int) -> Parameters:
+def _loaded(folder: str, step: int | None, network: Any, written: int) -> Parameters:
+    trained = read(load_settings(folder)["network"])
+    for field in fields(network):
+        there, here = getattr(trained, field.name, None), getattr(network, field.name)
+        if there != here and field.name != "manipulations":
+            raise InputError(
+                f"{folder!r} holds a network with {field.name}={there!r}, not {here!r}: give the one that was trained."
+            )
     return load_parameters(folder, step)

@@ -60,6 +60,12 @@ class Tokens(NamedTuple):
         """The exemplars themselves (S, n, P + 1, D)."""
         return _looked_up(self.vectors, self.which)
 
+    def with_exemplars(self, exemplars: Tensor) -> "Tokens":
+        """The same sequences of other exemplars."""
+        S, n, items, D = exemplars.shape
+        each = torch.arange(n * items, device=exemplars.device).view(n, items).expand(S, n, items)
+        return Tokens(exemplars.reshape(S, -1, D), each, self.labels, self.target)
+
 
 @dataclass(frozen=True)
 class Transformer:
@@ -108,13 +114,16 @@ class Transformer:
             raise InputError(
                 f"rotary positions need heads of an even width; got {self.width // self.heads}: change `heads`."
             )
-        given = self.manipulations.items() if isinstance(self.manipulations, Mapping) else self.manipulations
-        if not all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in given):
+        given = list(self.manipulations.items()) if isinstance(self.manipulations, Mapping) else self.manipulations
+        pairs = isinstance(given, tuple | list)
+        if not pairs or not all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in given):
             raise InputError(
                 f"`manipulations` are lists of clamps by name, as {{'alone': [ZeroHead(heads=[(1, 0)])]}}; "
                 f"got {shown(self.manipulations)}."
             )
-        check_names([name for name, _ in given], "the names of `manipulations`")
+        names = check_names([name for name, _ in given], "the names of `manipulations`")
+        if len(set(names)) < len(names) or "" in names:
+            raise InputError(f"every manipulation has a name of its own; got {shown(names)}.")
         made = tuple((name, check_clamps(clamps)) for name, clamps in given)
         for _, clamps in made:
             check_together(self, clamps)
@@ -253,7 +262,7 @@ class Transformer:
             return made.view(S, R, n, -1).transpose(1, 2)
 
         @cache
-        def attended() -> Tensor:
+        def between() -> Tensor:
             return (x()[:, :, -1:] if last else x()) + written()
 
         normed = at(f"{layer}.normed", normalised)
@@ -264,9 +273,9 @@ class Transformer:
         z = at(f"{layer}.z", lambda: products.weighted(A(), v()))
         written = at(f"{layer}.written", projected)
         if not self.mlp:
-            return at(f"{layer}.block", attended)
-        mlp = at(f"{layer}.mlp", lambda: _perceptron(P, layer, attended()))
-        return at(f"{layer}.block", lambda: attended() + mlp())
+            return at(f"{layer}.block", between)
+        more = at(f"{layer}.mlp", lambda: _perceptron(P, layer, between()))
+        return at(f"{layer}.block", lambda: between() + more())
 
     def _placed(self, P: Parameters, x: Tensor) -> Tensor:
         """The stream (S, n, T, d) with what is added for positions."""
@@ -276,12 +285,14 @@ class Transformer:
 
     def clamps(self, held: Held | None) -> tuple[Clamp, ...]:
         """The clamps of a manipulation that is held."""
-        if not held:
-            return ()
-        (name,), known = held.values(), dict(self.manipulations)
-        if name not in known:
-            raise unknown("manipulation", name, known)
-        return known[name]
+        known = dict(self.manipulations)
+        for site, name in (held or {}).items():
+            if site != "manipulation":
+                raise unknown("site", site, self.sites)
+            if name not in known:
+                raise unknown("manipulation", name, known)
+            return known[name]
+        return ()
 
     def losses(self, parameters: Parameters, batch: Tokens, held: Held | None = None) -> dict[str, Tensor]:
         """The loss, mean of -log p(target) over the batch, one for each seed."""
@@ -316,9 +327,10 @@ def layer_normed(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
 
 def _perceptron(P: Parameters, layer: int, x: Tensor) -> Tensor:
     """What the perceptron of a layer writes to its stream (S, n, T, d)."""
-    flat = layer_normed(x, P[f"between{layer}"], P[f"across{layer}"]).flatten(1, 2)
+    S, n, T, _ = x.shape
+    flat = layer_normed(x.transpose(1, 2), P[f"between{layer}"], P[f"across{layer}"]).flatten(1, 2)
     hidden = torch.nn.functional.gelu(torch.baddbmm(P[f"m{layer}"][:, None], flat, P[f"M{layer}"]))
-    return torch.baddbmm(P[f"n{layer}"][:, None], hidden, P[f"N{layer}"]).view(x.shape)
+    return torch.baddbmm(P[f"n{layer}"][:, None], hidden, P[f"N{layer}"]).view(S, T, n, -1).transpose(1, 2)
 
 
 def _waves(x: Tensor) -> Tensor:
