@@ -297,7 +297,7 @@ def test_a_file_is_a_model_and_warmup_compiles_all_it_needs(
     )
     code, _, errors = main(capsys, "warmup")
     assert code == 0, errors
-    assert len(list(kernels.glob("model_*"))) == 4 + 3  # no implicit method for a map
+    assert len(list(kernels.glob("model_*"))) == 5 + 3  # a flow descends too; no implicit method for a map
     compiled = {p.name for p in kernels.rglob("*")}
     for words in (
         ("simulate", "bowl", "--t-end", "1", "--method", "rk4", "--step", "0.1", "--a", "2"),
