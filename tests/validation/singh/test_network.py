@@ -10,7 +10,8 @@ torch = pytest.importorskip("torch")
 from minimodels.errors import InputError  # noqa: E402
 from minimodels.tasks.exemplar_label import ExemplarLabelTask  # noqa: E402
 from tests.validation.singh.literal import Literal  # noqa: E402
-from validation.loop import stacked  # noqa: E402
+from validation.loop import Loop, Plan, stacked  # noqa: E402
+from validation.optimisers import Adam  # noqa: E402
 from validation.singh.clamps import Induction, ZeroHead  # noqa: E402
 from validation.singh.network import Tokens, Transformer  # noqa: E402
 
@@ -159,6 +160,23 @@ def test_a_vector_that_many_exemplars_share_is_embedded_once() -> None:
     tokens = network.batch(SMALL, few)
     assert tokens.vectors.shape == (2, 4, 12)
     np.testing.assert_array_equal(tokens.exemplars, np.stack([one.exemplars for one in few]))
+
+
+def test_three_updates_are_those_of_pytorchs_adam() -> None:
+    network, adam = Transformer(heads=2, width=8), Adam(lr=0.01)
+    loop = Loop(Plan(stages=[(0, SMALL)], network=network, optimiser=adam, seeds=(0, 5), data_seeds=(0, 5), batch=8,
+                     held_out=8, held={}))  # fmt: skip
+    theirs = {name: torch.nn.Parameter(value.clone()) for name, value in loop.parameters.items()}
+    optimiser = torch.optim.Adam(theirs.values(), lr=0.01)
+    values = [value.requires_grad_() for value in loop.parameters.values()]
+    for step in range(3):
+        tokens = network.batch(SMALL, [SMALL.sample(seed, 8 * step, 8) for seed in (0, 5)])
+        optimiser.zero_grad()
+        network.losses(theirs, tokens)["loss"].sum().backward()
+        optimiser.step()
+        loop.update(values)
+    for name, value in theirs.items():
+        torch.testing.assert_close(loop.parameters[name], value, rtol=1e-4, atol=1e-5, msg=name)
 
 
 def test_a_hundred_layers_are_computed() -> None:
