@@ -87,14 +87,21 @@ class Frozen:
 
 
 @dataclass(frozen=True)
-class GraftIn(Clamp):
-    """The stream after `layer` is that of a frozen network, which may have clamps of its own, on the same sequence."""
+class Graft(Clamp):
+    """A clamp that puts layers of a frozen network in the place of those up to `layer`, or after it."""
 
     frozen: Frozen
     layer: int
 
     def __post_init__(self) -> None:
-        _check_graft(self)
+        object.__setattr__(self, "layer", check_whole(self.layer, "`layer`", 0))
+        if not isinstance(self.frozen, Frozen):
+            raise InputError(f"`frozen` is a Frozen network; got {shown(self.frozen)}.")
+
+
+@dataclass(frozen=True)
+class GraftIn(Graft):
+    """The stream after `layer` is that of a frozen network, which may have clamps of its own, on the same sequence."""
 
     def hooks(self, given: Given) -> Replaced:
         """The other's stream."""
@@ -103,14 +110,8 @@ class GraftIn(Clamp):
 
 
 @dataclass(frozen=True)
-class GraftOut(Clamp):
+class GraftOut(Graft):
     """The stream after `layer` goes through the later layers and the read-out of a frozen network, without clamps."""
-
-    frozen: Frozen
-    layer: int
-
-    def __post_init__(self) -> None:
-        _check_graft(self)
 
     def hooks(self, given: Given) -> Replaced:
         """The other's logits."""
@@ -120,12 +121,6 @@ class GraftOut(Clamp):
             return self.frozen.record(given.parameters, given.tokens, {site: [put(found[site])]})["logits"]
 
         return [("logits", logits)]
-
-
-def _check_graft(graft: Any) -> None:
-    object.__setattr__(graft, "layer", check_whole(graft.layer, "`layer`", 0))
-    if not isinstance(graft.frozen, Frozen):
-        raise InputError(f"`frozen` is a Frozen network; got {shown(graft.frozen)}.")
 
 
 @lru_cache(maxsize=8)

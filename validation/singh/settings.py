@@ -33,7 +33,7 @@ def train_network(name: str, steps: int, task: ExemplarLabelTask = TASK, **optio
 PARTS = ("layer-0+copy", "match", "copy", "layer-0", "step-1", "none")  # in the paper's order
 EIGHT = tuple(range(8))  # seeds of the six runs, as many as the paper's
 MANY = tuple(range(24))  # seeds where a full run compares medians that are near each other
-# by part, steps at the faster rate: how many at most, and between records
+# by part, steps at the faster rate: how many at most, and between records, of which a quick run takes every other
 BUDGET = {"layer-0+copy": 400, "match": 500, "copy": 600, "layer-0": 600, "step-1": 1500, "none": 1500}
 EVERY = {"layer-0+copy": 1, "match": 2, "copy": 2, "layer-0": 4, "step-1": 10, "none": 10}
 LEARNT = 0.05  # the loss of every seed at which a training stops

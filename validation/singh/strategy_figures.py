@@ -26,7 +26,7 @@ def strategies(data: xr.Dataset) -> tuple["Figure", str]:
         axes.axhline(0.5, color="0.6", lw=0.8, ls=":")
         axes.set(title=RUNS[str(run)], xlabel="sequences / 1000", ylim=(0, 1.02))
     panels[0].set_ylabel("accuracy among labels of the context")
-    panels[0].legend(loc="lower right")
+    panels[-1].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     end = {str(run): float(np.mean(found.sel(run=run, test="Flip").isel(step=-1))) for run in data.run.values}
     return figure, (
         f"At the end the flipped label is the answer in {100 * end['same']:.0f}% of the sequences where the query is "
