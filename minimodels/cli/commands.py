@@ -18,8 +18,20 @@ from threading import Event, Thread, current_thread, main_thread
 from typing import TYPE_CHECKING, Any
 
 from minimodels import __version__
-from minimodels.cli.options import Command, Derive, Descend, Models, Output, Predict, Simulate, Sweep, Validate, Warmup
-from minimodels.cli.words import Choices, axes, clamps, flags, numbers, pairs, parse
+from minimodels.cli.options import (
+    Command,
+    Derive,
+    Descend,
+    Models,
+    Output,
+    Predict,
+    Repeats,
+    Simulate,
+    Sweep,
+    Validate,
+    Warmup,
+)
+from minimodels.cli.words import Choices, axes, clamps, flags, numbers, pairs, parse, sizes
 from minimodels.errors import InputError, RunFailed, unknown
 from minimodels.files import write_file
 
@@ -310,6 +322,29 @@ def check_folder(path: Path) -> None:
         raise InputError(f"cannot write to {str(path)!r} ({error.strerror}); choose another folder.") from error
 
 
+def do_repeats(command: Repeats, chosen: Choices) -> int:
+    """Say what repeated data cost."""
+    import theory
+    from minimodels.plot import write_figure
+    from minimodels.results import save
+
+    targets(command.output)
+    tokens, parameters, groups = sizes(command)
+    if groups is None:
+        read = theory.read_histogram(command.histogram, distinct=command.distinct)
+        groups = read.multiplicity, read.tokens
+    costs = theory.repeat_costs(
+        *groups, tokens=tokens, parameters=parameters, width=command.width, vocabulary=command.vocabulary
+    )
+    figure = None if command.output.plot is None else theory.plot_repeats(costs)
+    if command.output.out is not None:
+        save(costs.dataset(), command.output.out, overwrite=command.output.overwrite)
+    if figure is not None and command.output.plot is not None:
+        write_figure(figure, command.output.plot)
+    say(str(costs))
+    return 0
+
+
 def do_warmup(command: Warmup, chosen: Choices) -> int:
     """Compile the steppers, and the kernels of the built-in models and of the induction head."""
     from minimodels.compiled import compiled
@@ -347,5 +382,6 @@ ACTIONS: dict[type, Callable[[Any, Choices], int]] = {
     Derive: do_derive,
     Predict: do_predict,
     Validate: do_validate,
+    Repeats: do_repeats,
     Warmup: do_warmup,
 }

@@ -27,6 +27,7 @@ Clamps = Annotated[
 Flag = FlagCreatePairsOff[bool]
 File = Annotated[Path | None, arg(metavar="FILE", constructor=Path, help_behavior_hint="")]
 Folder = Annotated[Path, arg(metavar="FOLDER")]
+Size = Annotated[float | None, arg(metavar="FLOAT", constructor=float, help_behavior_hint="")]
 Count = Annotated[int | None, arg(metavar="INT", constructor=int, help_behavior_hint="")]
 if TYPE_CHECKING:
     FlowMethod = str
@@ -169,8 +170,31 @@ class Validate:
 
 
 @dataclass(frozen=True)
+class Repeats:
+    """Say what repeats cost, as in: repeats --tokens 1e11 --parameters 197e6 --width 640 --fraction .03 --times 50."""
+
+    tokens: Size = None
+    """Training tokens T, all of them."""
+    parameters: Size = None
+    """Parameters N without embeddings."""
+    width: float = 0.0
+    """Width of the model: untied embeddings add 2 x vocabulary x width parameters; 0 leaves them out."""
+    vocabulary: float = 50304.0
+    """Entries of the vocabulary."""
+    histogram: File = None
+    """A CSV file with the columns multiplicity and tokens: how often each of so many training tokens is seen."""
+    fraction: Size = None
+    """Share of the training tokens that are repeats, in the place of a histogram."""
+    times: Size = None
+    """Times that each of them is seen."""
+    distinct: Flag = False
+    """The histogram counts each token once, not all times that it is seen."""
+    output: Output = field(default_factory=Output)
+
+
+@dataclass(frozen=True)
 class Warmup:
     """Compile the kernels of all built-in models, once."""
 
 
-Command = Models | Simulate | Descend | Sweep | Derive | Predict | Validate | Warmup
+Command = Models | Simulate | Descend | Sweep | Derive | Predict | Validate | Repeats | Warmup

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import tyro
 
-from minimodels.cli.options import Command, Output, Validate, Warmup
+from minimodels.cli.options import Command, Output, Repeats, Validate, Warmup
 from minimodels.errors import InputError, unknown
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def model_first(command: str) -> InputError:
 def choices(command: Command, rest: Sequence[str]) -> Choices:
     """Read flags that are not the command's own as a model's options and parameters."""
     name = type(command).__name__.lower()
-    if isinstance(command, Validate | Warmup):
+    if isinstance(command, Validate | Repeats | Warmup):
         if not rest:
             return {}
         if rest[0].startswith("-"):
@@ -166,3 +166,19 @@ def _axis(text: str) -> "list[float] | np.ndarray":
         return spaced(float(low), float(high), int(count))
     except ValueError as error:
         raise InputError(f"--axis takes N=4,8,16 or N=2:16:100 or L=log:8:512:100; got {text!r}.") from error
+
+
+def sizes(command: Repeats) -> tuple[float, float, tuple[list[float], list[float]] | None]:
+    """Return tokens, parameters, and the one group of repeats; None where a file has the groups."""
+    if command.tokens is None or command.parameters is None:
+        missing = "tokens" if command.tokens is None else "parameters"
+        raise InputError(f"--{missing} is missing, as in `minimodels repeats --tokens 1e11 --parameters 197e6`.")
+    if command.histogram is not None and command.fraction is None and command.times is None:
+        return command.tokens, command.parameters, None
+    if command.histogram is not None or command.fraction is None or command.times is None:
+        raise InputError("give --histogram FILE, or --fraction and --times together.")
+    if not 0 <= command.fraction <= 1:
+        raise InputError(f"--fraction is a share of the training tokens, from 0 to 1; got {command.fraction:g}.")
+    if command.distinct:
+        raise InputError("--distinct is for --histogram; --fraction is a share of the training tokens.")
+    return command.tokens, command.parameters, ([command.times], [command.fraction * command.tokens])

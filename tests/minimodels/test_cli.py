@@ -246,7 +246,7 @@ def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     for words in ((), ("--help",)):
         code, out, errors = main(capsys, *words)
         assert (code, errors) == (0, "")
-        for name in ("models", "simulate", "descend", "sweep", "derive", "predict", "validate", "warmup"):
+        for name in ("models", "simulate", "descend", "sweep", "derive", "predict", "validate", "repeats", "warmup"):
             assert name in out
     assert main(capsys, "--version")[:2] == (0, f"minimodels {mm.__version__}\n")
 

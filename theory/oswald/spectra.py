@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from minimodels.errors import InputError, check_memory
 from minimodels.gram_moments import moment
+from theory.marchenko_pastur import atom, bulk
 from theory.oswald.moments import HIGHEST_GAUSSIAN, Kappas, wishart
 
 Array = NDArray[np.float64]
@@ -129,11 +130,8 @@ def on_a_sphere(N: int, d: int, degree: int) -> Spectrum:
 @lru_cache(maxsize=16)
 def marchenko_pastur(c: float, size: int = 4000) -> Spectrum:
     """Return the spectrum of H/(Ns), per dimension, in the limit of large sizes at d = cN."""
-    angle = (np.arange(size) + 0.5) * np.pi / size
-    points = 1 + c + 2 * math.sqrt(c) * np.cos(angle)
-    weights = 2 * np.sin(angle) ** 2 / points / size
-    points, weights = np.append(points, 0.0), np.append(weights, max(0.0, 1 - 1 / c))
-    return Spectrum(points, weights, math.inf)
+    points, weights = bulk(c, size)
+    return Spectrum(np.append(points, 0.0), np.append(weights, atom(c)), math.inf)
 
 
 @lru_cache(maxsize=16)
