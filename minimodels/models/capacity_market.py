@@ -26,6 +26,8 @@ Source: D. Hernandez et al., "Scaling laws and interpretability of learning from
 2205.10487), whose argument for the worst number of repeats this makes quantitative; the model is of this library.
 """
 
+from typing import Any
+
 import sympy as sp
 
 from minimodels.errors import check_choice
@@ -63,7 +65,7 @@ def build(form: str = "static") -> Model:
         "al": Parameter(0.1, "exponent of the loss in the size of the model", 1e-9, 1 - 1e-9),
         "A": Parameter("2*8e8**al", "loss of a model with one parameter, nats; as it stands 2 nats at 8e8", 0),
     }
-    about = {
+    about: dict[str, Any] = {
         "name": "capacity_market",
         "state": {"m": State(0, "memorised tokens")},
         "bounds": {"m": (0, "n")},
