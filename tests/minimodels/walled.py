@@ -68,7 +68,29 @@ def draining() -> mm.Flow:
     )  # fmt: skip
 
 
-def projected(model: Model, times: Any, method: str = "DOP853") -> np.ndarray:
+@cache
+def tangle() -> mm.Flow:
+    """Return three driven states, each pulling at the others, in a box: often all of them are held."""
+    names = ("x", "y", "z")
+    parameters = {f"{kind}{i}": value for i in range(3) for kind, value in (("s", 1.0), ("low", -1.0), ("high", 1.0))}
+    parameters |= {f"a{i}{k}": 1.0 for i in range(3) for k in range(3)}
+    pulls = [" + ".join(f"a{i}{k}*{other}" for k, other in enumerate(names)) for i in range(3)]
+    return mm.Flow(
+        name="tangle", state=dict.fromkeys((*names, "t"), 0.0), parameters=parameters,
+        drift={n: f"sin(s{i}*t + {i}) + {pulls[i]} - {n}**3/5" for i, n in enumerate(names)} | {"t": "1"},
+        bounds={n: (f"low{i}", f"high{i}") for i, n in enumerate(names)},
+    )  # fmt: skip
+
+
+def drawn(seed: int) -> Model:
+    """Return a tangle with random pulls, paces and bounds."""
+    rng = np.random.default_rng(seed)
+    draws = {"a": lambda: 1.5 * rng.normal(), "s": lambda: rng.uniform(0.3, 4)}
+    draws |= {"h": lambda: rng.uniform(0.1, 1), "l": lambda: -rng.uniform(0.1, 1)}
+    return tangle().with_values(**{k: float(draws[k[0]]()) for k in tangle().parameters})
+
+
+def projected(model: Model, times: Any, method: str = "DOP853", max_step: float = np.inf) -> np.ndarray:
     """Return SciPy's states (T, n): a piece for every set of held states, ended by an event at the bound."""
     f, n = plain_drift(model), len(model.state)
     low, high = limits(model)
@@ -94,7 +116,7 @@ def projected(model: Model, times: Any, method: str = "DOP853") -> np.ndarray:
         kinds = [(i, None) if held[i] else (i, b) for i in range(n) for b in ([None] if held[i] else [low[i], high[i]])]
         kinds = [(i, b) for i, b in kinds if b is None or np.isfinite(b)]
         solved = solve_ivp(
-            slope, (t, times[-1]), y, method=method, rtol=1e-12, atol=1e-15, dense_output=True,
+            slope, (t, times[-1]), y, method=method, rtol=1e-12, atol=1e-15, max_step=max_step, dense_output=True,
             args=(held,),
             events=[watch(i, b, side[i]) for i, b in kinds],
         )  # fmt: skip

@@ -9,7 +9,7 @@ from .events import again, crosses, locate, may_cross
 from .layout import *
 from .method import ADAPTIVE, DISCRETE, IMPLICIT
 from .steps import accept, better_step, clocked, control, first_step, halfway, inside, measure, propose, rest
-from .switches import AT, go_on, may_switch, switched, switches
+from .switches import AT, go_on, may_switch, switched, turns
 
 WAIT = 4  # idle lanes that are worth loading together
 
@@ -180,9 +180,8 @@ def attend(  # type: ignore[no-untyped-def]
         return True
     finish = t1 if c[LAST + w] > 0.0 else t + h
     stop, censored, turn = 2.0, False, 2.0
-    for j in range(a.switch, a.m):
-        where[j] = switches(a, w, b, j, programs)
-        turn = min(turn, where[j])
+    if a.switch < a.m:
+        turn = turns(a, w, b, where, programs)
     if turn <= 1.0:
         turn = 1.0 if t + turn * h >= finish else turn
         switched(a, w, b, turn, where, programs)
@@ -319,7 +318,7 @@ def integrate(  # type: ignore[no-untyped-def]
             propose(a, lanes, t1, programs)
             shift(a, a.new, lanes, levels)
         measure(a, lanes, rtol, atol)
-        control(a, lanes, longest)
+        control(a, lanes, longest, fixed)
         rest(a, lanes, rtol, atol, steady)
         if m > 0 and not DISCRETE:
             halfway(a, lanes, programs)

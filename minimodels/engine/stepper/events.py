@@ -26,13 +26,12 @@ def crosses(before, after, direction):  # type: ignore[no-untyped-def]
 
 
 @njit(**LANE)
-def lowest(before, half, after, rise, rise_after):  # type: ignore[no-untyped-def]
-    """Return how low a level may lie between both ends of a step, seen from the side it starts on, and how it bends.
+def lowest(before, half, after, rise, rise_after, side):  # type: ignore[no-untyped-def]
+    """Return how low a level may lie between both ends of a step, seen from above (1) or below (-1), and how it bends.
 
     By its values at both ends and in the middle, and its slopes: the quartic through them, which is the level itself
     where that is linear in the states, stays between its Bernstein coefficients.
     """
-    side = 1.0 if before > 0.0 else -1.0
     b1, b3 = before + rise / 4.0, after - rise_after / 4.0
     b2 = (16.0 * half - before - 4.0 * b1 - 4.0 * b3 - after) / 6.0
     third = (after - before) / 4.0
@@ -46,7 +45,7 @@ def may_cross(before, half, after, rise, rise_after, pending, direction):  # typ
 
     As the level may not be the quartic of `lowest`, one is looked at too that comes as close to zero as it bends.
     """
-    low, bend = lowest(before, half, after, rise, rise_after)
+    low, bend = lowest(before, half, after, rise, rise_after, 1.0 if before > 0.0 else -1.0)
     touches = (before == 0.0) | (after == 0.0)
     return (pending > 0.0) & (crosses(before, after, direction) | (low <= bend) | touches)
 
@@ -154,13 +153,13 @@ def expected(g, q, direction):  # type: ignore[no-untyped-def]
 
 
 @njit(**LANE)
-def opened(a, w, b, j, level, left, before, x, g, programs):  # type: ignore[no-untyped-def]
-    """Begin a bracket from ``left``, where the level of event ``j`` is ``before``, to the end of the step of a lane."""
+def opened(a, w, b, j, level, left, before, right, after, x, g, programs):  # type: ignore[no-untyped-def]
+    """Begin a bracket in the step of a lane, between two places where the level of event ``j`` is known."""
     apart()
     for row in range((a.scratch - a.table) // LANES):
         for q in range(GROUP):
             b.rows[b.table + row * LANES + q] = a.rows[a.table + row * LANES + w]
-    spread(x, g, left, 1.0, before, a.rows[a.new + 2 * j * LANES + w])
+    spread(x, g, left, right, before, after)
     sample(a, w, b, j, level, x, g, programs)
 
 
@@ -173,7 +172,7 @@ def locate(a, w, b, j, level, direction, left, before, programs):  # type: ignor
     apart()
     x, g = b.rows[b.old :], b.rows[b.old + LANES :]
     y, k = x[INNER:], g[INNER:]
-    opened(a, w, b, j, level, left, before, x, g, programs)
+    opened(a, w, b, j, level, left, before, 1.0, a.rows[a.new + 2 * j * LANES + w], x, g, programs)
     for q in range(LAST):
         what = expected(g, q, direction)
         if what == 1:

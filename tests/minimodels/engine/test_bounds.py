@@ -9,7 +9,7 @@ from scipy.optimize import brentq
 import minimodels as mm
 from minimodels.engine import leap
 from tests.minimodels.systems import METHODS, TIGHT, states_of, stepping
-from tests.minimodels.walled import corner, draining, hunters, projected, ramp, stiff, walls
+from tests.minimodels.walled import corner, draining, drawn, hunters, projected, ramp, stiff, walls
 
 FINE = {"rtol": 1e-11, "atol": 1e-13}
 
@@ -60,6 +60,19 @@ def test_a_stiff_one_uses_the_jacobian_of_what_is_free() -> None:
     assert int(run.steps) < 2000
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_tangles_of_states_that_hold_and_release_each_other(seed: int) -> None:
+    """SciPy looks at its events at the ends of steps alone, and needs short ones."""
+    m, times = drawn(seed), np.linspace(0, 8, 17)
+    exact = projected(m, times, max_step=0.01)
+    for method in METHODS:
+        run = mm.simulate(m, t_end=8.0, method=method, save=times, **stepping(method, 0.002, rtol=1e-10, atol=1e-12))
+        np.testing.assert_allclose(states_of(run, m), exact, rtol=0, atol=1e-8)
+        coarse = mm.simulate(m, t_end=8.0, method=method, save=times, **stepping(method, 0.7, rtol=1e-2, atol=1e-2))
+        assert int(coarse.steps) < 200
+        assert all((coarse[k] <= m.values[f"high{i}"]).all() for i, k in enumerate("xyz"))
+
+
 def test_the_order_of_rk4_survives_a_bound() -> None:
     exact = projected(hunters(), [6.0])[0]
     errors = []
@@ -77,6 +90,17 @@ def test_what_comes_back_within_a_step_has_met_its_bound(method: str) -> None:
     run = mm.simulate(m, t_end=3.0, method=method, save=[3.0], **options)
     assert int(run.steps) < 15
     assert float(run.x[-1]) == pytest.approx(np.sin(3.0) - 0.01, abs=2e-3)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_leaves_and_meets_its_bound_again_within_a_step(method: str) -> None:
+    """The drift points inwards for |t - 1.05| < 0.1 alone: x leaves by 4/3 of 0.1^3, and is back 0.3 after it left."""
+    m = mm.Flow(
+        name="dip", state={"x": 1.0, "t": 0.0}, drift={"x": "(t - 1.05)**2 - 0.01", "t": "1"}, bounds={"x": (None, 1)}
+    )  # fmt: skip
+    run = mm.simulate(m, t_end=2.4, method=method, save=[0.9, 1.15, 1.3, 2.4], **stepping(method, 0.6))
+    np.testing.assert_allclose(run.x, [1, 1 - 4e-3 / 3, 1, 1], atol=1e-5)
+    assert int(run.steps) < 30
 
 
 @pytest.mark.parametrize("method", METHODS)
