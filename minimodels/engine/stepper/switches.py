@@ -10,7 +10,7 @@ from numba import njit
 from .box import box, outward
 from .events import INNER, closer, crosses, dips, locate, lowest, narrowed, opened, spread
 from .events import LAST as END
-from .layout import *
+from .layout import FREE, GROUP, HIGH, HS, KN, LANE, LANES, LAST, LOW, SPEED, STATE, YN, YS, H, Y, apart, run
 from .steps import inside
 
 AT = np.int64(GROUP)  # column where the helping lanes keep a switched state, beside those that look inside a step
