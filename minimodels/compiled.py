@@ -1,14 +1,15 @@
 """A statement's kernels: its expressions read once, each kernel compiled when it is first asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from weakref import WeakKeyDictionary
 
 import sympy as sp
 
+from minimodels.engine.bounds import Bounds
 from minimodels.engine.calculus import gradient, tangents
 from minimodels.engine.graph import Graph, Reader
-from minimodels.engine.kernel import Kernel
+from minimodels.engine.kernel import Kernel, Outputs
 from minimodels.exact import LR
 from minimodels.model import Model
 
@@ -23,7 +24,14 @@ class Compiled:
         self.width = len(model.parameters) + len(model.state)  # parameters, then a rate for every state
         parameters = [g.parameter(i) for i in range(self.width)]
         names = [*model.state, *model.parameters]
-        self.reader = Reader(g, dict(zip((model.symbols[k] for k in names), [*self.states, *parameters], strict=False)))
+        table = dict(zip((model.symbols[k] for k in names), [*self.states, *parameters], strict=False))
+        limits = {
+            model.state.index(k): tuple(None if b is None else Reader(g, table).read(b) for b in pair)
+            for k, pair in model.bounds.items()
+        }
+        self.bounds = Bounds(g, limits)  # type: ignore[arg-type]
+        self.states = [self.bounds.seen(i) for i in range(len(model.state))]
+        self.reader = Reader(g, table | {model.symbols[k]: x for k, x in zip(model.state, self.states, strict=True)})
         observables = dict(model.observables)
         if model.loss is not None:  # differentiated backwards, in the graph
             loss = self.reader.read(model.loss)
@@ -40,7 +48,10 @@ class Compiled:
 
     @cached_property
     def step(self) -> list[int]:
-        """Change of every state in one step of descent or of the map; a state whose rate is 0 stays to the last bit."""
+        """Change of every state in one step of descent or of the map, before it is put on its bounds.
+
+        A state whose rate is 0 stays to the last bit.
+        """
         if self._descent is None:
             return self.drift
         g = self.graph
@@ -57,7 +68,7 @@ class Compiled:
         key = ("flow", *events, implicit, discrete)
         if key not in self._kernels:
             g = self.graph
-            changes = self.step if discrete else self.drift
+            changes = self.step if discrete else self.bounds.held(self.drift)
             levels = [self.reader.read(e) for e in events]
             slopes = [g.number(0)] * len(levels)
             if not discrete:  # between the steps of a map there is nothing to look at
@@ -65,6 +76,9 @@ class Compiled:
                     g.total([g.mul(d, k) for d, k in zip(row, changes, strict=True)])
                     for row in tangents(g, levels, self.states)
                 ]
+            if not discrete:
+                switches = self.bounds.switches(self.drift)
+                levels, slopes = [*levels, *(x for x, _ in switches)], [*slopes, *(k for _, k in switches)]
             with_slopes = [x for pair in zip(levels, slopes, strict=True) for x in pair]
             programs = {
                 "drift": (changes, []),
@@ -74,30 +88,29 @@ class Compiled:
             if discrete:
                 programs["leap"] = (changes, levels)
             if implicit:
-                programs["jacobian"] = ([], self._jacobian())
-            self._kernels[key] = Kernel(g, programs, self.width, self.name)
+                programs["jacobian"] = ([], self._jacobian(changes))
+            self._kernels[key] = self._kernel(programs, self.name)
         return self._kernels[key]
 
     def observe(self) -> Kernel:
         """Return the program ``observe``: loss, if there is one, and observables."""
         if ("observe",) not in self._kernels:
             values = [self.reader.read(e) for e in self._observables]
-            self._kernels["observe",] = Kernel(
-                self.graph, {"observe": ([], values)}, self.width, f"the observables of {self.name}"
-            )
+            self._kernels["observe",] = self._kernel({"observe": ([], values)}, f"the observables of {self.name}")
         return self._kernels["observe",]
 
     def linearise(self) -> Kernel:
-        """Return the program ``linearise``: the drift, then its Jacobian row by row."""
+        """Return the program ``linearise``: the drift that knows of no bounds, then its Jacobian row by row."""
         if ("linearise",) not in self._kernels:
-            values = [*self.drift, *self._jacobian()]
-            self._kernels["linearise",] = Kernel(
-                self.graph, {"linearise": ([], values)}, self.width, f"the Jacobian of {self.name}"
-            )
+            values = [*self.drift, *self._jacobian(self.drift)]
+            self._kernels["linearise",] = self._kernel({"linearise": ([], values)}, f"the Jacobian of {self.name}")
         return self._kernels["linearise",]
 
-    def _jacobian(self) -> list[int]:
-        return [x for row in tangents(self.graph, self.drift, self.states) for x in row]
+    def _kernel(self, programs: Mapping[str, Outputs], what: str) -> Kernel:
+        return Kernel(self.graph, programs, self.width, what, self.bounds)
+
+    def _jacobian(self, changes: Sequence[int]) -> list[int]:
+        return [x for row in tangents(self.graph, changes, self.states) for x in row]
 
 
 _statements: "WeakKeyDictionary[object, Compiled]" = WeakKeyDictionary()

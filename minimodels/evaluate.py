@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from minimodels.bounds import check_inside, limits, pushed
 from minimodels.compiled import compiled
-from minimodels.model import Model
+from minimodels.model import Map, Model
 from minimodels.problem import at_a_point, state_values
 
 
@@ -20,7 +21,8 @@ def evaluate(model: Model, state: Mapping[str, float] | None = None) -> dict[str
     Returns
     -------
     dict of str to float
-        ``loss`` and observables by name; ``d_<state>``, the drift with its rate (for a map, the change in a step).
+        ``loss`` and observables by name; ``d_<state>``, the drift with its rate (for a map, the change in a step); 0
+        at a bound that it points out of.
 
     Raises
     ------
@@ -37,9 +39,15 @@ def evaluate(model: Model, state: Mapping[str, float] | None = None) -> dict[str
     """
     stated, par = at_a_point(model)
     values = dict(model.init) | state_values(model, state, "state")
+    check_inside(model, {k: values[k] for k in model.bounds}, "the state")
     y = np.array([[values[k] for k in model.state]])
     observing, linearising = compiled(model).observe(), compiled(model).linearise()
     observed = observing.evaluate("observe", y, observing.table(par))[0].tolist()
-    linear = linearising.evaluate("linearise", y, linearising.table(par))[0].tolist()
+    drift = linearising.evaluate("linearise", y, linearising.table(par))[0, : y.shape[1]]
+    low, high = limits(model)
+    if isinstance(model, Map):
+        drift = np.clip(y[0] + drift, low, high) - y[0] if model.bounds else drift
+    else:
+        drift = np.where(pushed(y[0], drift, low, high), 0.0, drift)
     names = [*stated.observables, *(f"d_{k}" for k in model.state)]
-    return dict(zip(names, [*observed, *linear[: len(model.state)]], strict=True))
+    return dict(zip(names, [*observed, *drift.tolist()], strict=True))

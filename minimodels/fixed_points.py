@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import root
 
+from minimodels.bounds import limits, pushed
 from minimodels.compiled import compiled
 from minimodels.conserved import conserved_sums, written
 from minimodels.errors import InputError, check_number, check_positive, check_whole, shown, unknown
@@ -25,9 +26,10 @@ FAR = 1e6  # a trajectory that leaves beyond this is not searched
 class FixedPoint:
     """A point where the drift vanishes.
 
-    ``eigenvalues`` (n,) are those of the Jacobian; the zeros (for a map: ones) that conserved sums cause come last
-    and do not count for ``kind``, which is stable, saddle (some directions grow, some shrink), unstable, or
-    degenerate where a zero real part (for a map: a modulus of 1) or a missing derivative leaves it open.
+    ``eigenvalues`` (n,) are those of the Jacobian, without the states that are held at a bound; the zeros (for a map:
+    ones) that conserved sums cause come last and do not count for ``kind``, which is stable, saddle (some directions
+    grow, some shrink), unstable, or degenerate where a zero real part (for a map: a modulus of 1) or a missing
+    derivative leaves it open.
     ``loss`` is None without a loss.
     """
 
@@ -71,19 +73,22 @@ def fixed_points(
     seed: int = 0,
     tolerance: float = 1e-10,
 ) -> FixedPoints:
-    r"""Find the states :math:`x` with :math:`\eta_i f_i(x) = 0` (for a map :math:`F(x) = x`).
+    r"""Find the states :math:`x` with :math:`\eta_i f_i(x) = 0` (for a map :math:`F(x) = x`), or held at a bound.
 
     Powell's hybrid method with the generated Jacobian, from random points, the origin, the initial state, and the
     ends and the slowest places of trajectories from some of these. Sums :math:`c\cdot x` that the drift conserves
     (:math:`c\cdot\dot x = 0` at every state, recognised at random states to 1e-12) keep the value of the initial
-    state, so that the points of a reaction network are those that its initial state can get to.
+    state, so that the points of a reaction network are those that its initial state can get to. Of a model with bounds
+    the zeros of :math:`P(x+f(x))-x` are sought, P the nearest place within the bounds: at a bound the drift may point
+    outwards.
 
     Parameters
     ----------
     box : float or mapping of state to (low, high)
         Where the random starts lie ([-box, box] in every state) and the points returned. Unless given, the starts lie
-        in [-10, 10] and, half as many again, in the box of all trajectories that stay below 1e6, if that is larger;
-        points outside of [-10, 10] are returned too, unless a component of the drift is as small all around.
+        between the bounds of a state or in [-10, 10] and, half as many again, in the box of all trajectories that stay
+        below 1e6, if that is larger; points outside of it are returned too, unless a component of the drift is as
+        small all around.
     init : mapping of str to float
         Initial values; the model's own where not given.
     starts : int
@@ -121,27 +126,42 @@ def fixed_points(
     tolerance = check_positive(tolerance, "`tolerance`")
     discrete = isinstance(model, Map)
     stated, par = at_a_point(model, init)
-    low, high = _bounds(model, 10.0 if box is None else box)
+    lowest_allowed, highest_allowed = limits(model)
+    low, high = _usual_box(lowest_allowed, highest_allowed) if box is None else _bounds(model, box)
     n = len(model.state)
     start = np.array([stated.init[k] for k in model.state])
     kernel, observables = compiled(model).linearise(), compiled(model).observe()
     table = kernel.table(par)
 
-    def linearise(points: Floats) -> tuple[Floats, Floats]:
+    def unbounded(points: Floats) -> tuple[Floats, Floats]:
         values = kernel.evaluate("linearise", points, table)
         return values[:, :n], values[:, n:].reshape(-1, n, n)
+
+    def within(points: Floats) -> tuple[Floats, Floats]:
+        """Return P(x + f) - x and its Jacobian, P onto the bounds: zero where the projected flow or map rests."""
+        drift, jacobian = unbounded(points)
+        ahead = np.clip(points + drift, lowest_allowed, highest_allowed)
+        beyond = ahead != points + drift
+        return (
+            np.where(beyond, ahead - points, drift),
+            np.where(beyond[..., None] & np.isfinite(drift)[..., None], -np.eye(n), jacobian),
+        )
+
+    linearise = within if model.bounds else unbounded
 
     rng = np.random.default_rng(seed)
     x = rng.uniform(low, high, (starts + 2, n))
     x[0], x[1] = 0.0, start
     near = start + 10 ** rng.uniform(-3, 4, (50 + 5 * n, 1)) * rng.normal(size=(50 + 5 * n, n))
-    sums = conserved_sums(linearise, np.vstack([near, rng.uniform(low, high, near.shape)]))
+    near = np.vstack([near, rng.uniform(low, high, near.shape)])
+    sums = np.empty((0, n)) if model.bounds else conserved_sums(linearise, near)  # what is held conserves no sum
     basis = np.linalg.qr(sums.T, mode="complete")[0]
     across, along = basis[:, : len(sums)].T, basis[:, len(sums) :]
 
     def placed(points: Floats) -> Floats:
         """Move points to the conserved sums of the initial state, then towards it until the drift is finite."""
         points = points - (points - start) @ across.T @ across
+        points = np.clip(points, lowest_allowed, highest_allowed)
         for _ in range(10):
             outside = ~np.isfinite(linearise(points)[0]).all(axis=1)
             points[outside] = points[outside] / 2 + start / 2
@@ -152,7 +172,7 @@ def fixed_points(
     x = np.vstack([x, _slow_places(paths, linearise)])
     lowest, highest = low, high
     if box is None:
-        reached = np.vstack([x, paths.reshape(-1, n)])
+        reached = np.clip(np.vstack([x, paths.reshape(-1, n)]), lowest_allowed, highest_allowed)
         lowest, highest = np.minimum(low, reached.min(axis=0)), np.maximum(high, reached.max(axis=0))
         if (lowest < low).any() or (highest > high).any():
             x = np.vstack([x, placed(rng.uniform(lowest, highest, (-(-starts // 2), n)))])
@@ -190,7 +210,12 @@ def fixed_points(
             found = np.vstack([found, point])
     points = []
     for point in sorted(found, key=lambda v: v.round(6).tolist()):
-        jacobian = along.T @ linearise(point[None])[1][0] @ along
+        for bound in (lowest_allowed, highest_allowed):
+            point = np.where(np.abs(point - bound) <= 1e-9 * (1 + np.abs(point)), bound, point)
+        drift, jacobian = (values[0] for values in unbounded(point[None]))
+        free = ~pushed(point, drift, lowest_allowed, highest_allowed)
+        jacobian = along.T @ jacobian @ along
+        jacobian = jacobian[np.ix_(free, free)] if model.bounds else jacobian
         defined = np.isfinite(jacobian).all()
         values = (np.linalg.eigvals(jacobian) if defined else np.full(len(jacobian), np.nan)).astype(np.complex128)
         growth: Floats = np.abs(1 + values) - 1 if discrete else values.real
@@ -200,7 +225,7 @@ def fixed_points(
             FixedPoint(
                 state=dict(zip(model.state, point.tolist(), strict=True)),
                 eigenvalues=1 + values if discrete else values,
-                kind=_kind(growth),
+                kind=_kind(growth) if free.any() else "stable",
                 loss=float(observed[stated.observables.index("loss")]) if "loss" in stated.observables else None,
             )
         )
@@ -275,6 +300,14 @@ def _bounds(model: Model, box: float | Mapping[str, tuple[float, float]]) -> Flo
     if not ((low < high) & (high - low < np.inf)).all():
         raise InputError(f"every interval of `box` must have low < high, and a width below 1e308; got {shown(box)}.")
     return np.array([low, high])
+
+
+def _usual_box(low: Floats, high: Floats) -> Floats:
+    """Return the bounds of every state, and 10 to each side where there is none."""
+    return np.array([
+        np.where(np.isfinite(low), low, np.minimum(-10.0, high - 10)),
+        np.where(np.isfinite(high), high, np.maximum(10.0, low + 10)),
+    ])  # fmt: skip
 
 
 def _kind(growth: Floats) -> str:

@@ -19,8 +19,7 @@ of these (the norm of a vector, its overlap with another), it is not, and a flow
 
 import copy
 import math
-import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from numbers import Real
 from types import MappingProxyType
@@ -28,17 +27,14 @@ from typing import Any, ClassVar, Self
 
 import sympy as sp
 
+from minimodels.bounds import Bound, read_bounds
 from minimodels.errors import InputError, by_name, check_number, shown, unknown
 from minimodels.exact import LR, check_descent
 from minimodels.expressions import parse
+from minimodels.naming import add_event, check_name, namespace
 from minimodels.primitives import elementary
 from minimodels.statement import Constraint, Event, Identity, Parameter, State, Statement
 
-RESULTS = (  # names of results, and of their dimensions
-    "loss", "time", "step", "seed", "status", "steps", "stop_time", "point", "crossing", "crossing_time",
-    "crossing_event",
-)  # fmt: skip
-LONGEST = 250  # letters of a name
 NONE: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -61,6 +57,9 @@ class Model:
         Rate of a state, a number or an expression of the parameters (default 1).
     constraints : sequence of Constraint
         Conditions on the parameters.
+    bounds : mapping of str to (low, high)
+        Bounds of a state, each a number, an expression of the parameters, or None where there is none. A state stops
+        at a bound and stays as long as the drift points outwards; a step of a map or descent beyond it ends on it.
     source : str
         Paper and equation.
     options : mapping of str to str or int
@@ -84,6 +83,7 @@ class Model:
     events: dict[str, Event]
     rates: dict[str, sp.Expr]
     constraints: tuple[Constraint, ...]
+    bounds: dict[str, tuple[sp.Expr | None, sp.Expr | None]]
     source: str
     options: dict[str, Any]
     namespace: dict[str, str]
@@ -99,13 +99,11 @@ class Model:
         events: Mapping[str, Event],
         rates: Mapping[str, Statement],
         constraints: Sequence[Constraint],
+        bounds: Mapping[str, Bound],
         source: str,
         options: Mapping[str, Any],
     ) -> None:
-        if not isinstance(name, str) or not name.isidentifier() or len(name) > LONGEST:
-            wanted = f"a Python identifier of at most {LONGEST} letters"
-            raise InputError(f"a model's name must be {wanted}; got {shown(name)}.")
-        self.statement, self.name, self.source, self.given = Identity(), name, source, {}
+        self.statement, self.name, self.source, self.given = Identity(), check_name(name), source, {}
         self.options = self._stated("options", options, "{'form': 'loss'}")
         stated = self._stated("state", state, "{'x': 1.0}")
         self.state_info = {k: v if isinstance(v, State) else State(v) for k, v in stated.items()}
@@ -119,7 +117,9 @@ class Model:
         observed = self._stated("observables", observables, "{'square': 'x**2'}")
         watched = self._stated("events", events, "{'half': Event('x', 0.5)}")
         paced = self._stated("rates", rates, "{'x': 0.1}")
-        self.namespace = self._namespace(observed, watched)
+        # a flow may tell a loss that it is not the gradient of
+        named = [k for k in observed if k != "loss" or self.kind == "gradient_flow"]
+        self.namespace = namespace(name, self.state, self.parameters, named, watched)
         self._dynamics(dynamics)
         self.observables = {k: self.expression(v, f"observable {k!r}") for k, v in observed.items()}
         self.events = {k: self.event(k, e) for k, e in watched.items()}
@@ -135,6 +135,7 @@ class Model:
         self.constraints = tuple(
             Constraint(self.parameter_expression(c.expr, "a constraint"), c.sentence) for c in constraints
         )
+        self.bounds = read_bounds(self, self._stated("bounds", bounds, "{'x': (0, 'x_max')}"))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(name={self.name!r}, state={self.state!r})"
@@ -151,37 +152,6 @@ class Model:
     def _stated(self, what: str, given: Any, example: str) -> dict[str, Any]:
         return by_name(given, f"`{what}` of {self.name!r}", example)
 
-    def _namespace(self, observables: Iterable[str], events: Iterable[str]) -> dict[str, str]:
-        """Return every name of a result, an axis or a kernel with what it is; two of one name are refused."""
-        found = dict.fromkeys(RESULTS, "the name of a result")
-        if self.kind != "gradient_flow":  # it may tell a loss that it is not the gradient of
-            observables = [k for k in observables if k != "loss"]
-        groups = [
-            *((k, "a state") for k in self.state),
-            *((k, "a parameter") for k in self.parameters),
-            *((k, "an observable") for k in observables),
-            *((f"{k}_0", f"the axis of initial values of {k!r}") for k in self.state),
-            *((f"rate_{k}", f"the axis of rates of {k!r}") for k in self.state),
-            *((f"{k}_at_crossing", f"the value of {k!r} at events") for k in (*self.state, *observables, "loss")),
-        ]
-        for name, what in groups:
-            self._add_name(found, name, what)
-        for name in events:
-            self._add_event(found, name)
-        return found
-
-    def _add_name(self, found: dict[str, str], name: str, what: str) -> None:
-        proper = name.isidentifier() and unicodedata.normalize("NFKC", name) == name
-        if not proper or len(name) > LONGEST + len("_at_crossing"):
-            raise InputError(f"{shown(name)} cannot be the name of {what} of {self.name!r}; use letters, digits and _.")
-        if name in found:
-            raise InputError(f"{name!r} is both {found[name]} and {what} of {self.name!r}; rename one.")
-        found[name] = what
-
-    def _add_event(self, found: dict[str, str], name: str) -> None:
-        self._add_name(found, name, "an event")
-        self._add_name(found, f"{name}_censored", f"the mark of {name!r} not having happened, a result")
-
     def event(self, name: str, event: Any) -> Event:
         """Return an event with its expression in this model's symbols; observables are known by their names."""
         if not isinstance(event, Event):
@@ -195,7 +165,7 @@ class Model:
         others = by_name({} if events is None else events, "`events`", "{'half': Event('x', 0.5)}")
         names = dict(self.namespace)
         for name in others:
-            self._add_event(names, name)
+            add_event(names, name, self.name)
         return {**self.events, **{k: self.event(k, e) for k, e in others.items()}}
 
     def expression(self, statement: Statement, what: str) -> sp.Expr:
@@ -319,13 +289,16 @@ class GradientFlow(Model):
         events: Mapping[str, Event] = NONE,
         rates: Mapping[str, Statement] = NONE,
         constraints: Sequence[Constraint] = (),
+        bounds: Mapping[str, Bound] = NONE,
         source: str = "",
         options: Mapping[str, Any] = NONE,
         loss: Statement,
         descent: Mapping[str, Statement] | None = None,
     ) -> None:
         both = loss, descent
-        super().__init__(both, name, state, parameters, observables, events, rates, constraints, source, options)
+        super().__init__(
+            both, name, state, parameters, observables, events, rates, constraints, bounds, source, options
+        )
         check_descent(self)
 
     def _dynamics(self, stated: Any) -> None:
@@ -353,13 +326,16 @@ class Flow(Model):
         events: Mapping[str, Event] = NONE,
         rates: Mapping[str, Statement] = NONE,
         constraints: Sequence[Constraint] = (),
+        bounds: Mapping[str, Bound] = NONE,
         source: str = "",
         options: Mapping[str, Any] = NONE,
         drift: Mapping[str, Statement],
         descent: Mapping[str, Statement] | None = None,
     ) -> None:
         both = drift, descent
-        super().__init__(both, name, state, parameters, observables, events, rates, constraints, source, options)
+        super().__init__(
+            both, name, state, parameters, observables, events, rates, constraints, bounds, source, options
+        )
         check_descent(self)
 
     def _dynamics(self, stated: Any) -> None:
@@ -383,11 +359,14 @@ class Map(Model):
         events: Mapping[str, Event] = NONE,
         rates: Mapping[str, Statement] = NONE,
         constraints: Sequence[Constraint] = (),
+        bounds: Mapping[str, Bound] = NONE,
         source: str = "",
         options: Mapping[str, Any] = NONE,
         update: Mapping[str, Statement],
     ) -> None:
-        super().__init__(update, name, state, parameters, observables, events, rates, constraints, source, options)
+        super().__init__(
+            update, name, state, parameters, observables, events, rates, constraints, bounds, source, options
+        )
 
     def _dynamics(self, stated: Any) -> None:
         self.update = self._per_state(stated, "update")

@@ -12,6 +12,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike, NDArray
 
+from minimodels.bounds import check_inside
 from minimodels.clamp import Window, Windows, windows, windows_of
 from minimodels.compiled import compiled
 from minimodels.engine.ensemble import Batch, Control, Segment, Watch, integrate
@@ -317,6 +318,16 @@ def problem(model: Model, end: float, options: Options, *, what: str = "t_end") 
         model=model, end=end, init=start, clamp=held, schedule=changed, method=method, control=control, save=save,
         events=events, stop_at=options.stop_at, lr=lr,
     )  # fmt: skip
+
+
+def check_starts(stated: Problem) -> None:
+    """Refuse states that begin, or are held, beyond their bounds at the model's own parameters."""
+    m, held = stated.model, stated.clamp
+    from_the_start = [k for k, found in held.items() if found[0][1] == 0]
+    check_inside(m, {k: v for k, v in stated.init.items() if k in m.bounds and k not in from_the_start}, "the start")
+    for key in [k for k in held if k in m.bounds]:
+        for value, *_ in held[key]:
+            check_inside(m, {key: m.evaluate(sp.sympify(value))}, "the clamp")
 
 
 def at_a_point(model: Model, init: Mapping[str, float] | None = None) -> tuple[Problem, Floats]:

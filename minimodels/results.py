@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minimodels import __version__
+from minimodels.bounds import written
 from minimodels.engine.stepper.status import Status
 from minimodels.errors import InputError, check_path
 from minimodels.files import write_file
@@ -68,6 +69,8 @@ def dataset(
         "versions": versions(),
         **attrs,
     }
+    if model.bounds:
+        ds.attrs["bounds"] = json.dumps(written(model))
     started = json.loads(ds.attrs.get("init", "{}")).items()
     ds.attrs["given"] = json.dumps([*model.given, *(f"{k}_0" for k, v in started if v != model.init[k])])
     return ds

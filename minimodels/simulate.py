@@ -11,7 +11,7 @@ from minimodels.engine.stepper.status import Status
 from minimodels.errors import InputError, RunFailed, check_choice, check_flag, check_number
 from minimodels.failure import reason
 from minimodels.model import Event, Model, Statement, check_model
-from minimodels.problem import Options, Problem, problem
+from minimodels.problem import Options, Problem, check_starts, problem
 from minimodels.results import dataset
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ def simulate(
 ) -> "xr.Dataset":
     r"""Integrate :math:`\dot x_i = \eta_i f_i(x)` from 0 to ``t_end``.
 
-    Of a gradient flow, time is learning rate x steps.
+    Of a gradient flow, time is learning rate x steps. A state with bounds stops where it meets one, located like an
+    event, and leaves it where the drift turns inwards.
 
     Parameters
     ----------
@@ -125,6 +126,7 @@ def single(
     if check_flag(crossings, "`crossings`") and not stated.events:
         raise InputError(f"{stated.model.name!r} has no event to cross; give `events`.")
     check_choice(on_failure, "`on_failure`", ("raise", "keep"))
+    check_starts(stated)
     y0, par, status = stated.points({}, 1)
     try:
         batch = stated.run(y0, par, status, np.zeros(1, dtype=np.uint8), CROSSINGS if crossings else 0)

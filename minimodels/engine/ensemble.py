@@ -95,13 +95,14 @@ def integrate(
     earlier = np.empty((count, 0))  # the table of the segment before
     programs = np.array([kernel.address.get(name, 0) for name in steppers.layout.Programs._fields], dtype=np.int64)
     stepper = steppers.driver(method.name).integrate
+    bounded, size = kernel.bounded, steppers.layout.BOX
     status = status.copy()
     steps = np.zeros(count, dtype=np.int64)
     saved = np.full((count, len(save), n), np.nan)
     state[status != PENDING] = np.nan
 
     def above(y: Floats, table: Floats) -> Floats:
-        return kernel.evaluate("levels", y, table)[:, ::2] - levels
+        return kernel.evaluate("levels", y, table)[:, : 2 * len(levels) : 2] - levels
 
     for number, segment in enumerate(segments):
         given = np.array(par, dtype=np.float64, order="C")
@@ -114,6 +115,13 @@ def integrate(
         table = kernel.table(given)
         if number:
             status[np.isin(status, (Status.SUCCESS, Status.CENSORED, Status.STEADY))] = PENDING
+        low, high = (table[:, row : size * len(bounded) : size] for row in (0, 1))
+        # states are placed inside of their bounds, but a bound that jumps takes them along
+        placed = np.array([number == 0 or i in segment.held for i in bounded], dtype=bool)
+        beyond = (outside(start[:, bounded], low, high) & (placed | ~(low <= high))).any(axis=1) & (status == PENDING)
+        status[beyond], state[beyond], start[beyond] = Status.OUT_OF_DOMAIN, np.nan, np.nan
+        time[beyond] = segment.start if number else np.nan
+        start[:, bounded] = np.clip(start[:, bounded], low, high)
         if events and number == 0:
             there = reached(above(start, table), directions)
         elif events:  # a jump may cross a level
@@ -133,14 +141,21 @@ def integrate(
         here = (save > lower) & (save <= segment.end)
         part = np.full((count, int(here.sum()), n), np.nan)
         used = np.zeros(count, dtype=np.int64)
-        work = steppers.work(n, table.shape[1], len(events), kernel.scratch, implicit=method.implicit, copies=2)
-        notes = np.empty(3 * steppers.layout.LANES, dtype=np.int64), np.empty(len(events))
+        watched = len(events) + (0 if method.discrete else len(bounded))
+        work = steppers.work(n, table.shape[1], watched, kernel.scratch, implicit=method.implicit, copies=2)
+        notes = np.empty(3 * steppers.layout.LANES, dtype=np.int64), np.empty(watched)
         stepper(
-            programs, kernel.scratch, start, table, segment.start, segment.end, control.rtol, control.atol,
+            programs, kernel.scratch, bounded, start, table, segment.start, segment.end, control.rtol, control.atol,
             min(control.step, control.max_step), control.max_step, control.steady, control.max_steps,
             np.ascontiguousarray(save[here]), levels, directions, stops, interrupt, work, *notes,
             state, time, happened, status, used, part, log, logged,
         )  # fmt: skip
+        # interpolated next to a bound, a state may be beyond it by rounding
+        state[:, bounded] = np.clip(state[:, bounded], low, high)
+        part[:, :, bounded] = np.clip(part[:, :, bounded], low[:, None], high[:, None])
+        if room:
+            crossings = log[: logged[0], 2:]
+            crossings[:, bounded] = np.clip(crossings[:, bounded], low, high)
         if method.discrete:  # when a leap noticed that it rests is nobody's concern
             used[status == Status.STEADY] = math.ceil(segment.end - segment.start)
         # what came to rest stays where it is
@@ -160,6 +175,12 @@ def integrate(
     if logged[0] > room:
         raise OverflowError(f"more than {room} crossings")
     return Batch(state, time, happened, status, steps, saved, log[: logged[0]])
+
+
+def outside(x: Floats, low: Floats, high: Floats) -> NDArray[np.bool_]:
+    """Tell where a state lies beyond its bounds, or these leave no room, further than by rounding."""
+    slack = 1e-12 * np.maximum(1, np.abs(x))
+    return ~((x >= low - slack) & (x <= high + slack) & (low <= high))
 
 
 def reached(level: Floats, direction: Floats) -> NDArray[np.bool_]:

@@ -44,6 +44,7 @@ UNARY: dict[type, str] = {
     sigmoid: "sigmoid",
     softplus: "softplus",
 }
+LEAVES = ("number", "state", "parameter", "row")
 CONDITIONS = ("ogt", "oge", "olt", "ole", "oeq", "une", "and", "or")
 RELATIONS: dict[str, str] = {">": "ogt", ">=": "oge", "<": "olt", "<=": "ole", "==": "oeq", "!=": "une"}
 
@@ -75,6 +76,10 @@ class Graph:
         """Return the value of a parameter."""
         return self._intern(("parameter", index), PARAMETER)
 
+    def row(self, index: int) -> int:
+        """Return the value of a row of the table that a stepper may change between steps, so that nothing is folded."""
+        return self._intern(("row", index), STATE)
+
     def number(self, value: float) -> int:
         """Return a constant."""
         return self._intern(("number", float(value) + 0.0), CONSTANT)
@@ -87,7 +92,7 @@ class Graph:
     def arguments(self, a: int) -> tuple[int, ...]:
         """Return the numbers of a node's arguments."""
         operation, *rest = self.nodes[a]
-        return () if operation in ("number", "state", "parameter") else tuple(rest)  # type: ignore[arg-type]
+        return () if operation in LEAVES else tuple(rest)  # type: ignore[arg-type]
 
     def neg(self, a: int) -> int:
         """Return -a."""

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from minimodels.engine import steppers
 from minimodels.engine.assembly import function, module
+from minimodels.engine.bounds import Bounds
 from minimodels.engine.graph import Graph
 from minimodels.engine.leap import leap
 from minimodels.engine.lowering import Lowering, once
@@ -28,17 +29,28 @@ class Kernel:
         Columns of the parameter array.
     what : str
         What is compiled, for the one who waits.
+    bounds : Bounds
+        Of the states; their rows come first in the table.
     """
 
-    def __init__(self, g: Graph, programs: Mapping[str, Outputs], parameters: int, what: str) -> None:
+    def __init__(
+        self, g: Graph, programs: Mapping[str, Outputs], parameters: int, what: str, bounds: Bounds | None = None
+    ) -> None:
+        bounds = bounds or Bounds(g, {})
         lower = Lowering(g).lower
         lowered = {name: (lower(changes), lower(others)) for name, (changes, others) in programs.items()}
-        table = once(g, [a for changes, others in lowered.values() for a in (*changes, *others)])
-        functions = {"prepare": function(g, "prepare", [g.parameter(i) for i in range(parameters)], others=table)}
+        fixed = once(g, [a for changes, others in lowered.values() for a in (*changes, *others)])
+        first, table = lower([a for _, a in bounds.rows]), [*(row for row, _ in bounds.rows), *fixed]
+        given = [g.parameter(i) for i in range(parameters)]
+        functions = {"prepare": function(g, "prepare", given, others=[*first, *fixed])}
         for name, (changes, others) in lowered.items():
-            made = leap(g, table, changes, others) if name == "leap" else function(g, name, table, changes, others)
+            if name == "leap":
+                made = leap(g, table, changes, others, bounds.limits)
+            else:
+                made = function(g, name, table, changes, others)
             if made is not None:
                 functions[name] = made
+        self.bounded = np.array(bounds.states, dtype=np.int64)
         self._code = Code(module(functions.values()), what)
         self.fingerprint = self._code.fingerprint
         self.address = {name: self._code.address(name) for name in functions}

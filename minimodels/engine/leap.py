@@ -6,21 +6,22 @@ clock, ``out`` the rows of the events from ``old`` on. In every lane it starts a
 until, in any lane of the two groups, the level of an event that is pending may cross zero, a state or a change is not
 finite, or the steps are done that MOVED allows (infinitely many: nobody is in the lane). It leaves that last step as a
 proposal: its start in Y, its end in YN, the change there in KN and the state after in K1, the levels before and after
-it, and the time and the number of steps before it. Every step of a trajectory is made by the same instructions, so that
-no bit depends on where leaps begin and end.
+it, and the time and the number of steps before it. A state that would be beyond a bound is put on it. Every step of a
+trajectory is made by the same instructions, so that no bit depends on where leaps begin and end.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import Any
 
 import numpy as np
 
 from minimodels.engine.assembly import POINTERS, Body, Function, Writer
+from minimodels.engine.bounds import Limits
 from minimodels.engine.graph import Graph
 from minimodels.engine.stepper import layout
 from minimodels.engine.stepper.layout import LANES, ROWS
-from minimodels.engine.values import BITS, DOUBLES, WIDTH, Value
+from minimodels.engine.values import BITS, DOUBLES, WIDTH, Value, where
 
 LONGEST = 4096  # steps at a time, so that an interrupt is heard
 LARGE = 2000  # instructions from which a map is iterated step by step
@@ -36,9 +37,11 @@ def row(place: "np.signedinteger[Any]") -> int:
 class Twin(Body):
     """One of the groups of lanes: what is loaded before its steps, what a step computes, what is stored after them."""
 
-    def __init__(self, writer: Writer, prefix: str, states: Sequence[int], outputs: Outputs) -> None:
+    def __init__(
+        self, writer: Writer, prefix: str, states: Sequence[int], outputs: Outputs, limits: Mapping[int, Limits]
+    ) -> None:
         super().__init__(writer, prefix)
-        self.states, (self.changes, self.levels) = states, outputs
+        self.states, (self.changes, self.levels), self.limits = states, outputs, limits
         self.parts: list[list[str]] = []
 
     def part(self) -> None:
@@ -79,6 +82,12 @@ class Twin(Body):
                 self.compute(a)
         changes = [self.value(a) for a in self.changes]
         after = [x + k for x, k in zip(here, changes, strict=True)]
+        for i, (low, high) in self.limits.items():
+            for bound, relation in ((low, "ogt"), (high, "olt")):
+                if bound is not None:
+                    b = self.value(bound)
+                    after[i] = where(b.compare(relation, after[i]), b, after[i])
+            changes[i] = after[i] - here[i]
         levels = [self.value(a) - wanted for a, wanted in zip(self.levels, self.wanted, strict=True)]
         whole = reduce(lambda a, b: a + b, after)
         nothing = self.block.two("fsub", DOUBLES, whole, whole)  # nan unless all is finite
@@ -116,13 +125,15 @@ class Twin(Body):
         self.block.lines.append(f"  store {DOUBLES} {x.name}, ptr {self.place(pointer, place)}, align 8")
 
 
-def leap(g: Graph, table: Sequence[int], changes: Sequence[int], levels: Sequence[int]) -> Function | None:
-    """Return the program for a map's changes and the levels of its events; none if it is too large for that."""
+def leap(
+    g: Graph, table: Sequence[int], changes: Sequence[int], levels: Sequence[int], limits: Mapping[int, Limits]
+) -> Function | None:
+    """Return the program for a map's changes, the levels of its events and bounds; none if it is too large for that."""
     writer = Writer(g, table, [*changes, *levels])
     if len(writer.computed) > LARGE:
         return None
     states = [g.state(i) for i in range(len(changes))]
-    twins = [Twin(writer, f"t{number}_", states, (changes, levels)) for number in range(TWINS)]
+    twins = [Twin(writer, f"t{number}_", states, (changes, levels), limits) for number in range(TWINS)]
     left = [twin.before() for twin in twins]
     stops = [twin.step() for twin in twins]
     for twin in twins:

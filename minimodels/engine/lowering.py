@@ -29,7 +29,7 @@ class Lowering:
         before = g.arguments(a)
         x = [self._done[b] for b in before]
         match operation:
-            case "number" | "state" | "parameter":
+            case "number" | "state" | "parameter" | "row":
                 return a
             case "add" | "sub" | "mul" | "neg" | "inv":
                 return int(getattr(g, str(operation))(*x))

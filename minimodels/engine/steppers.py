@@ -76,11 +76,11 @@ def _load(method: str, part: str, what: str) -> ModuleType:
 
 
 def work(
-    n: int, table: int, events: int, scratch: int, *, more: int = 0, implicit: bool = False, copies: int = 1
+    n: int, table: int, levels: int, scratch: int, *, more: int = 0, implicit: bool = False, copies: int = 1
 ) -> NDArray[np.float64]:
     """Return an array for lanes (see `layout.carve`) and some rows more, aligned with the processor's vectors."""
     row = layout.LANES
-    lanes = layout.carve.py_func(None, n, events, table, scratch, implicit).end * copies
+    lanes = layout.carve.py_func(None, None, n, levels, levels, table, scratch, implicit).end * copies
     array = np.zeros(lanes + (more + 1) * row)
     first = -array.ctypes.data // 8 % 8
     return array[first : first + lanes + more * row]

@@ -12,6 +12,7 @@ from pkgutil import iter_modules
 from types import ModuleType
 from typing import Any
 
+from minimodels.bounds import written
 from minimodels.errors import unknown
 from minimodels.model import Model, check_model
 
@@ -79,6 +80,7 @@ def describe(model: Model) -> str:
     lines = [f"{model.name} ({model.kind.replace('_', ' ')})", model.source, ""]
     lines += [f"  option     {k:<12} = {v}{meanings.get(k, '')}" for k, v in model.options.items()]
     lines += [f"  state      {k:<12} starts at {s.init:g}. {s.meaning}" for k, s in model.state_info.items()]
+    lines += [f"  bounds     {text}" for text in written(model)]
     lines += [f"  parameter  {k:<12} = {model.values[k]:g}. {p.meaning}" for k, p in model.parameters.items()]
     lines += [f"  rate       {k:<12} = {rate}" for k, rate in model.rates.items() if rate != 1]
     lines += [f"  descent    {k:<12} exact at any learning rate, not the Euler step" for k in model.descent or ()]

@@ -100,8 +100,8 @@ def test_verbs_are_functions_in_any_order_of_imports() -> None:
 
 def test_the_builtin_models_describe_themselves() -> None:
     assert list(mm.models()) == [
-        "aligned_product", "coopetition", "gd_plus_plus", "linear_attention", "memorisation_race", "nested_logit",
-        "single_location", "tensor_product",
+        "aligned_product", "capacity_market", "coopetition", "fresh_ridge", "gd_plus_plus", "linear_attention",
+        "memorisation_race", "nested_logit", "shared_head", "single_location", "tensor_product",
     ]  # fmt: skip
     text = describe(mm.model("nested_logit", N=4, beta_2="free"))
     for word in ("2312.03002", "beta_1", "xi", "= 4.", "starts at 0.01", "TILA2", "escape_time"):
@@ -155,7 +155,7 @@ x, y = sp.symbols("x y")
     ("make", "words"),
     [
         (lambda: mm.model("nested_logits"), "unknown model 'nested_logits'; did you mean 'nested_logit'"),
-        (lambda: mm.model("qqq"), "known: aligned_product, coopetition, gd_plus_plus, linear_attention"),
+        (lambda: mm.model("qqq"), "known: aligned_product, capacity_market, coopetition, fresh_ridge"),
         (lambda: mm.model("nested_logit", NN=3), "did you mean 'N'"),
         (lambda: mm.model("nested_logit", attent="all"), "did you mean 'attend'"),
         (lambda: mm.model("nested_logit", attend="some"), "one of 'all', 'labels'"),

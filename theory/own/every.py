@@ -2,12 +2,14 @@
 
 import copy
 import math
+from dataclasses import replace
 from functools import lru_cache
 
 import mpmath
 import numpy as np
 import sympy as sp
 
+from minimodels.bounds import limits
 from minimodels.evaluate import evaluate as values_at
 from minimodels.fixed_points import FixedPoint
 from minimodels.fixed_points import fixed_points as find_fixed_points
@@ -28,6 +30,7 @@ LISTED = 12  # fixed points that are listed, those nearest to the start
 MEMBERS = 3  # degenerate fixed points that are listed, of many
 SEARCHED = 1e-10  # to which mm.fixed_points finds a point
 AT_REST = 1e-10  # size of the drift below which a start counts as a fixed point
+UNHELD = "what is derived, as long as no state is held at a bound"
 lam, eps, time = sp.Symbol("lambda", positive=True), sp.Symbol("eps", positive=True), sp.Symbol("t", positive=True)
 
 
@@ -36,6 +39,8 @@ def derive(model: Model) -> Derivation:
     m = motion(model)
     points = closed_forms(m)
     made = [fixed_points(m, points), linearisation(m, points), conserved.conserved(m), equivariance.symmetries(m)]
+    if model.bounds:
+        made = [replace(r, regime=Regime(f"{r.regime.sentence}; {UNHELD}", *r.regime.conditions)) for r in made]
     falls = descent(m)
     made = made if falls is None else [falls, *made]
     return Derivation.stating(model.name, model.options, made, reference=HERE)
@@ -143,17 +148,19 @@ def fixed_points(m: Motion, closed: tuple[list[Solution], bool]) -> Result:
 def _found(model: Model, points: list[Solution]) -> list[FixedPoint]:
     """Return what mm.fixed_points finds, and the points in closed form that lie elsewhere."""
     found = find_fixed_points(model)
+    low, high = limits(model)
     for p in (p for p in points if len(p) == len(model.state)):
         state = {s.name: model.evaluate(value) for s, value in p.items()}
         known = any(all(abs(q.state[k] - v) <= 1e-5 * (1 + abs(v)) for k, v in state.items()) for q in found)
-        if all(map(math.isfinite, state.values())) and not known:
+        inside = all(a <= state[k] <= b for k, a, b in zip(model.state, low, high, strict=True))
+        if inside and all(map(math.isfinite, state.values())) and not known:
             found += [q for q in [_near(model, state)] if q]
     return found
 
 
 def _numerical(m: Motion) -> list[Step]:
     """Return the step that checks what mm.fixed_points finds at the parameters of the model, if anything."""
-    found = find_fixed_points(m.model)
+    found = [p for p in find_fixed_points(m.model) if len(p.eigenvalues) == len(m.x)]  # at a bound, drift is left
     values = m.model.values
     try:
         evaluate = sp.lambdify([*m.x, *m.parameters], [elementary(f) for f in m.f], "mpmath")
@@ -200,7 +207,10 @@ def linearisation(m: Motion, closed: tuple[list[Solution], bool]) -> Result:
         if abs(at[f"d_{largest}"]) > AT_REST:
             word = "changes by" if m.is_map else "moves at the rate"
             return f"the start is not a fixed point: {largest} {word} {at[f'd_{largest}']:.3g} there."
-        return None if _near(model, init) else "mm.fixed_points does not find the start again."
+        point = _near(model, init)
+        if point is not None and not len(point.eigenvalues):
+            return "every state is held at a bound: no deviation lasts."
+        return None if point else "mm.fixed_points does not find the start again."
 
     def evaluate(model: Model, init: Init) -> dict[str, float]:
         point = _near(model, init)
@@ -320,7 +330,7 @@ def _eigenvalues(point: FixedPoint, model: Model) -> dict[str, float]:
     word = "multiplier" if isinstance(model, Map) else "eigenvalue"
     made: dict[str, float] = {}
     values = point.eigenvalues
-    noise = 1e-12 * max(1.0, float(abs(values).max()))
+    noise = 1e-12 * float(abs(values).max(initial=1.0))
     growth = abs(values) if isinstance(model, Map) else values.real
     upper = [values[j] for j in np.argsort(-growth, kind="stable") if values[j].imag >= -noise]
     for k, value in enumerate(upper, 1):

@@ -4,10 +4,12 @@ import math
 
 from numba import njit
 
+from .box import follows, forbid, hold, project
 from .events import again, crosses, locate, may_cross
 from .layout import *
 from .method import ADAPTIVE, DISCRETE, IMPLICIT
 from .steps import accept, better_step, clocked, control, first_step, halfway, inside, measure, propose, rest
+from .switches import AT, go_on, may_switch, switched, turns
 
 WAIT = 4  # idle lanes that are worth loading together
 
@@ -15,7 +17,7 @@ WAIT = 4  # idle lanes that are worth loading together
 @njit(**LANE)
 def shift(a, first, lanes, levels):  # type: ignore[no-untyped-def]
     """Count levels of the events, in the rows from ``first`` on, from those asked for."""
-    for j in range(a.m):
+    for j in range(a.switch):
         level = a.rows[first + 2 * j * LANES :]
         for w in range(lanes):
             level[w] -= levels[j]
@@ -33,6 +35,8 @@ def start(b, chosen, count, y0, table, t0, t1, rtol, atol, fixed, longest, level
             x[b.table + row * LANES + q] = table[chosen[q], row]
     lanes = GROUP * ((count + GROUP - 1) // GROUP)
     run(programs.advance, b, YN, KN, b.new, lanes)
+    if b.switch < b.m and hold(b, YN, count):
+        run(programs.advance, b, YN, KN, b.new, lanes)
     shift(b, b.new, lanes, levels)
     for q in range(count):
         for i in range(b.n):
@@ -71,6 +75,8 @@ def move(b, q, a, w):  # type: ignore[no-untyped-def]
         a.rows[a.old + row * LANES + w] = b.rows[b.old + row * LANES + q]
     for row in range((a.scratch - a.table) // LANES):
         a.rows[a.table + row * LANES + w] = b.rows[b.table + row * LANES + q]
+    if DISCRETE:
+        project(a, K1, w, w + 1)
     a.rows[T + w], a.rows[H + w], a.rows[STEPS + w] = b.rows[T + q], b.rows[H + q], b.rows[STEPS + q]
     a.rows[ERR_LOG + w], a.rows[HELD + w], a.rows[SINCE + w] = b.rows[ERR_LOG + q], b.rows[HELD + q], b.rows[SINCE + q]
 
@@ -83,7 +89,7 @@ def look(a, lanes, steady, max_steps, directions):  # type: ignore[no-untyped-de
     for w in range(lanes):
         saves = (c[LAST + w] > 0.0) | (c[T + w] + c[HS + w] >= c[SAVE + w])
         c[NEED + w] = 1.0 if saves | (c[STEPS + w] >= max_steps) | (c[SPEED + w] <= steady) else 0.0
-    for j in range(a.m):
+    for j in range(a.switch):
         old, new, pending = (
             a.rows[a.old + 2 * j * LANES :],
             a.rows[a.new + 2 * j * LANES :],
@@ -97,10 +103,21 @@ def look(a, lanes, steady, max_steps, directions):  # type: ignore[no-untyped-de
                 rise, rise_after = h * old[LANES + w], h * new[LANES + w]
                 here = may_cross(old[w], half[w], new[w], rise, rise_after, pending[w], directions[j])
             c[NEED + w] = 1.0 if here else need
+    for j in range(a.switch, a.m):
+        old, new = a.rows[a.old + 2 * j * LANES :], a.rows[a.new + 2 * j * LANES :]
+        half = a.rows[a.half + 2 * j * LANES :]
+        for w in range(lanes):
+            h, need = c[HS + w], c[NEED + w]
+            here = may_switch(old[w], half[w], new[w], h * old[LANES + w], h * new[LANES + w])
+            c[NEED + w] = 1.0 if here else need
     for w in range(lanes):
         lost = (not ADAPTIVE) | (c[H + w] < 1e-15 * max(abs(c[T + w]), 1e-12)) | (c[STEPS + w] >= max_steps)
         need = c[NEED + w]
         c[NEED + w] = need if c[OK + w] > 0.0 else (1.0 if lost else 0.0)
+    if a.switch < a.m:
+        for w in range(lanes):
+            if follows(a, w):
+                c[NEED + w] = 1.0
 
 
 @njit(**LANE)
@@ -150,6 +167,10 @@ def attend(  # type: ignore[no-untyped-def]
     apart()
     c, t, h = a.rows, a.rows[T + w], a.rows[HS + w]
     if c[OK + w] == 0.0:
+        if a.switch < a.m and follows(a, w):  # the same step again, without
+            forbid(a, w)
+            c[H + w] = h
+            return False
         outcome = NON_FINITE
         if ADAPTIVE and c[STEPS + w] >= max_steps:
             outcome = MAX_STEPS
@@ -158,8 +179,13 @@ def attend(  # type: ignore[no-untyped-def]
         end(a, Y, w, t, outcome, i, y_end, t_end, status, steps)
         return True
     finish = t1 if c[LAST + w] > 0.0 else t + h
-    stop, censored = 2.0, False
-    for j in range(a.m):
+    stop, censored, turn = 2.0, False, 2.0
+    if a.switch < a.m:
+        turn = turns(a, w, b, where, programs)
+    if turn <= 1.0:
+        turn = 1.0 if t + turn * h >= finish else turn
+        switched(a, w, b, turn, where, programs)
+    for j in range(a.switch):
         where[j] = 2.0
         old, new, pending = (
             a.rows[a.old + 2 * j * LANES :],
@@ -174,10 +200,13 @@ def attend(  # type: ignore[no-untyped-def]
             rise, rise_after = h * old[LANES + w], h * new[LANES + w]
             if may_cross(old[w], half, new[w], rise, rise_after, pending[w], directions[j]):
                 where[j] = locate(a, w, b, j, levels[j], directions[j], 0.0, old[w], programs)
+            if turn <= 1.0 and where[j] > turn:
+                met = crosses(old[w], b.rows[b.new + 2 * j * LANES + AT] - levels[j], directions[j])
+                where[j] = turn if met and pending[w] > 0.0 else 2.0
         if stops[j] != 0:
             stop = min(stop, where[j])
             censored = censored or not math.isfinite(events[i, j])
-    for j in range(a.m):
+    for j in range(a.switch):
         if where[j] <= 1.0 and where[j] <= stop:
             if not math.isfinite(events[i, j]):
                 events[i, j] = min(t + where[j] * h, finish)
@@ -185,10 +214,11 @@ def attend(  # type: ignore[no-untyped-def]
                 c[a.pending + j * LANES + w] = 0.0
                 continue
             found = where[j]
-            while found <= min(stop, 1.0):
+            while found <= min(stop, min(turn, 1.0)):
                 note(a, w, b, j, min(t + found * h, finish), found, log, logged)
                 found = 2.0 if DISCRETE else again(a, w, b, j, levels[j], directions[j], found, programs)
-    reached = finish if stop > 1.0 else t + stop * h
+    last = min(stop, turn)
+    reached = finish if last >= 1.0 else t + last * h
     k = next_save[w]
     while k < len(save) and save[k] <= reached:
         b.rows[0] = min((save[k] - t) / h, 1.0)
@@ -201,8 +231,13 @@ def attend(  # type: ignore[no-untyped-def]
     if stop <= 1.0:
         b.rows[0] = stop
         inside(a, w, b.rows, 1, a, w)
+        for m in range(a.n if stop == turn else 0):
+            a.rows[m * STATE + YS + w] = b.rows[m * STATE + YS + AT]
         end(a, YS, w, reached, EVENT, i, y_end, t_end, status, steps)
         return True
+    if turn <= 1.0:
+        go_on(a, w, b, turn, where)
+        finish = t1 if c[LAST + w] > 0.0 else t + c[HS + w]
     outcome = PENDING
     if c[LAST + w] > 0.0:
         outcome = CENSORED if censored else SUCCESS
@@ -216,14 +251,14 @@ def attend(  # type: ignore[no-untyped-def]
 
 
 @njit(
-    "void(int64[::1], int64, float64[:,::1], float64[:,::1], float64, float64, float64, float64, float64, float64,"
-    " float64, int64, float64[::1], float64[::1], float64[::1], uint8[::1], uint8[::1], float64[::1], int64[::1],"
-    " float64[::1], float64[:,::1], float64[::1], float64[:,::1], int8[::1], int64[::1], float64[:,:,::1],"
+    "void(int64[::1], int64, int64[::1], float64[:,::1], float64[:,::1], float64, float64, float64, float64, float64,"
+    " float64, float64, int64, float64[::1], float64[::1], float64[::1], uint8[::1], uint8[::1], float64[::1],"
+    " int64[::1], float64[::1], float64[:,::1], float64[::1], float64[:,::1], int8[::1], int64[::1], float64[:,:,::1],"
     " float64[:,::1], int64[::1])",
     **ENTRY,
 )
 def integrate(  # type: ignore[no-untyped-def]
-    addresses, n_scratch, y0, table, t0, t1, rtol, atol, fixed, longest, steady,
+    addresses, n_scratch, bounded, y0, table, t0, t1, rtol, atol, fixed, longest, steady,
     max_steps, save, levels, directions, stops, interrupt, work, notes, where,
     y_end, t_end, events, status, steps, saved, log, logged,
 ):  # fmt: skip
@@ -234,9 +269,10 @@ def integrate(  # type: ignore[no-untyped-def]
     """
     programs = Programs(addresses[0], addresses[1], addresses[2], addresses[3], addresses[4])
     count, n = y0.shape
-    n_table, m = table.shape[1], len(levels)
-    a = carve(work, n, m, n_table, n_scratch, IMPLICIT)
-    b = carve(work[a.end :], n, m, n_table, n_scratch, False)
+    n_table, switch = table.shape[1], len(levels)
+    m = switch if DISCRETE else switch + len(bounded)
+    a = carve(work, bounded, n, m, switch, n_table, n_scratch, IMPLICIT)
+    b = carve(work[a.end :], bounded, n, m, switch, n_table, n_scratch, False)
     lanes = min(LANES, GROUP * ((count + GROUP - 1) // GROUP))
     job, chosen, next_save = notes[:LANES], notes[LANES : 2 * LANES], notes[2 * LANES :]
     for w in range(LANES):
@@ -260,7 +296,7 @@ def integrate(  # type: ignore[no-untyped-def]
                 while job[w] >= 0:
                     w += 1
                 move(b, q, a, w)
-                for j in range(m):  # what happened in an earlier segment is over
+                for j in range(switch):  # what happened in an earlier segment is over
                     a.rows[a.pending + j * LANES + w] = 0.0 if math.isfinite(events[i, j]) and len(log) == 0 else 1.0
                 k = 0
                 while k < len(save) and save[k] <= t0:
@@ -282,7 +318,7 @@ def integrate(  # type: ignore[no-untyped-def]
             propose(a, lanes, t1, programs)
             shift(a, a.new, lanes, levels)
         measure(a, lanes, rtol, atol)
-        control(a, lanes, longest)
+        control(a, lanes, longest, fixed)
         rest(a, lanes, rtol, atol, steady)
         if m > 0 and not DISCRETE:
             halfway(a, lanes, programs)

@@ -26,20 +26,28 @@ def crosses(before, after, direction):  # type: ignore[no-untyped-def]
 
 
 @njit(**LANE)
-def may_cross(before, half, after, rise, rise_after, pending, direction):  # type: ignore[no-untyped-def]
-    """Tell whether an event may happen inside a step, from its level at both ends and in the middle, and its slopes.
+def lowest(before, half, after, rise, rise_after, side):  # type: ignore[no-untyped-def]
+    """Return how low a level may lie between both ends of a step, seen from above (1) or below (-1), and how it bends.
 
-    The quartic through them, which is the level itself where that is linear in the states, stays between its Bernstein
-    coefficients. As it may not be, a level is looked at too that comes as close to zero as it bends.
+    By its values at both ends and in the middle, and its slopes: the quartic through them, which is the level itself
+    where that is linear in the states, stays between its Bernstein coefficients.
     """
-    side = 1.0 if before > 0.0 else -1.0
     b1, b3 = before + rise / 4.0, after - rise_after / 4.0
     b2 = (16.0 * half - before - 4.0 * b1 - 4.0 * b3 - after) / 6.0
     third = (after - before) / 4.0
     bend = max(abs(b1 - before - third), max(abs(b2 - before - 2.0 * third), abs(b3 - before - 3.0 * third)))
-    close = min(side * b1, min(side * b2, side * b3)) <= bend
+    return min(side * b1, min(side * b2, side * b3)), bend
+
+
+@njit(**LANE)
+def may_cross(before, half, after, rise, rise_after, pending, direction):  # type: ignore[no-untyped-def]
+    """Tell whether an event may happen inside a step, from its level at both ends and in the middle, and its slopes.
+
+    As the level may not be the quartic of `lowest`, one is looked at too that comes as close to zero as it bends.
+    """
+    low, bend = lowest(before, half, after, rise, rise_after, 1.0 if before > 0.0 else -1.0)
     touches = (before == 0.0) | (after == 0.0)
-    return (pending > 0.0) & (crosses(before, after, direction) | close | touches)
+    return (pending > 0.0) & (crosses(before, after, direction) | (low <= bend) | touches)
 
 
 @njit(**LANE)
@@ -145,19 +153,26 @@ def expected(g, q, direction):  # type: ignore[no-untyped-def]
 
 
 @njit(**LANE)
+def opened(a, w, b, j, level, left, before, right, after, x, g, programs):  # type: ignore[no-untyped-def]
+    """Begin a bracket in the step of a lane, between two places where the level of event ``j`` is known."""
+    apart()
+    for row in range((a.scratch - a.table) // LANES):
+        for q in range(GROUP):
+            b.rows[b.table + row * LANES + q] = a.rows[a.table + row * LANES + w]
+    spread(x, g, left, right, before, after)
+    sample(a, w, b, j, level, x, g, programs)
+
+
+@njit(**LANE)
 def locate(a, w, b, j, level, direction, left, before, programs):  # type: ignore[no-untyped-def]
     """Return where in [left, 1] event ``j`` happens first in the step of lane ``w``, 2 if it does not.
 
     ``before`` is its level at ``left``.
     """
     apart()
-    for row in range((a.scratch - a.table) // LANES):
-        for q in range(GROUP):
-            b.rows[b.table + row * LANES + q] = a.rows[a.table + row * LANES + w]
     x, g = b.rows[b.old :], b.rows[b.old + LANES :]
     y, k = x[INNER:], g[INNER:]
-    spread(x, g, left, 1.0, before, a.rows[a.new + 2 * j * LANES + w])
-    sample(a, w, b, j, level, x, g, programs)
+    opened(a, w, b, j, level, left, before, 1.0, a.rows[a.new + 2 * j * LANES + w], x, g, programs)
     for q in range(LAST):
         what = expected(g, q, direction)
         if what == 1:

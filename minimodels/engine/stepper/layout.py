@@ -31,6 +31,11 @@ ROWS = 13
 STATE = ROWS * LANES
 Y, YN, YS, K0, KN, K1, K2, K3, K4, K5, K6, K7, REF = (np.int64((CLOCK + row) * LANES) for row in range(ROWS))
 
+# rows for every bounded state, at the beginning of the table: its bounds, whether it is free (1) or held at one of them
+# (0), and where the programs stop to follow it (nowhere at first)
+BOX = 5
+LOW, HIGH, FREE, BELOW, ABOVE = (np.int64(row * LANES) for row in range(BOX))
+
 PENDING = np.int64(NOT_YET)
 SUCCESS, EVENT, STEADY, CENSORED, MAX_STEPS, STEP_TOO_SMALL, NON_FINITE, INTERRUPTED, _ = map(np.int64, Status)
 
@@ -51,8 +56,10 @@ class Lanes(NamedTuple):
     """Some lanes: one array, which begins with their clock and their states, and where the rest begins in it."""
 
     rows: Any
+    bounded: Any  # which states have bounds
     n: int  # states
-    m: int  # events
+    m: int  # levels: of the events, then the switches of the bounded states
+    switch: int  # which of the levels is the first switch
     old: int  # levels of the events at the start of the step, each followed by its slope
     new: int  # the same at its proposed end
     half: int  # levels in the middle of the step, spaced likewise
@@ -75,7 +82,7 @@ class Programs(NamedTuple):
 
 
 @njit(**LANE)
-def carve(rows, n, m, n_table, n_scratch, implicit):  # type: ignore[no-untyped-def]
+def carve(rows, bounded, n, m, switch, n_table, n_scratch, implicit):  # type: ignore[no-untyped-def]
     """Return lanes in an array."""
     old = (CLOCK + n * ROWS) * LANES
     new = old + 2 * m * LANES
@@ -86,7 +93,7 @@ def carve(rows, n, m, n_table, n_scratch, implicit):  # type: ignore[no-untyped-
     matrix = scratch + n_scratch * LANES
     pivot = matrix + (n * n * LANES if implicit else 0)
     end = pivot + (n * LANES if implicit else 0)
-    return Lanes(rows, n, m, old, new, half, pending, table, scratch, matrix, pivot, end)
+    return Lanes(rows, bounded, n, m, switch, old, new, half, pending, table, scratch, matrix, pivot, end)
 
 
 @intrinsic

@@ -41,5 +41,5 @@ REMEDIES = {
     Status.STEP_TOO_SMALL: "loosen `rtol`, or end before what may be a blow-up",
     Status.NON_FINITE: "end before what may be a blow-up, or check initial values and parameters",
     Status.INTERRUPTED: "the same call again computes it",
-    Status.OUT_OF_DOMAIN: "see the parameters' ranges in `describe(model)`",
+    Status.OUT_OF_DOMAIN: "see the ranges of its parameters and the bounds of its states in `describe(model)`",
 }

@@ -71,8 +71,8 @@ def measure(a, lanes, rtol, atol):  # type: ignore[no-untyped-def]
 
 
 @njit(**LANE)
-def control(a, lanes, longest):  # type: ignore[no-untyped-def]
-    """Judge the proposals, and choose the size of the next step by a PI controller."""
+def control(a, lanes, longest, fixed):  # type: ignore[no-untyped-def]
+    """Judge the proposals, and choose the size of the next step: the fixed one, or by a PI controller."""
     apart()
     c = a.rows
     if ADAPTIVE:
@@ -92,6 +92,7 @@ def control(a, lanes, longest):  # type: ignore[no-untyped-def]
     else:
         for w in range(lanes):
             c[OK + w] = 1.0 if c[ERR + w] == 0.0 else 0.0
+            c[H + w] = fixed
             c[STEPS + w] += 1.0
 
 

@@ -304,3 +304,16 @@ def test_states_of_a_map_change_at_once() -> None:
     m = motion(mm.Map(name="turned", state={"x": 1.0, "y": 2.0}, update={"x": "y", "y": "x + 3*y"}))
     x, y = m.x
     assert sp.expand(m.change(x + 10 * y) - (y + 10 * (x + 3 * y) - x - 10 * y)) == 0
+
+
+def test_bounds_end_what_is_derived_and_not_what_is_counted() -> None:
+    rising = mm.Flow(name="rising", state={"x": 0.0}, drift={"x": "1"}, bounds={"x": (None, 2)})
+    assert all("no state is held at a bound" in r.regime.sentence for r in theory.derive(rising).results)
+    assert theory.predict(rising)["fixed_points"].value == 1
+    assert "Fixed point 1 (stable): x = 2" in str(theory.predict(rising))
+    at_rest = theory.predict(rising, init={"x": 2.0})["linearisation"]
+    assert "held at a bound" in at_rest.reason
+    cut = mm.GradientFlow(name="cut", state={"x": 0.1}, loss="(x**2 - 1)**2/4", bounds={"x": (-0.5, None)})
+    assert theory.predict(cut)["fixed_points"].value == 3
+    assert "x = -0.5" in str(theory.predict(cut))
+    assert "x = -1;" not in str(theory.predict(cut))

@@ -5,6 +5,7 @@ Most maps have a program that takes many steps at a time (`engine.leap`); ``step
 
 from numba import njit
 
+from ..box import project
 from ..layout import K0, KN, LANE, STATE, YN, Y
 
 ADAPTIVE = False
@@ -20,6 +21,7 @@ def step(a, lanes, programs):  # type: ignore[no-untyped-def]
         x = a.rows[i * STATE :]
         for w in range(lanes):
             x[YN + w] = x[Y + w] + x[K0 + w]
+    project(a, YN, 0, lanes)
 
 
 @njit(**LANE)
