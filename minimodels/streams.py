@@ -24,6 +24,9 @@ class Stream(IntEnum):
     VECTORS = 10  # truths and starts of models made of vectors
     OTHER_LABELS = 11  # sequences with combinations of labels that training never shows
     OTHER_EXEMPLARS = 12
+    REPEATED = 13  # the sequences that are repeated
+    ORDER = 14  # in which they are gone through
+    COPIES = 15  # segments that are copied again and again
 
 
 FREE = 16
