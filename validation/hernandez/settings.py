@@ -50,8 +50,8 @@ def cell(
     marks += [f"{name}{value:g}" for name, value in source.items() if name not in ("f", "distinct")]
     given: dict[str, Any] = {
         "name": "-".join(["full" if full else "quick", *marks]), "seeds": SEEDS[full], "held_out": 256 if full else 128,
-        "record_every": 256 if full else 320, "tests": None if full else (), "analyses": (evaluated,), "optimiser": adam(steps), "steps": steps,
-        **options,
+        "record_every": 256 if full else 320, "tests": None if full else (), "analyses": (evaluated,),
+        "optimiser": adam(steps), "steps": steps, **options,
     }  # fmt: skip
     return NetworkTraining(
         task=RepeatedTokensTask(**source), network=TokenTransformer(layers=layers, width=d), batch=BATCH, **given
