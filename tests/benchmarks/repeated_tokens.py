@@ -140,9 +140,8 @@ def main() -> None:
               f"loss differs by {loss:.0e}, a gradient by {gradient:.0e}")  # fmt: skip
     torch.set_num_threads(threads)
     cells = [training for f in settings.SHARES for training in settings.scan(False, f).values()][: 2 if smoke else None]
-    runs = [
-        replace(c, steps=20 if smoke else c.steps // 2, analyses=(), held_out=16, record_every=10**6) for c in cells
-    ]
+    less = {"analyses": (), "held_out": 16, "record_every": 10**6}
+    runs = [replace(cell, steps=20 if smoke else cell.steps // 2, **less) for cell in cells]
     number = sum(len(run.seeds) * run.steps for run in runs)
     here, there = clock(lambda: side_by_side(runs)), clock(lambda: loop(runs))
     print(f"{len(runs)} cells of {len(runs[0].seeds)} seeds, {runs[0].steps} steps: here {number / here:.0f} seed-steps "
