@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import torch
@@ -140,13 +141,13 @@ def main() -> None:
               f"loss differs by {loss:.0e}, a gradient by {gradient:.0e}")  # fmt: skip
     torch.set_num_threads(threads)
     cells = [training for f in settings.SHARES for training in settings.scan(False, f).values()][: 2 if smoke else None]
-    less = {"analyses": (), "held_out": 16, "record_every": 10**6}
+    less: dict[str, Any] = {"analyses": (), "held_out": 16, "record_every": 10**6}
     runs = [replace(cell, steps=20 if smoke else cell.steps // 2, **less) for cell in cells]
     number = sum(len(run.seeds) * run.steps for run in runs)
     here, there = clock(lambda: side_by_side(runs)), clock(lambda: loop(runs))
-    print(f"{len(runs)} cells of {len(runs[0].seeds)} seeds, {runs[0].steps} steps: here {number / here:.0f} seed-steps "
-          f"a second, plain loop with {threads} threads {number / there:.0f}: {there / here:.2f} times as many "
-          f"(asked: 2)")  # fmt: skip
+    print(f"{len(runs)} cells of {len(runs[0].seeds)} seeds, {runs[0].steps} steps: here {number / here:.0f} "
+          f"seed-steps a second, plain loop with {threads} threads {number / there:.0f}: {there / here:.2f} times as "
+          f"many (asked: 2)")  # fmt: skip
 
 
 if __name__ == "__main__":
