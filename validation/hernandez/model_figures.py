@@ -22,9 +22,7 @@ def over_repeats_and_size(data: xr.Dataset) -> tuple["Figure", str]:
     mesh: Any = None
     for axes, (name, title) in zip(panels, NAMES.items(), strict=True):
         mesh = axes.pcolormesh(data["N"], data["r"], data[name], cmap="Blues", vmin=0, vmax=top, rasterized=True)
-        worst = data["r"].values[data[name].values.argmax(0)]
-        inside = (worst > data["r"].values[0]) & (worst < data["r"].values[-1])
-        axes.plot(data["N"][inside], worst[inside], color="C1", label="worst r, p = N" if name == "A" else "worst r")
+        axes.plot(data["N"], data[f"worst_{name}"], color="C1", label="worst r, p = N" if name == "A" else "worst r")
         axes.plot(data["N"], data["low"], "k--", lw=1, label="published band")
         axes.plot(data["N"], data["high"], "k--", lw=1)
         if name == "A":
@@ -35,12 +33,12 @@ def over_repeats_and_size(data: xr.Dataset) -> tuple["Figure", str]:
     panels[0].set_ylabel(REPEATS)
     figure.colorbar(mesh, ax=panels, label=r"damage, $-\ln(N_\mathrm{eff}/N)$")
     at = int(np.abs(np.log(data["N"].values / 8e8)).argmin())
-    found = {name: float(data["r"][int(data[name][:, at].argmax())]) for name in NAMES}
+    found = {name: float(data[f"worst_{name}"][at]) for name in NAMES}
     deepest = {name: float(np.exp(-data[name].max())) for name in NAMES}
     return figure, (
         f"At f = {data.attrs['f']:g} and T = {data.attrs['T']:.0e} a model of 800M is hurt most at r = "
         f"{found['A']:.0f} (A) and {found['C']:.0f} (C), down to {deepest['A']:.2f} and {deepest['C']:.2f} of its size "
-        f"at any N. With embeddings T/p is {float((data['worst_p'])[0]):.0f} at 1.6M and "
+        f"at any N. With embeddings T/p is {float(data['worst_p'][0]):.0f} at 1.6M and "
         f"{float(data['worst_p'][-1]):.0f} at 805M, inside of the published band."
     )
 
@@ -50,16 +48,15 @@ def over_repeats_and_share(data: xr.Dataset) -> tuple["Figure", str]:
     figure, panels = subplots(1, 2, figsize=(8.6, 3.7), sharex=True, sharey=True)
     mesh: Any = None
     for axes, (name, title) in zip(panels, NAMES.items(), strict=True):
-        part = data[name] / data[name].max("r")
-        mesh = axes.pcolormesh(data["f"], data["r"], part, cmap="Blues", vmin=0, vmax=1, rasterized=True)
-        axes.plot(data["f"], data["r"].values[data[name].values.argmax(0)], color="C1", label="worst r")
-        axes.contour(data["f"], data["r"], part, levels=[0.5], colors="k", linewidths=0.8, linestyles="--")
+        mesh = axes.pcolormesh(data["f"], data["r"], data[name], cmap="Blues", vmin=0, vmax=1, rasterized=True)
+        axes.plot(data["f"], data[f"worst_{name}"], color="C1", label="worst r")
+        axes.contour(data["f"], data["r"], data[name], levels=[0.5], colors="k", linewidths=0.8, linestyles="--")
         axes.plot([], [], "k--", lw=0.8, label="half of the worst")
         axes.set(yscale="log", title=title, xlabel="$f$, share of repeats")
         axes.legend(loc="upper right", fontsize="small", frameon=True, framealpha=0.9)
     panels[0].set_ylabel(REPEATS)
     figure.colorbar(mesh, ax=panels, label=r"$\ln x$ over its worst at this $f$")
-    ends = {name: data["worst"].sel(model=name).values[[0, -1]] for name in NAMES}
+    ends = {name: data[f"worst_{name}"].sel(f=[0.03, 0.9], method="nearest").values for name in NAMES}
     return figure, (
         f"For N = {data.attrs['N'] / 1e6:.0f}M the worst r is {ends['A'][0]:.0f} at f = .03 and {ends['A'][1]:.0f} at "
         f".9 in model A, {ends['C'][0]:.0f} and {ends['C'][1]:.0f} in model C."
@@ -72,7 +69,8 @@ def over_time(data: xr.Dataset) -> tuple["Figure", str]:
     for axes, f in zip(panels, data["f"].values, strict=True):
         for k, c in enumerate(data["c"].values):
             axes.plot(data["time"], data["excess"].sel(f=f, c=c), color=f"C{k}", label=f"c = p/n = {c:g}")
-        axes.set(xscale="log", title=f"f = {f:g}", xlabel="time, learning rate x steps", ylim=(0, None))
+        axes.set(xscale="log", title=f"f = {f:g}", xlabel="time, learning rate x steps")
+    panels[0].set_ylim(0, 1.05 * float(data["excess"].max()))
     panels[0].set_ylabel(r"excess of the test error, $\sigma^2$")
     panels[-1].legend(**OUTSIDE)
     most = data["excess"].sel(f=0.9, c=2.0).values
@@ -114,7 +112,8 @@ def over_items(data: xr.Dataset) -> tuple["Figure", str]:
               "score": "attention on the match"}  # fmt: skip
     for axes, (name, label) in zip(panels, labels.items(), strict=True):
         for k, f in enumerate(data["f"].values):
-            axes.plot(data["M"], data[name].sel(f=f), color=f"C{k}", marker=".", lw=1, label=f"f = {f:g}")
+            row = data[name].sel(f=f)
+            axes.plot(data["M"], row.where(row > 0), color=f"C{k}", marker=".", lw=1, label=f"f = {f:g}")
         axes.set(xscale="log", xlabel="$M$, stored items", ylabel=label)
         if name != "score":
             axes.set_yscale("log")
@@ -127,7 +126,7 @@ def over_items(data: xr.Dataset) -> tuple["Figure", str]:
         f"At f = .03 the loss is hurt by {float(few['test_loss']):.3f} nats at worst, copying in a ten times longer "
         f"context by {float(few['copy_loss_far']):.2f}; at f = .5 by {float(many['test_loss']):.2f} and "
         f"{float(many['copy_loss_far']):.2f}, where the head attends to the match with "
-        f"{float(data['score'].sel(f=0.5).min()):.2g}."
+        f"{float(data['score'].sel(f=0.5).min()):.2g}. Damages below zero are left out."
     )
 
 
@@ -165,7 +164,7 @@ def one_hot(data: xr.Dataset) -> tuple["Figure", str]:
         for alpha, style in zip(data["alpha"].values, ("-", "--"), strict=True):
             row = data["excess"].sel(f=f, alpha=alpha)
             axes.plot(data["n"], row, f"C{k}", ls=style, marker=".", label=f"f = {f:g}, Dirichlet {alpha:g}")
-            said.append(f"{float(row.max()):.2f} nats at {int(data['n'][int(row.argmax())])} tokens "
+            said.append(f"{float(row.max()):.2f} nats at {int(data['n'][int(row.values.argmax())])} tokens "
                         f"(f = {f:g}, {alpha:g})")  # fmt: skip
     axes.set(
         xscale="log", yscale="log", xlabel="$n$, tokens of the repeated set", ylabel="excess of the test loss, nats"

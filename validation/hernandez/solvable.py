@@ -23,6 +23,7 @@ SIZES = 12 * (WIDTHS / 16) * WIDTHS**2  # non-embedding parameters of d/16 layer
 VOCABULARY = 50304
 SHARES = (0.03, 0.1, 0.2, 0.5, 0.9)  # f over which the published band is averaged
 SETTLED = 20.0  # relaxation times of the slowest direction
+RESTED = 500.0  # of the market, in units of its slope
 ITEMS = np.logspace(0, 3.5, 25)  # stored items of the shared head
 EULER: dict[str, Any] = {"lr": 0.25, "steps": 2400}
 FAR = 10  # factor of the context that copying is evaluated in
@@ -53,7 +54,7 @@ def fine_tuned(f: float, c: float, during: float, after: float) -> Array:
 def market(f: float, r: Array, *, N: float = 8e8, al: float = AL, tokens: float = T) -> Array:
     """Return x = N_eff/N of model C at rest, by its flow."""
     m = mm.model("capacity_market", f=f, N=N, al=al, T=tokens)
-    return np.asarray(mm.sweep(m, {"r": r}, t_end=1e4, keep="x", progress=False)["x"].values)
+    return np.asarray(mm.sweep(m, {"r": r}, t_end=RESTED, keep="x", progress=False)["x"].values)
 
 
 def market_courses(f: float, r: Array, times: Array) -> Array:

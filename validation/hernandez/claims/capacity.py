@@ -62,8 +62,9 @@ def depth(context: Context) -> Finding:
     return Finding(checks, over_f())
 
 
-def over_f(shares: Array = np.linspace(0.01, 0.95, 189)) -> xr.Dataset:
+def over_f() -> xr.Dataset:
     """Worst x of both models over f, the published ones, and the market's x over repeats for 800M."""
+    shares = np.linspace(0.01, 0.95, 189)
     return xr.Dataset(
         {
             "x": (("share", "r"), [capacity(f, REPEATS, N) for f in DEPTHS]),
@@ -113,7 +114,7 @@ def _dip(x: Array) -> list[Check]:
     ]
 
 
-@of_theory("H9m", "At r = 1220 and f = .1 model A leaves the power law near 80M, to x = .55, and comes back to .8 at 1B",
+@of_theory("H9m", "At r = 1220, f = .1 model A leaves the power law near 80M, to x = .55, and comes back to .8 at 1B",
            setting="closed form, p = N, al = .1; wt = 2.3 was fitted to this dip")  # fmt: skip
 def dip_by_noise(context: Context) -> Finding:
     """H9, model A."""
@@ -137,8 +138,8 @@ def dip_by_capacity(context: Context) -> Finding:
     x = capacity(F, 1220, SIZES)
     return Finding(
         _dip(x),
-        why=f"The market's band is too narrow on the side of many repeats: at 1B it gives {np.interp(1e9, SIZES, x):.2f} "
-        "where .8 was seen.",
+        why=f"The market's band is too narrow on the side of many repeats: at 1B it gives "
+        f"{np.interp(1e9, SIZES, x):.2f} where .8 was seen.",
     )
 
 
