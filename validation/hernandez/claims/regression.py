@@ -14,7 +14,7 @@ from validation.hernandez.without_attention import OUTPUTS, bigrams, regressions
 from validation.ledger import Context, Finding, claim
 
 of_model = partial(claim, level="model")
-LINEAR = "p = 400 at f = .1, else 200; 16 outputs; minibatches of 50, rate .1; eight drawn sets, two runs multiplied"
+LINEAR = "p = 400 at f = .1, else 200; 16 outputs; batches of 50, rate .1; two runs on each of eight drawn sets"
 SIZES: Array = 2.0 ** np.arange(15, dtype=np.float64)
 CONTEXTS = 128
 ALPHAS, SHARES = (0.05, 0.3), (0.1, 0.5)
@@ -69,10 +69,10 @@ def outputs(context: Context) -> Finding:
 
 
 @of_model("H15m", "The one-hot bigram table, without any depth, is hurt most at an intermediate number of repeats",
-          setting="exact minimum; K = 128, Dirichlet .05 and .3, f = .1 and .5, 16 draws, heights of 400", headline=True,
+          setting="exact minimum; K = 128, Dirichlet .05, .3, f = .1, .5; 16 draws, 400 for heights", headline=True,
           figure=model_figures.one_hot)  # fmt: skip
 def table_peak(context: Context) -> Finding:
-    """H15, X6c: place and height of the peak are stated to their last digit, as a power of two."""
+    """H15, X6c: the place of the peak is a power of two."""
     checks, rows = list[Check](), []
     for f in SHARES:
         first, last, low, high = PEAKS[f]
@@ -104,6 +104,7 @@ def _bigrams(f: float, alpha: float) -> Array:
     return bigrams(f, alpha, SIZES, K=CONTEXTS, draws=16)
 
 
+@lru_cache
 def _heights(f: float, alpha: float, top: int) -> Array:
     """The damage at one size only, over many draws."""
     return bigrams(f, alpha, SIZES[top : top + 1], K=CONTEXTS, draws=400)[:, 0]
