@@ -32,8 +32,7 @@ def over_repeats_and_size(data: xr.Dataset) -> tuple["Figure", str]:
         axes.legend(loc="lower left", fontsize="small", frameon=True, framealpha=0.9)
     panels[0].set_ylabel(REPEATS)
     figure.colorbar(mesh, ax=panels, label=r"damage, $-\ln(N_\mathrm{eff}/N)$")
-    at = int(np.abs(np.log(data["N"].values / 8e8)).argmin())
-    found = {name: float(data[f"worst_{name}"][at]) for name in NAMES}
+    found = {name: np.exp(np.interp(np.log(8e8), np.log(data["N"]), np.log(data[f"worst_{name}"]))) for name in NAMES}
     deepest = {name: float(np.exp(-data[name].max())) for name in NAMES}
     return figure, (
         f"At f = {data.attrs['f']:g} and T = {data.attrs['T']:.0e} a model of 800M is hurt most at r = "

@@ -41,7 +41,7 @@ def test_the_published_control_sizes() -> None:
 @pytest.mark.parametrize("f", [0.1, 0.9])
 def test_flows_end_at_the_closed_forms(f: float) -> None:
     y, r = np.geomspace(0.03, 30, 13), np.geomspace(10, 3000, 25)
-    np.testing.assert_allclose(solvable.noise(f, y), solvable.excess(f, y), rtol=1e-6)
+    np.testing.assert_allclose(solvable.noise(f, y), solvable.excess(f, y), rtol=1e-5)  # of 24 eigenvalues
     np.testing.assert_allclose(solvable.market(f, r), solvable.capacity(f, r, 8e8), atol=1e-5)
     assert solvable.effective(f, 125, 8e8) == theory.effective_size(theory.fresh_ridge(1.0, f).excess)
 

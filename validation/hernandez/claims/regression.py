@@ -30,8 +30,8 @@ def by_sgd(context: Context) -> Finding:
         row = found.sel(f=f)
         for y in found["y"].values:
             at = row.sel(y=y)
-            checks.append(near(f"excess over V, f = {f:g}, y = {y:g}", at["excess"].values / excess(f, float(at["at"])), 1.0,
-                               rel=0.03))  # fmt: skip
+            ratio = at["excess"].values / excess(f, float(at["at"]))
+            checks.append(near(f"excess over V, f = {f:g}, y = {y:g}", ratio, 1.0, rel=0.03))
         for y, side in ((0.4, "fewer"), (2.5, "more")):
             fall = (row["excess"].sel(y=1.0) - row["excess"].sel(y=y)).values
             checks.append(ordered(f"excess at y = 1 minus at {side} repeats, f = {f:g}", fall, "worst between"))
