@@ -32,7 +32,7 @@ def verdict(id: str) -> str:
     return outcome.verdict
 
 
-def times(factor: float) -> Callable[[Any], Any]:
+def times(factor: Any) -> Callable[[Any], Any]:
     return lambda value: factor * value
 
 

@@ -133,8 +133,8 @@ def onset_with_crosstalk(context: Context) -> Finding:
     return Finding(checks, why=f"One stored key adds {added}.")
 
 
-@of_model("H17m", "Stored keys make the logits vary; without overlap the margin of copying goes up, with it up to its "
-          "bound", setting=SETTING)  # fmt: skip
+@of_model("H17m", "Stored keys make the logits of copying vary; its margin does not go down: up without overlap, at "
+          "its bound with it", setting=SETTING)  # fmt: skip
 def variance_and_margin(context: Context) -> Finding:
     """H17: variance up is crosstalk, margin down would be capture by the memory."""
     control, grid = heads(0.03)
