@@ -1,4 +1,7 @@
-"""Hernandez et al. (2022): learning from repeated data; language models on a chain with copies, a share repeated."""
+"""Hernandez et al. (2022): learning from repeated data; language models, experiments without attention, claims.
+
+The records of full runs are in ``records/``.
+"""
 
 PUBLIC = {
     "RepeatedTokensTask": "network",
