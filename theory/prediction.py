@@ -13,6 +13,8 @@ from theory.arguments import LARGEST, check_dataset
 from theory.derivation import Result, derive
 from theory.listing import Listing
 
+SHOWN = 12  # states whose start is written out
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -111,7 +113,8 @@ class Predictions(Listing[Prediction]):
 
     def _title(self) -> str:
         values = {**self.model.options, **self.model.values}
-        start = ", ".join(f"{k} = {v:g}" for k, v in self.init.items())
+        start = ", ".join(f"{k} = {v:g}" for k, v in list(self.init.items())[:SHOWN])
+        start += f" and {len(self.init) - SHOWN} more" if len(self.init) > SHOWN else ""
         named = ", ".join(f"{k} = {v:g}" if isinstance(v, float) else f"{k} = {v}" for k, v in values.items())
         return f"{self.model.name}: {named}; start: {start}" if named else f"{self.model.name}; start: {start}"
 
