@@ -1,4 +1,4 @@
-"""Theory of the model ``capacity_market``: its flow goes down the market of `theory.hernandez.capacity`, to its least."""
+"""Theory of the model ``capacity_market``: it goes down the market of `theory.hernandez.capacity`, to its least."""
 
 from dataclasses import replace
 from functools import lru_cache
@@ -200,6 +200,8 @@ def settling(m: Model, form: str) -> Result:
         title="How fast the market settles",
         statement=stated_,
         steps=(Step.tested("A small deviation from the inner minimum decays at the rate", stated_, decays),),
-        regime=Regime("part of the set is memorised, u_c < u < f/al; close to the end", needs_rates("m"), driven, inside),
+        regime=Regime(
+            "part of the set is memorised, u_c < u < f/al; close to the end", needs_rates("m"), driven, inside
+        ),
         evaluate=evaluate,
     )

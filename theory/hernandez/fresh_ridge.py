@@ -1,7 +1,7 @@
 """Theory of the model ``fresh_ridge``: its nodes stand for all directions of `theory.hernandez.noise`."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 
@@ -115,7 +115,7 @@ def directions(m: Model) -> Result:
     )
 
 
-def _own(m: Model) -> object:
+def _own(m: Model) -> Callable[..., list[mpmath.mpf]]:
     """Return the model's own clocks, sources and weights of all nodes, as one function of f, c, S0 and sigma2."""
     count, x = int(m.options["nodes"]), m.symbols
     excess = m.observables["excess"]
@@ -123,7 +123,8 @@ def _own(m: Model) -> object:
     found = [-sp.diff(m.drift[b.name], b) for b in betas]
     found += [m.drift[a.name].subs(a, 0) for a in alphas]
     found += [sp.diff(excess, b, 2) / 2 for b in betas] + [sp.diff(excess, a, 2) / 2 for a in alphas]
-    return sp.lambdify([x[k] for k in ("f", "c", "S0", "sigma2")], found, "mpmath")
+    made: Callable[..., list[mpmath.mpf]] = sp.lambdify([x[k] for k in ("f", "c", "S0", "sigma2")], found, "mpmath")
+    return made
 
 
 def _whole(m: Model) -> Step:
@@ -207,7 +208,11 @@ def along(model: Model, times: np.ndarray) -> dict[str, np.ndarray]:
 def at_rest(model: Model, init: Init) -> dict[str, float]:
     """Return the excess at the end."""
     made = ridge(model)
-    return {"excess": model.values["sigma2"] * made.excess, "V": made.excess, "y": model.values["f"] * model.values["c"]}
+    return {
+        "excess": model.values["sigma2"] * made.excess,
+        "V": made.excess,
+        "y": model.values["f"] * model.values["c"],
+    }
 
 
 def last(model: Model, run: object) -> float:
