@@ -171,7 +171,7 @@ def test_where_the_head_does_not_apply() -> None:
     refused(m, "pull", "gamma starts at 3", gamma=3.0)
     refused(m, "rest", "pays no more", w=400.0)
     refused(m.with_values(beta_max=3), "escape_time", "beta_max is below")
-    refused(m.with_values(q=0.01), "escape_time", "stops growing")
+    refused(m.with_values(q=0.001), "escape_time", "stops growing")
     refused(m.with_values(q=1), "rest", "f or q is 1")
     refused(m.with_rates(w=0), "rest", "rate of w is 0")
     stored = mm.model("shared_head")
