@@ -7,11 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from minimodels.bounds import check_inside, limits
 from minimodels.errors import InputError, check_numbers, numbers_by_name
 from minimodels.model import Model, check_model
 from theory.arguments import LARGEST, check_dataset
 from theory.derivation import Result, derive
 from theory.listing import Listing
+
+SHOWN = 12  # states whose start is written out
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,8 @@ class Predictions(Listing[Prediction]):
 
     def _title(self) -> str:
         values = {**self.model.options, **self.model.values}
-        start = ", ".join(f"{k} = {v:g}" for k, v in self.init.items())
+        start = ", ".join(f"{k} = {v:g}" for k, v in list(self.init.items())[:SHOWN])
+        start += f" and {len(self.init) - SHOWN} more" if len(self.init) > SHOWN else ""
         named = ", ".join(f"{k} = {v:g}" if isinstance(v, float) else f"{k} = {v}" for k, v in values.items())
         return f"{self.model.name}: {named}; start: {start}" if named else f"{self.model.name}; start: {start}"
 
@@ -144,10 +148,12 @@ def predict(model: Model, *, init: Mapping[str, float] | None = None) -> Predict
     Raises
     ------
     InputError
-        For something that is no model, or an unknown or non-finite initial value.
+        For something that is no model, or an initial value that is unknown, not finite or beyond its bounds.
     """
     check_model(model)
-    start = dict(model.init) | numbers_by_name(init, "init", model.state, low=-LARGEST, high=LARGEST)
+    reach = max([LARGEST, *(abs(b) for b in np.ravel(limits(model)).tolist() if math.isfinite(b))])
+    start = dict(model.init) | numbers_by_name(init, "init", model.state, low=-reach, high=reach)
+    check_inside(model, {k: start[k] for k in model.bounds}, "the start")
     made = []
     for result in derive(model):
         reason, values = result.regime.obstacle(model, start), {}

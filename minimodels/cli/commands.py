@@ -329,6 +329,8 @@ def do_repeats(command: Repeats, chosen: Choices) -> int:
     from minimodels.results import save
 
     targets(command.output)
+    if not {"read_histogram", "repeat_costs", "plot_repeats"} <= set(dir(theory)):
+        raise InputError("no wing of `theory` tells what repeats cost here: install minimodels with all of its wings.")
     tokens, parameters, groups = sizes(command)
     if groups is None:
         read = theory.read_histogram(command.histogram, distinct=command.distinct)

@@ -1,9 +1,9 @@
 """Bounds of states in the programs of a flow or a map.
 
 Of every bounded state the table begins with rows that the stepper reads and changes (`stepper.box`): its bounds,
-whether it is free, and where the programs stop to follow it. A flow has a level more for each, its *switch*, positive
-until the state changes between free and held: of a free state the room that is left to its bounds, of a held one how
-hard the drift pushes outwards.
+whether it is free, where the programs stop to follow it, and which state it is. A flow has a level more for each, its
+*switch*, positive until the state changes between free and held: of a free state the room that is left to its bounds,
+of a held one how hard the drift pushes outwards.
 """
 
 import math
@@ -27,8 +27,8 @@ class Bounds:
         self.free: dict[int, int] = {}
         self.followed: dict[int, Limits] = {}
         for number, (state, (low, high)) in enumerate(limits.items()):
-            first = [low, high, g.number(1), None, None]
-            infinite = [-math.inf, math.inf, 0.0, -math.inf, math.inf]
+            first = [low, high, g.number(1), None, None, g.number(state)]
+            infinite = [-math.inf, math.inf, 0.0, -math.inf, math.inf, 0.0]
             rows = [g.row(BOX * number + i) for i in range(BOX)]
             initial = [g.number(far) if a is None else a for a, far in zip(first, infinite, strict=True)]
             self.rows += zip(rows, initial, strict=True)

@@ -145,8 +145,8 @@ def integrate(
         work = steppers.work(n, table.shape[1], watched, kernel.scratch, implicit=method.implicit, copies=2)
         notes = np.empty(3 * steppers.layout.LANES, dtype=np.int64), np.empty(watched)
         stepper(
-            programs, kernel.scratch, bounded, start, table, segment.start, segment.end, control.rtol, control.atol,
-            min(control.step, control.max_step), control.max_step, control.steady, control.max_steps,
+            programs, kernel.scratch, len(bounded), start, table, segment.start, segment.end, control.rtol,
+            control.atol, min(control.step, control.max_step), control.max_step, control.steady, control.max_steps,
             np.ascontiguousarray(save[here]), levels, directions, stops, interrupt, work, *notes,
             state, time, happened, status, used, part, log, logged,
         )  # fmt: skip

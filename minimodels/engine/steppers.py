@@ -80,7 +80,7 @@ def work(
 ) -> NDArray[np.float64]:
     """Return an array for lanes (see `layout.carve`) and some rows more, aligned with the processor's vectors."""
     row = layout.LANES
-    lanes = layout.carve.py_func(None, None, n, levels, levels, table, scratch, implicit).end * copies
+    lanes = layout.carve.py_func(None, 0, n, levels, levels, table, scratch, implicit).end * copies
     array = np.zeros(lanes + (more + 1) * row)
     first = -array.ctypes.data // 8 % 8
     return array[first : first + lanes + more * row]

@@ -6,7 +6,6 @@
 import argparse
 import contextlib
 import io
-import math
 import os
 import random
 import signal
@@ -26,49 +25,10 @@ import sympy as sp
 import minimodels as mm
 import theory
 from minimodels import cli, measure
+from minimodels.bounds import limits
+from tests.minimodels.generated_words import FUNCTIONS, NAMES, NUMBERS, ODD, VALUES, WORDS
+from tests.minimodels.walled import projected
 from validation.papers import ledgers
-
-NAMES = [
-    "x", "y", "z", "w", "v1", "a", "b", "k_1", "mu", "N", "L", "D",
-    # keywords and builtins of Python
-    "lambda", "class", "if", "None", "True", "def", "is", "print", "exec", "__import__", "exit", "id", "max",
-    # names of SymPy
-    "E", "I", "S", "Q", "O", "beta", "gamma", "zeta", "pi", "oo", "nan", "zoo", "Symbol", "Integer", "diff", "re",
-    "im",
-    # what kernels, results and axes are made of
-    "par", "y0", "t", "n", "lanes", "table", "scratch", "status", "steps", "stop_time", "time", "step", "loss", "seed",
-    "x_0", "rate_x", "d_c0", "entry", "main", "malloc", "exp", "model", "t_end", "init", "self", "units", "coords",
-    # what is not a name
-    "α", "λ_1", "ℏ", "é", "é", "名", "x²", "ﬁ", "", " ", "a b", "a/b", "0", "1x", "x-y", "x.y", "../x", "x\0", "\n",
-    "_",
-    "__", "x" * 300,
-]  # fmt: skip
-NUMBERS: list[Any] = [
-    0, 1, -1, 2, 3, 0.5, -0.25, 1e-3, 10, 1e6, 1e-12, 1e-300, -1e-300, 1e300, 1e308, 5e-324, 2**53, 2**63, 10**22, -0.0,
-    np.float32(0.1), np.int64(3), np.float64(2.5), sp.Rational(1, 3), sp.pi,
-]  # fmt: skip
-ODD: list[Any] = [
-    math.nan, math.inf, -math.inf, 10**400, 1 + 2j, True, None, "1", "x", "", b"x", [], [1.0], (1, 2), {}, {"x": 1},
-    {1: 2}, {"x": "y"}, set(), object(), np.array(1.0), np.array([1.0, 2.0]), np.array([]), np.array(["a"]),
-    np.zeros((2, 2)), np.nan, np.datetime64("2020-01-01"), sp.Symbol("x"), sp.zoo, sp.I, sp.oo, int, len, range(3),
-    iter([1]), "../x", "x" * 5000, "\0", "\ud800", lambda x: x, Ellipsis, slice(1), mm.Event("x", 0.5), 1e-320,
-]  # fmt: skip
-FUNCTIONS = [
-    "exp",
-    "log",
-    "sin",
-    "cos",
-    "tanh",
-    "sqrt",
-    "abs",
-    "sigmoid",
-    "softplus",
-    "atan",
-    "Max",
-    "Min",
-    "erf",
-    "sign",
-]
 
 
 class Late(BaseException):
@@ -140,11 +100,24 @@ def statement(rng: random.Random) -> mm.Flow | mm.GradientFlow | mm.Map:
     if rng.random() < 0.2:
         shared["rates"] = {rng.choice(states): rng.choice([text(), value()])}
     kind = rng.random()
+    moves: Any = text() if kind < 0.3 else {k: text() for k in states}
+    if rng.random() < 0.3:
+        shared["bounds"] = walls(rng, shared["state"], text)
     if kind < 0.3:
-        return mm.GradientFlow(**shared, loss=text())
-    if kind < 0.85:
-        return mm.Flow(**shared, drift={k: text() for k in states})
-    return mm.Map(**shared, update={k: text() for k in states})
+        return mm.GradientFlow(**shared, loss=moves)
+    return mm.Flow(**shared, drift=moves) if kind < 0.85 else mm.Map(**shared, update=moves)
+
+
+def walls(rng: random.Random, start: dict[str, Any], text: Callable[[], str]) -> dict[str, Any]:
+    """Return bounds of some states, mostly around their start."""
+    found: dict[str, Any] = {}
+    for key, value in start.items():
+        if rng.random() < 0.05:
+            found[rng.choice([key, "other"])] = rng.choice([(text(), text()), (1, 0), (None, None), rng.choice(ODD)])
+        elif rng.random() < 0.7 and isinstance(value, int | float):
+            low, high = (value + side * rng.choice([0, 0.01, 0.3, 2.0]) for side in (-1, 1))
+            found[key] = rng.choice([(low, high), (low, None), (None, high)])
+    return found
 
 
 def peer(model: mm.Flow | mm.GradientFlow, end: float) -> tuple[np.ndarray, float] | None:
@@ -170,6 +143,15 @@ def peer(model: mm.Flow | mm.GradientFlow, end: float) -> tuple[np.ndarray, floa
     return ends[0], float(np.max(np.abs(ends[1] - ends[0]) / (1e-6 + np.abs(ends[0]))))
 
 
+def walled_peer(model: mm.Flow | mm.GradientFlow, end: float) -> tuple[np.ndarray, float] | None:
+    """Return SciPy's states at the end, an event at every bound, and how far steps of half the length move them."""
+    with np.errstate(all="ignore"):
+        one, two = (projected(model, [end], max_step=step)[0] for step in (0.02, 0.01))
+    if not np.isfinite([one, two]).all():
+        return None
+    return two, float(np.max(np.abs(one - two) / (1e-6 + np.abs(two))))
+
+
 def try_statement(rng: random.Random) -> str:
     """State a model, run it, and compare the end of the run with SciPy's."""
     model = statement(rng)
@@ -180,12 +162,16 @@ def try_statement(rng: random.Random) -> str:
     method = rng.choice(["tsit5", "tsit5", "rodas4"])
     run = mm.simulate(model, t_end=end, method=method, max_steps=20_000)
     mine = np.array([float(run[k][-1]) for k in model.state])
+    low, high = limits(model)
+    for k, a, b in zip(model.state, low, high, strict=True):
+        if not ((run[k] >= a) & (run[k] <= b)).all():
+            raise AssertionError(f"{k} leaves its bounds with {method}: {described(model)}")
     if any(f.has(sp.sign, sp.Abs, sp.Max, sp.Min, sp.Piecewise, sp.floor, sp.Heaviside) for f in model.drift.values()):
         return "run, with a kink"  # SciPy's error control is no judge of these
     try:
         with limited(5):
-            found = peer(model, end)
-    except (Late, ArithmeticError, TypeError, MemoryError, ValueError, NameError, SyntaxError):
+            found = peer(model, end) if not model.bounds else walled_peer(model, end)
+    except (Late, ArithmeticError, TypeError, MemoryError, ValueError, NameError, SyntaxError, AssertionError):
         return "run, not compared"  # complex values, overflow in Python's own arithmetic, names that Python reserves
     if found is None:
         return "run, SciPy gave up"
@@ -193,12 +179,14 @@ def try_statement(rng: random.Random) -> str:
     wrong = np.max(np.abs(mine - theirs) / (1e-6 + np.abs(theirs)))
     if wrong > 1e-3 + 100 * sensitivity:
         raise AssertionError(f"at t={end:g} {method} finds {mine}, SciPy {theirs}: {described(model)}")
-    return "run, as SciPy"
+    return "run, as SciPy" if not model.bounds else "run within bounds, as SciPy"
 
 
 def described(model: Any) -> str:
     """Return a model as text."""
-    return f"{type(model).__name__} {model.init} {model.values} {getattr(model, 'drift', '')} {model.rates}"
+    return (
+        f"{type(model).__name__} {model.init} {model.values} {getattr(model, 'drift', '')} {model.rates} {model.bounds}"
+    )
 
 
 def of_wings() -> list[tuple[Callable[..., Any], dict[str, Any]]]:
@@ -295,26 +283,6 @@ def try_call(rng: random.Random) -> str:
     return "returned"
 
 
-WORDS = [
-    "models", "simulate", "descend", "sweep", "derive", "predict", "validate", "warmup", "nested_logit",
-    "memorisation_race",
-    "single_location", "--N", "--L", "--B", "--t-end", "--init", "--rates", "--clamp", "--method", "--rtol", "--atol",
-    "--axis", "--keep", "--threads", "--out", "--plot", "--overwrite", "--lr", "--steps", "--attend", "labels",
-    "--only",
-    "--format", "--help", "--version", "--list", "tsit5", "rodas4", "rk4", "--step", "xi=1", "xi=0.1", "N=2,4",
-    "L=8:64:3",
-    "xi=1@0:5", "loss", "escape_time", "latex", "--beta-2", "free", "exact", "--nu", "--full", "--workers",
-    "--trainings",
-]  # fmt: skip
-VALUES = [
-    "8", "32", "1", "0", "-1", "1e-300", "1e300", "1e400", "nan", "inf", "9" * 22, "x", "", " ", "é", "名", "xi=",
-    "=1", "xi",
-    "xi=exit()", "xi=__import__('os').system('true')", "xi=9**9**9", "N=", "N=1:2", "N=1:2:3:4", "N=1:10:1e10",
-    "N=2:4:3:log",
-    "N=nan", "a/b.nc", "/", ".", "x.nc", "x.png", "x.txt", "y" * 300 + ".nc", "/proc/x.nc", "xi=1@", "xi=1@2:1",
-    "xi=1@a:b",
-    "0.5", "100", *CLAIMS[-1:], "t", "-", "--", "-h", "--no", "\udc80", "1_000", "０", "0x10", "True", "None",
-]  # fmt: skip
 STARTS = [
     ["models"], ["models", "nested_logit"], ["simulate", "nested_logit", "--attend", "labels", "--t-end", "20"],
     ["descend", "nested_logit", "--attend", "labels", "--lr", "1", "--steps", "10"],
@@ -327,7 +295,10 @@ STARTS = [
 def try_command(rng: random.Random) -> str:
     """Run a command line in this process: status 0, 1 or 2, and one sentence unless it is 0."""
     start = rng.choice(STARTS)
-    words = [*start, *(rng.choice([*WORDS, *VALUES, *VALUES]) for _ in range(rng.choice([0, 1, 2, 2, 3, 4])))]
+    words = [
+        *start,
+        *(rng.choice([*WORDS, *VALUES, *VALUES, *2 * CLAIMS[-1:]]) for _ in range(rng.choice([0, 1, 2, 2, 3, 4]))),
+    ]
     if rng.random() < 0.2 and words:
         words.pop(rng.randrange(len(words)))
     refused = words[1:2] == ["--only"] and len(words) > 2 and words[2] not in CLAIMS and words[2][:1] != "-"

@@ -18,6 +18,15 @@ def test_derive_and_predict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert out.startswith("## single_location (repetition = sample)\n")
 
 
+def test_without_the_wing_of_repeats_one_sentence_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    sizes = ("--tokens", "1e11", "--parameters", "197e6", "--fraction", ".03", "--times", "50")
+    code, out, errors = main(capsys, "repeats", *sizes)
+    assert (code, out) == (2, "")
+    assert errors == (
+        "minimodels: no wing of `theory` tells what repeats cost here: install minimodels with all of its wings.\n"
+    )
+
+
 def test_a_derivation_does_not_overwrite(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target = tmp_path / "theory.tex"
     target.write_text("mine")

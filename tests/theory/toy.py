@@ -85,3 +85,4 @@ def alone(monkeypatch: pytest.MonkeyPatch, *files: str) -> None:
     found: dict[str, list[ModuleType]] = {file: [sys.modules[__name__]] for file in files}
     monkeypatch.setattr(wings, "modules", lambda name: found.get(name, []))
     monkeypatch.setattr(wings, "derivations", dict)
+    monkeypatch.setattr(wings, "public", dict)

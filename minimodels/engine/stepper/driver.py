@@ -251,7 +251,7 @@ def attend(  # type: ignore[no-untyped-def]
 
 
 @njit(
-    "void(int64[::1], int64, int64[::1], float64[:,::1], float64[:,::1], float64, float64, float64, float64, float64,"
+    "void(int64[::1], int64, int64, float64[:,::1], float64[:,::1], float64, float64, float64, float64, float64,"
     " float64, float64, int64, float64[::1], float64[::1], float64[::1], uint8[::1], uint8[::1], float64[::1],"
     " int64[::1], float64[::1], float64[:,::1], float64[::1], float64[:,::1], int8[::1], int64[::1], float64[:,:,::1],"
     " float64[:,::1], int64[::1])",
@@ -270,7 +270,7 @@ def integrate(  # type: ignore[no-untyped-def]
     programs = Programs(addresses[0], addresses[1], addresses[2], addresses[3], addresses[4])
     count, n = y0.shape
     n_table, switch = table.shape[1], len(levels)
-    m = switch if DISCRETE else switch + len(bounded)
+    m = switch if DISCRETE else switch + bounded
     a = carve(work, bounded, n, m, switch, n_table, n_scratch, IMPLICIT)
     b = carve(work[a.end :], bounded, n, m, switch, n_table, n_scratch, False)
     lanes = min(LANES, GROUP * ((count + GROUP - 1) // GROUP))

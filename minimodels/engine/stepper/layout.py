@@ -32,9 +32,9 @@ STATE = ROWS * LANES
 Y, YN, YS, K0, KN, K1, K2, K3, K4, K5, K6, K7, REF = (np.int64((CLOCK + row) * LANES) for row in range(ROWS))
 
 # rows for every bounded state, at the beginning of the table: its bounds, whether it is free (1) or held at one of them
-# (0), and where the programs stop to follow it (nowhere at first)
-BOX = 5
-LOW, HIGH, FREE, BELOW, ABOVE = (np.int64(row * LANES) for row in range(BOX))
+# (0), where the programs stop to follow it (nowhere at first), and which state it is
+BOX = 6
+LOW, HIGH, FREE, BELOW, ABOVE, WHICH = (np.int64(row * LANES) for row in range(BOX))
 
 PENDING = np.int64(NOT_YET)
 SUCCESS, EVENT, STEADY, CENSORED, MAX_STEPS, STEP_TOO_SMALL, NON_FINITE, INTERRUPTED, _ = map(np.int64, Status)
@@ -56,7 +56,7 @@ class Lanes(NamedTuple):
     """Some lanes: one array, which begins with their clock and their states, and where the rest begins in it."""
 
     rows: Any
-    bounded: Any  # which states have bounds
+    bounded: int  # states with bounds
     n: int  # states
     m: int  # levels: of the events, then the switches of the bounded states
     switch: int  # which of the levels is the first switch

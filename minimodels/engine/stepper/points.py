@@ -12,7 +12,7 @@ from .layout import ENTRY, GROUP, K0, LANES, STATE, Y, carve, run
 def evaluate(program, n_scratch, y, table, repeat, work, out):  # type: ignore[no-untyped-def]
     """Evaluate a program at states ``y``, ``repeat`` of them in turn to a row of ``table``."""
     count, n = y.shape
-    a = carve(work, work[:0], n, 0, 0, table.shape[1], n_scratch, False)
+    a = carve(work, 0, n, 0, 0, table.shape[1], n_scratch, False)
     for first in range(0, count, LANES):
         size = min(LANES, count - first)
         for w in range(size):

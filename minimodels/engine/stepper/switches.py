@@ -7,7 +7,7 @@ one. There the state is put on the bound, and held as long as the drift points o
 import numpy as np
 from numba import njit
 
-from .box import box, outward
+from .box import bounded, box, outward
 from .events import INNER, closer, crosses, dips, locate, lowest, narrowed, opened, spread
 from .events import LAST as END
 from .layout import FREE, GROUP, HIGH, HS, KN, LANE, LANES, LAST, LOW, SPEED, STATE, YN, YS, H, Y, apart, run
@@ -76,7 +76,7 @@ def turns(a, w, b, where, programs):  # type: ignore[no-untyped-def]
     A switch that is undone by the end of a step may still show in its level where another one happens.
     """
     apart()
-    turn, again = 2.0, len(a.bounded) > 1
+    turn, again = 2.0, a.bounded > 1
     for j in range(a.switch, a.m):
         where[j] = switches(a, w, b, j, programs)
         turn = min(turn, where[j])
@@ -109,9 +109,9 @@ def switched(a, w, b, at, where, programs):  # type: ignore[no-untyped-def]
     for i in range(a.n):
         if at <= 0.0 or at >= 1.0:
             b.rows[i * STATE + YS + AT] = a.rows[i * STATE + (YN if at >= 1.0 else Y) + w]
-    for s in range(len(a.bounded)):
+    for s in range(a.bounded):
         j = a.switch + s
-        x, r = b.rows[a.bounded[s] * STATE + YS + AT :], b.rows[box(b, s) :]
+        x, r = b.rows[bounded(b, s, 0) + YS + AT :], b.rows[box(b, s) :]
         if where[j] <= at + CLOSE:
             if r[FREE] > 0.0:
                 x[0] = r[LOW] if x[0] - r[LOW] < r[HIGH] - x[0] else r[HIGH]
@@ -121,14 +121,14 @@ def switched(a, w, b, at, where, programs):  # type: ignore[no-untyped-def]
             where[j] = 2.0
     run(programs.advance, b, YS + AT, KN + AT, b.new + AT, GROUP)
     again = False
-    for s in range(len(a.bounded)):
+    for s in range(a.bounded):
         j = a.switch + s
         if where[j] == 1.0 and outward(b, s, YS + AT, KN + AT, 0):
             again = True
             b.rows[box(b, s) + FREE] = 0.0
     if again:
         run(programs.advance, b, YS + AT, KN + AT, b.new + AT, GROUP)
-    for s in range(len(a.bounded)):
+    for s in range(a.bounded):
         where[a.switch + s] = b.rows[box(b, s) + FREE]
 
 
@@ -148,5 +148,5 @@ def go_on(a, w, b, at, where):  # type: ignore[no-untyped-def]
         c[SPEED + w] = max(c[SPEED + w], abs(c[i * STATE + KN + w]))
     for row in range(2 * a.m):
         c[a.new + row * LANES + w] = b.rows[b.new + row * LANES + AT]
-    for s in range(len(a.bounded)):
+    for s in range(a.bounded):
         a.rows[box(a, s) + FREE + w] = where[a.switch + s]

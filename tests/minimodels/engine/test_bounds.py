@@ -104,6 +104,22 @@ def test_what_leaves_and_meets_its_bound_again_within_a_step(method: str) -> Non
 
 
 @pytest.mark.parametrize("method", METHODS)
+def test_a_push_that_is_the_same_at_both_ends_and_in_the_middle_of_a_step(method: str) -> None:
+    """The drift is 0.1 at t = 0, 1/2 and 1, and below 0 between the first two: its slopes alone tell."""
+    drift = np.poly1d([-4, 6, -2, 0.1])
+    m = mm.Flow(
+        name="wave", state={"x": 1.0, "t": 0.0, "below": 0.0}, bounds={"x": (None, 1)},
+        drift={"x": "0.1 - 4*t*(t - 1/2)*(t - 1)", "t": "1", "below": "1 - x"},
+    )  # fmt: skip
+    leaves = min(drift.roots.real)
+    gone = np.polyint(drift) - np.polyint(drift)(leaves)
+    back = min(r.real for r in gone.roots if r.real > leaves + 1e-3)
+    run = mm.simulate(m, t_end=1.0, method=method, save=[1.0], **stepping(method, 1.0, rtol=1e-8, atol=1e-10))
+    expected = np.polyint(gone)(leaves) - np.polyint(gone)(back)
+    assert float(run.below[-1]) == pytest.approx(expected, rel=0.7 if method == "rk4" else 1e-6)  # 0 if unseen
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_where_the_drift_ends_at_the_bound(method: str) -> None:
     """Beyond 0 the square root has no value: the programs are made to stop there."""
     times = np.array([0.3, 0.7, 0.9, 1.2, 2.0])
