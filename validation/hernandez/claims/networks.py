@@ -29,7 +29,7 @@ of_scans = partial(claim, level="network", trainings=scanned)
 
 
 @of_scans("H1", "Damage is not monotone in the number of repeats: worst in between, less at few and at very many",
-          figure=scan_figures.repeats, headline=True)  # fmt: skip
+          figure=scan_figures.repeats)  # fmt: skip
 def non_monotone(context: Context) -> Finding:
     """H1."""
     scans = [scan(context, f) for f in settings.SHARES]
