@@ -91,8 +91,8 @@ def size(training: Any, which: str) -> float:
 def test_scans_over_sizes() -> None:
     assert moved("H4", lambda t: 4 - 0.53 * math.log(size(t, "N") / 8192)) == "agrees"
     assert moved("H4", lambda t: 4.0) == "disagrees"
-    assert moved("H4p", lambda t: 4 - math.log(size(t, "p") / 14560)) == "agrees"
-    assert moved("H4p", lambda t: 4.0) == "disagrees"
+    assert moved("H4r", lambda t: 4 - math.log(size(t, "p") / 14560)) == "agrees"
+    assert moved("H4r", lambda t: 4.0) == "disagrees"
 
 
 def test_scans_over_tokens() -> None:

@@ -49,7 +49,7 @@ def over_sizes(context: Context) -> Finding:
                             -0.53)])  # fmt: skip
 
 
-@of_network("H4p", "The worst number of repeats falls as one over all parameters, as a ridge has it",
+@of_network("H4r", "The worst number of repeats falls as one over all parameters, as a ridge has it",
             full_only=SIZES_COST, trainings=lambda full: every(settings.over_sizes(full)))  # fmt: skip
 def over_parameters(context: Context) -> Finding:
     """H4: T/p; flatter where a network is undertrained."""
