@@ -140,9 +140,18 @@ def collect(package: ModuleType) -> tuple[Claim, ...]:
 
 
 def collected(names: Mapping[str, Any]) -> tuple[Claim, ...]:
-    """Return the claims among the names of a file, alone or in tuples: R2 before R2b before R10."""
+    """Return the claims among the names of a file, alone or in tuples: R2 before R2b before R10.
+
+    Raises
+    ------
+    RuntimeError
+        If two claims have one id.
+    """
     groups = [value if isinstance(value, tuple) else (value,) for value in names.values()]
-    found = {one.id: one for group in groups for one in group if isinstance(one, Claim)}
+    found: dict[str, Claim] = {}
+    for one in (one for group in groups for one in group if isinstance(one, Claim)):
+        if found.setdefault(one.id, one) is not one:
+            raise RuntimeError(f"two claims have the id {one.id}: {found[one.id].statement!r} and {one.statement!r}")
     return tuple(sorted(found.values(), key=_order))
 
 

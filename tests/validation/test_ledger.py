@@ -45,6 +45,13 @@ def test_claims_are_in_the_order_of_their_ids() -> None:
     assert [c.id for c in collected(made)] == ["R2", "R2b", "R2h", "R10", "S1", "T6.2", "T6.10"]
 
 
+def test_two_claims_with_one_id_are_not_one() -> None:
+    again = {"here": X1, "imported there": X1}
+    assert collected(again) == (X1,)
+    with pytest.raises(RuntimeError, match=f"two claims have the id {X1.id}: '.*' and 'Another'"):
+        collected(again | {"another": replace(X1, statement="Another")})
+
+
 @pytest.mark.parametrize(
     ("id", "found", "verdict"),
     [
