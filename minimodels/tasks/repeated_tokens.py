@@ -117,7 +117,7 @@ class RepeatedTokensTask:
 
     def sample(self, seed: int, start: int, count: int) -> TokenSequences:
         """Sequences `start`, ..., `start + count - 1` of this seed's training."""
-        start, count = check_whole(start, "`start`", 0), check_whole(count, "`count`", 1)
+        start, count = check_whole(start, "`start`", 0, DRAWS), self._count(count)
         top, bottom = self.share.as_integer_ratio()
         before = np.arange(start, start + count + 1) * top // bottom  # repeats before each
         again = before[1:] > before[:-1]
@@ -160,7 +160,8 @@ class RepeatedTokensTask:
         """
         if name not in self.tests:
             raise unknown("test", name, list(self.tests))
-        count, draw = check_whole(count, "`count`", 1), check_whole(draw, "`draw`", 0, DRAWS)
+        count, draw = self._count(count), check_whole(draw, "`draw`", 0, DRAWS)
+        seed = check_whole(seed, "`seed`", 0, 2**64 - 1)
         if name == "train":
             return self._written(seed, np.arange(count), Stream.HELD_OUT + (draw << 32))
         rng = generator(seed, (Stream.REPEATED if name == "repeated" else Stream.COPIES) + ((draw + 1) << 32))
@@ -188,9 +189,13 @@ class RepeatedTokensTask:
                     f"{getattr(self, name)} and, at last, {getattr(last, name)}."
                 )
 
+    def _count(self, count: int) -> int:
+        count = check_whole(count, "`count`", 1)
+        check_memory(9.0 * count * self.T, f"a sample of {count:.3g} sequences")
+        return count
+
     def _written(self, seed: int, numbers: NDArray[np.int64], stream: int) -> TokenSequences:
         seed, count = check_whole(seed, "`seed`", 0, 2**64 - 1), len(numbers)
-        check_memory(9.0 * count * self.T, f"a sample of {count:.3g} sequences")
         tokens, copied = np.empty((count, self.T), np.int64), np.empty((count, self.T), np.bool_)
         begin = self.q / (self.q + (1 - self.q) * (self.shortest + self.longest) / 2)  # mean runs: 1/begin - 1 and l
         write(

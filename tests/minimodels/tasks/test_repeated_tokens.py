@@ -135,5 +135,10 @@ def test_bad_calls() -> None:
         PLAIN.test_set("repeated", 0, 3)
     with pytest.raises(InputError, match="`count` must be a whole number of at least 1"):
         PLAIN.sample(0, 0, 0)
+    for call in (PLAIN.sample, lambda *more: PLAIN.test_set("blocks", *more[::2])):
+        with pytest.raises(InputError, match="a sample of 1e\\+15 sequences"):
+            call(0, 0, 10**15)
+    with pytest.raises(InputError, match="`seed` must be a whole number"):
+        PLAIN.test_set("copies", "one", 3)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="`T` must be the same in all stages"):
         PLAIN.check_stage(RepeatedTokensTask(V=12, T=41))

@@ -135,7 +135,7 @@ def _ratio() -> Array:
 
 
 @of_model("H20b", "Softmax regression: the worst n is set by the features alone, whatever the number of classes",
-          setting=SOFTMAX)  # fmt: skip
+          setting=SOFTMAX, exploratory=True)  # fmt: skip
 def features(context: Context) -> Finding:
     """H20, X6b: what holds for linear outputs."""
     found = _ratio()
@@ -146,7 +146,7 @@ def features(context: Context) -> Finding:
     )
 
 
-@of_model("H20s", "Softmax regression: the worst n grows as features x free classes", setting=SOFTMAX)
+@of_model("H20s", "Softmax regression: the worst n grows as features x free classes", setting=SOFTMAX, exploratory=True)
 def features_and_classes(context: Context) -> Finding:
     """H20, X6b: p as the number of parameters."""
     found, expected = _ratio(), np.log(MANY - 1)
