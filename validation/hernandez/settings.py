@@ -8,7 +8,7 @@ from minimodels.tasks.repeated_tokens import RepeatedTokensTask
 from validation.trainings import NetworkTraining
 
 WIDTH, LAYERS = 64, 2  # of the main scan; narrower networks do not learn to copy within its tokens
-SIZES = (8, 16, 24, 32, 48, WIDTH)  # of the controls
+SIZES = (4, 8, 16, 24, 32, 48, WIDTH)  # of the controls
 BATCH = 16
 SEQUENCES: dict[bool, int] = {False: 20_480, True: 81_920}  # of a training, quick and full; 64 tokens each
 QUICK_WIDTH = 32
@@ -88,7 +88,7 @@ def shallow(full: bool) -> dict[int, NetworkTraining]:
 
 def controls(full: bool) -> dict[int, NetworkTraining]:
     """Without repeats, by the width of the network."""
-    return {d: cell(full, 0.0, 0, d=d) for d in (SIZES if full else (8, 16, QUICK_WIDTH))}
+    return {d: cell(full, 0.0, 0, d=d) for d in (SIZES if full else (4, 8, 16, QUICK_WIDTH))}
 
 
 def dropped(full: bool, f: float) -> NetworkTraining:
