@@ -14,12 +14,18 @@ SEQUENCES: dict[bool, int] = {False: 20_480, True: 81_920}  # of a training, qui
 QUICK_WIDTH = 32
 SEEDS: dict[bool, tuple[int, ...]] = {False: (0, 1, 2), True: (0, 1, 2, 3)}
 SHARES = (0.1, 0.5)
-REPEATS: dict[bool, tuple[int, ...]] = {False: (4, 16, 64, 256, 1024, 2048), True: (1, 4, 16, 32, 64, 128, 256, 1024, 4096)}
+REPEATS: dict[bool, tuple[int, ...]] = {
+    False: (4, 16, 64, 256, 1024, 2048),
+    True: (1, 4, 16, 32, 64, 128, 256, 1024, 4096),
+}
 MOST = 0.9  # the share at which the course in time is followed
 MOST_REPEATS: dict[bool, tuple[int, ...]] = {False: (64, 256), True: (16, 64, 128, 256, 1024)}
 COARSE = (0, 4, 16, 64, 256, 1024)  # of scans of scans
 WORST = (0.5, 64)  # share and repeats from which recovery starts
-SHALLOW_REPEATS: dict[bool, tuple[int, ...]] = {False: (4, 64, 256, 1024, 2048), True: (1, 16, 64, 128, 256, 1024)}  # one layer
+SHALLOW_REPEATS: dict[bool, tuple[int, ...]] = {  # of one layer
+    False: (4, 64, 256, 1024, 2048),
+    True: (1, 16, 64, 128, 256, 1024, 4096),
+}
 
 
 def width(full: bool) -> int:

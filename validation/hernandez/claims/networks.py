@@ -1,6 +1,7 @@
 """Claims on transformers trained with repeats: where the damage is worst, how deep and how wide it is."""
 
 import math
+from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
@@ -62,12 +63,19 @@ def _shift(context: Context) -> damage.Floats:
 @of_scans("H3", "Half of the damage is left at numbers of repeats that are 29 to 42 times apart")
 def width_of_band(context: Context) -> Finding:
     """H3: on the logarithm of the loss; within one step of the scan, a factor of two to four, on either side."""
+    found = {f: damage.band(*scan(context, f).damage()) for f in settings.SHARES}
     checks = [
-        between(f"f = {f:g}: ln of the upper edge over the lower", damage.band(*scan(context, f).damage()),
-                math.log(29 / 2), math.log(42 * 2), "ln 29 to ln 42")
-        for f in settings.SHARES
+        between(f"f = {f:g}: ln of the upper edge over the lower", values, math.log(29 / 2), math.log(42 * 2),
+                "ln 29 to ln 42")
+        for f, values in found.items()
     ]  # fmt: skip
-    return Finding(checks)
+    return Finding(checks, why=beyond(found, "An edge of the band lies beyond the scan at f = {}."))
+
+
+def beyond(found: Mapping[float, damage.Floats], words: str) -> str:
+    """What to say where numbers of a share lie beyond what was measured."""
+    lost = [f"{f:g}" for f, values in found.items() if np.isnan(values).any()]
+    return words.format(" and ".join(lost)) if lost else ""
 
 
 @of_scans("H6", "At the worst number of repeats the repeated set has f p tokens, p all parameters")
@@ -107,14 +115,21 @@ def memorised(context: Context) -> Finding:
        level="network", trainings=with_sizes, figure=scan_figures.effective)  # fmt: skip
 def depth(context: Context) -> Finding:
     """H8: effective over true size .43 to .50 and .10, within a factor of 2 of the range."""
-    checks: list[Check] = []
-    for f in settings.SHARES:
+    found, checks = depths(context), list[Check]()
+    for f, values in found.items():
         low, high = PUBLISHED_DEPTH[f]
-        checks.append(
-            between(f"f = {f:g}: ln of effective over true size", multiplier(context, scan(context, f).read("loss")),
-                    math.log(low / 2), math.log(min(high * 2, 1)), f"ln {low:g} to ln {high:g}")
-        )  # fmt: skip
-    return Finding(checks, scan_figures.of_sizes(context))
+        expected = f"ln {low:g}" if low == high else f"ln {low:g} to ln {high:g}"
+        checks.append(between(f"f = {f:g}: ln of effective over true size", values, math.log(low / 2),
+                              math.log(min(high * 2, 1)), expected))  # fmt: skip
+    return Finding(checks, scan_figures.of_sizes(context), why=beyond(found, BELOW))
+
+
+BELOW = "At f = {} the loss is above that of the smallest control."
+
+
+def depths(context: Context) -> dict[float, damage.Floats]:
+    """The ln of effective over true size at the worst number of repeats, by share."""
+    return {f: multiplier(context, scan(context, f).read("loss")) for f in settings.SHARES}
 
 
 @claim("H8c", "The depth is that of a market for capacity, with the elasticity of the controls", level="network",
@@ -122,13 +137,12 @@ def depth(context: Context) -> Finding:
 def depth_of_market(context: Context) -> Finding:
     """H8: x_min = al (1 - f)/(al + f (1 - al)), within a factor of 2."""
     al = damage.elasticity(*clean(context))
-    checks = []
-    for f in settings.SHARES:
+    found, checks = depths(context), []
+    for f, values in found.items():
         expected = math.log(al * (1 - f) / (al + f * (1 - al)))
-        found = multiplier(context, scan(context, f).read("loss"))
-        checks.append(between(f"f = {f:g}: ln of effective over true size", found, expected - math.log(2),
+        checks.append(between(f"f = {f:g}: ln of effective over true size", values, expected - math.log(2),
                               min(expected + math.log(2), 0), expected))  # fmt: skip
-    return Finding(checks, why=f"Controls have the elasticity {al:.3f}.")
+    return Finding(checks, why=f"Controls have the elasticity {al:.3f}. {beyond(found, BELOW)}".strip())
 
 
 @claim("H10", "At nine tenths of repeats the test loss goes down, up and down again; at half it has no second fall",
@@ -180,5 +194,10 @@ def other_data(context: Context) -> Finding:
     """H18: an extra multiplier of .84 at f = .5 in the paper; on another chain only what is copied can be known."""
     one = scan(context, 0.5)
     here, there = (multiplier(context, one.read(name), name) for name in ("loss", "shifted_loss"))
-    return Finding([between("f = .5: ln of the multiplier on another chain over that on the same", there - here,
-                            -math.inf, 0.0, round(math.log(0.84), 3))])  # fmt: skip
+    return Finding(
+        [
+            between("f = .5: ln of the multiplier on another chain over that on the same", there - here, -math.inf,
+                    0.0, round(math.log(0.84), 3))
+        ],
+        why=beyond({0.5: there - here}, BELOW),
+    )  # fmt: skip
