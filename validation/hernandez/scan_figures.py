@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from validation.drawing import plain_ticks, subplots
+from validation.drawing import subplots
 from validation.hernandez import damage
 from validation.hernandez.scans import Scan, clean, scan
 from validation.hernandez.settings import BATCH, SHARES
@@ -64,8 +64,8 @@ def memorised(data: xr.Dataset) -> tuple["Figure", str]:
         axes.axvline(data["r"][worst], color="0.4", ls=":", lw=1)
         share = float(one["repeated_loss"][worst] / one["loss"][worst])
         said.append(f"{share:.2g} at f = {f:g} (r = {int(data['r'][worst])})")
-        axes.set(xscale="log", xlabel="r", title=f"f = {f:g}", ylim=(0, None))
-    np.atleast_1d(panels)[0].set_ylabel("loss, nats a token")
+        axes.set(xscale="log", xlabel="r", title=f"f = {f:g}")
+    np.atleast_1d(panels)[0].set(ylabel="loss, nats a token", ylim=(0, 1.05 * float(data["loss"].max())))
     np.atleast_1d(panels)[0].legend()
     return figure, (
         f"Loss on the repeated set over that on fresh tokens, where the damage is worst (dotted): {', '.join(said)}."
@@ -106,24 +106,27 @@ def of_courses(most: Mapping[int, xr.Dataset], half: Mapping[int, xr.Dataset]) -
 
 def courses(data: xr.Dataset) -> tuple["Figure", str]:
     """Test losses in time, at two shares."""
-    figure, panels = subplots(1, 2, figsize=(9.0, 3.4), sharey=True)
-    said = []
+    figure, panels = subplots(1, 2, figsize=(9.6, 3.4), sharey=True)
+    cells = [str(name).split(", ") for name in data["cell"].values]
+    numbers = sorted({int(r) for _, r in cells})
+    said, lines = list[str](), dict[int, Any]()
     for axes, share in zip(panels, ("0.9", "0.5"), strict=True):
-        names = [str(name) for name in data["cell"].values if str(name).startswith(share)]
         rises = {}
-        for i, name in enumerate(names):
-            mean = data["loss"].sel(cell=name).mean("seed").dropna("step")
-            rises[name] = damage.turns(mean.values)[0]
-            axes.plot(BATCH * mean.step / 1000, mean, color=f"C{i}", lw=1.2, label=name.split(", ")[1])
-        top = max(rises, key=rises.__getitem__)
-        said.append(f"{100 * rises[top]:.2g} % at f = {share} (r = {top.split(', ')[1]})")
+        for r in [int(r) for f, r in cells if f == share]:
+            mean = data["loss"].sel(cell=f"{share}, {r}").mean("seed").dropna("step")
+            rises[r] = damage.turns(mean.values)
+            colour = f"C{numbers.index(r)}"
+            (lines[r],) = axes.plot(BATCH * mean.step / 1000, mean, color=colour, lw=1.2)
+        top = max(rises, key=lambda r: rises[r][0])
+        turn = max(rises, key=lambda r: min(rises[r]))
+        said.append(
+            f"at f = {share} by {100 * rises[top][0]:.2g} % (r = {top}), and where it falls again by "
+            f"{100 * rises[turn][0]:.2g} % before it falls by {100 * rises[turn][1]:.2g} % (r = {turn})"
+        )
         axes.set(title=f"f = {share}", xlabel="thousand sequences seen")
-        axes.legend(title="r", ncols=2, fontsize="small")
+    panels[1].legend(lines.values(), [str(r) for r in lines], title="r", loc="upper left", bbox_to_anchor=(1, 1))
     panels[0].set_ylabel("test loss, nats a token")
-    panels[0].set_ylim(
-        float(data["loss"].min()) - 0.1, float(data["loss"].isel(step=slice(2, None)).mean("seed").max()) + 0.2
-    )
-    return figure, f"Largest rise of the test loss above its least value before, mean of seeds: {', '.join(said)}."
+    return figure, f"Mean of seeds: the test loss rises above its least value before {'; '.join(said)}."
 
 
 def of_copying(scans: Sequence[Scan]) -> xr.Dataset:
@@ -160,7 +163,6 @@ def copying(data: xr.Dataset) -> tuple["Figure", str]:
     right.set(xscale="log", xlabel=TIMES, ylabel="largest prefix-matching score", ylim=(0, None))
     for axes in (left, right):
         axes.legend()
-    plain_ticks(right.xaxis)
     return figure, (
         f"The largest prefix-matching score of a head is {', '.join(said)}; left, the loss by copy in these cells."
     )
