@@ -106,16 +106,18 @@ def of_courses(most: Mapping[int, xr.Dataset], half: Mapping[int, xr.Dataset]) -
 
 def courses(data: xr.Dataset) -> tuple["Figure", str]:
     """Test losses in time, at two shares."""
+    from matplotlib import colormaps
+
     figure, panels = subplots(1, 2, figsize=(9.6, 3.4), sharey=True)
     cells = [str(name).split(", ") for name in data["cell"].values]
     numbers = sorted({int(r) for _, r in cells})
-    said, lines = list[str](), dict[int, Any]()
+    said, lines, colours = list[str](), dict[int, Any](), colormaps["viridis_r"]
     for axes, share in zip(panels, ("0.9", "0.5"), strict=True):
         rises = {}
         for r in [int(r) for f, r in cells if f == share]:
             mean = data["loss"].sel(cell=f"{share}, {r}").mean("seed").dropna("step")
             rises[r] = damage.turns(mean.values)
-            colour = f"C{numbers.index(r)}"
+            colour = colours(numbers.index(r) / max(len(numbers) - 1, 1))
             (lines[r],) = axes.plot(BATCH * mean.step / 1000, mean, color=colour, lw=1.2)
         top = max(rises, key=lambda r: rises[r][0])
         turn = max(rises, key=lambda r: min(rises[r]))
@@ -124,7 +126,9 @@ def courses(data: xr.Dataset) -> tuple["Figure", str]:
             f"{100 * rises[turn][0]:.2g} % before it falls by {100 * rises[turn][1]:.2g} % (r = {turn})"
         )
         axes.set(title=f"f = {share}", xlabel="thousand sequences seen")
-    panels[1].legend(lines.values(), [str(r) for r in lines], title="r", loc="upper left", bbox_to_anchor=(1, 1))
+    panels[1].legend(
+        [lines[r] for r in numbers], [str(r) for r in numbers], title="r", loc="upper left", bbox_to_anchor=(1, 1)
+    )
     panels[0].set_ylabel("test loss, nats a token")
     return figure, f"Mean of seeds: the test loss rises above its least value before {'; '.join(said)}."
 
