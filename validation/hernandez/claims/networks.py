@@ -145,7 +145,7 @@ def depth_of_market(context: Context) -> Finding:
     return Finding(checks, why=f"Controls have the elasticity {al:.3f}. {beyond(found, BELOW)}".strip())
 
 
-@claim("H10", "At nine tenths of repeats there is a number of them at which the test loss goes down, up and down again; "
+@claim("H10", "At nine tenths of repeats there is a number at which the test loss goes down, up and down again; "
        "at half it hardly rises at any", level="network", figure=scan_figures.courses, exploratory=True,
        trainings=lambda full: [*settings.most(full).values(), *settings.scan(full, 0.5).values()])  # fmt: skip
 def course(context: Context) -> Finding:
