@@ -106,10 +106,10 @@ def test_a_floor_does_not_name_a_wing_to_import_it_later() -> None:
 
 
 def without(wing: Wing, to: Path) -> list[Wing]:
-    """Copy the repository without a wing and without the wings that import it; return those left out."""
+    """Copy the repository, with its bytecode, without a wing and those that import it; return those left out."""
     gone = sorted({wing} | {w for file, other in imports() if wing_of(other) == wing and (w := wing_of(file))})
     for folder in (*PACKAGES, "tests"):
-        shutil.copytree(HERE / folder, to / folder, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+        shutil.copytree(HERE / folder, to / folder, ignore=shutil.ignore_patterns("*.nb?*", "*.pyc.*"))
     shutil.copy(HERE / "pyproject.toml", to)
     for room in gone:
         for folder in (to / room.replace(".", "/"), to / "tests" / room.replace(".", "/")):
