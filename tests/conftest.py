@@ -11,6 +11,8 @@ MOST = 4  # processes: each takes a gigabyte
 # Numba may mix up two types of arguments of one function that two processes compile in the same moment. These files
 # call the compiled passes of the induction head in either precision: one process runs them all.
 HEAD = ("test_generated.py", "test_head_training.py", "test_induction_head.py", "test_read_out.py")
+PLANTED = "test_planted_errors.py"  # few tests, each long, which share nothing
+FIRST = (PLANTED, "test_rooms.py")  # the longest: at the end of all they would leave a processor idle
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # before NumPy and PyTorch load: the processors are taken by the processes
     os.environ["OMP_NUM_THREADS"] = "1"
@@ -33,10 +35,18 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class Files(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            file = super()._split_scope(nodeid)
-            return "head" if file.rpartition("/")[2] in HEAD else file
+            path = super()._split_scope(nodeid)
+            file = path.rpartition("/")[2]
+            return nodeid if file == PLANTED else "head" if file in HEAD else path
 
+    config.option.loadscopereorder = False  # in the order of the next function
     return Files(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with the longest, where several processes share the tests."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: item.path.name not in FIRST)
 
 
 @pytest.fixture(scope="session", autouse=True)
