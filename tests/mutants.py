@@ -268,8 +268,8 @@ def main() -> None:
         settings.write_text(
             f"[run]\ndata_file={out / 'coverage'}\ndynamic_context=test_function\nsource={','.join(PACKAGES)}\n"
         )
-        command = ["-m", "coverage", "run", f"--rcfile={settings}", "-m", "pytest", "-q", "-p", "no:cacheprovider",
-                   f"--junitxml={out / 'unfinished.xml'}", "-o", "junit_family=xunit1"]  # fmt: skip
+        command = ["-m", "coverage", "run", f"--rcfile={settings}", "-m", "pytest", "-q", "-n0", "-p",
+                   "no:cacheprovider", f"--junitxml={out / 'unfinished.xml'}", "-o", "junit_family=xunit1"]  # fmt: skip
         subprocess.run([sys.executable, *command], cwd=out / "whole", check=True,
                        env=environment(out / "whole", out / "cache-0"))  # fmt: skip
         (out / "unfinished.xml").rename(out / "tests.xml")

@@ -9,11 +9,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
 import grimp
 import pytest
+
+from minimodels.pool import available_threads
 
 HERE = Path(__file__).parent.parent
 PACKAGES = ("minimodels", "theory", "validation")
@@ -106,10 +109,10 @@ def test_a_floor_does_not_name_a_wing_to_import_it_later() -> None:
 
 
 def without(wing: Wing, to: Path) -> list[Wing]:
-    """Copy the repository without a wing and without the wings that import it; return those left out."""
+    """Copy the repository, with its bytecode, without a wing and those that import it; return those left out."""
     gone = sorted({wing} | {w for file, other in imports() if wing_of(other) == wing and (w := wing_of(file))})
     for folder in (*PACKAGES, "tests"):
-        shutil.copytree(HERE / folder, to / folder, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+        shutil.copytree(HERE / folder, to / folder, ignore=shutil.ignore_patterns("*.nb?*", "*.pyc.*"))
     shutil.copy(HERE / "pyproject.toml", to)
     for room in gone:
         for folder in (to / room.replace(".", "/"), to / "tests" / room.replace(".", "/")):
@@ -117,22 +120,26 @@ def without(wing: Wing, to: Path) -> list[Wing]:
     return gone
 
 
+def collected(copy: Path) -> "subprocess.CompletedProcess[str]":
+    """Collect all tests of a copy of the repository."""
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"], cwd=copy, check=False,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ | {"PYTHONPATH": str(copy)},
+        timeout=500,
+    )  # fmt: skip
+
+
 @pytest.mark.timeout(600)
 def test_a_copy_without_a_wing_collects_all_other_tests(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
-    started = {}
-    for wing in wings():  # side by side: most of the time goes into imports
-        copy = tmp_path / wing
-        gone = without(wing, copy)
+    copies = [tmp_path / wing for wing in wings()]
+    for copy in copies:
+        gone = without(copy.name, copy)
         assert sorted(wings(copy)) == sorted(set(wings()) - set(gone))
-        started[copy] = subprocess.Popen(
-            command, cwd=copy, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            env=os.environ | {"PYTHONPATH": str(copy)},
-        )  # fmt: skip
-    for copy, process in started.items():
-        said, _ = process.communicate(timeout=500)
-        assert process.returncode == 0, f"without {copy.name}: {said[-3000:]}"
-        files = {line.partition("::")[0] for line in said.splitlines() if "::" in line}
+    with ThreadPoolExecutor(available_threads()) as pool:
+        done = dict(zip(copies, pool.map(collected, copies), strict=True))
+    for copy, process in done.items():
+        assert process.returncode == 0, f"without {copy.name}: {process.stdout[-3000:]}"
+        files = {line.partition("::")[0] for line in process.stdout.splitlines() if "::" in line}
         assert files == {str(path.relative_to(copy)) for path in copy.glob("tests/**/test_*.py")}
 
 

@@ -153,7 +153,7 @@ def test_a_name_means_what_the_statement_says(name: str) -> None:
 def test_text_is_never_run(text: str, tmp_path: Path) -> None:
     path = tmp_path / "touched"
     text = text.replace("{path}", str(path))
-    start = time.perf_counter()
+    start = time.process_time()
     for stated in (
         lambda: decay(drift={"x": text}),
         lambda: decay(rates={"x": text}),
@@ -167,7 +167,7 @@ def test_text_is_never_run(text: str, tmp_path: Path) -> None:
         with pytest.raises(mm.InputError):
             stated()
     assert not path.exists()
-    assert time.perf_counter() - start < 20
+    assert time.process_time() - start < 20
 
 
 TEXTS = {

@@ -78,12 +78,12 @@ def test_a_worker_that_dies_costs_one_training(tmp_path: Path, monkeypatch: pyte
 
 
 def test_leaving_early_interrupts_what_runs(tmp_path: Path) -> None:
-    start = time.perf_counter()
     endless = [("toy", replace(SMALL, name=name, steps=10**9, record_every=10**6)) for name in "abc"]
     with Trainings(endless, out=tmp_path, workers=2) as trainings:
         while not all((tmp_path / "toy" / name).exists() for name in "ab"):
             time.sleep(0.1)
         time.sleep(3)
-    assert time.perf_counter() - start < 30
+        start = time.perf_counter()
+    assert time.perf_counter() - start < 20
     assert all(future.done() for future in trainings._futures)
     assert not list(tmp_path.glob("*/*/run.nc"))

@@ -60,7 +60,7 @@ CALLS: dict[str, tuple[Callable[[Any], Any], tuple[Any, ...]]] = {
         lambda v: theory.predict(LOGITS)["slow_phase"].curve(v),
         (None, 3, "x", [], {}, [None], [-1.0], [math.nan], [[1.0]]),
     ),
-    "beside": (theory.predict(LOGITS).beside, (None, 3, "x", [], {}, xr.Dataset())),
+    "beside": (lambda v: theory.predict(LOGITS).beside(v), (None, 3, "x", [], {}, xr.Dataset())),
 }  # fmt: skip
 
 
