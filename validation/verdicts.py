@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from platformdirs import user_data_path
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from minimodels.errors import InputError, check_flag, check_names, check_whole, shown, unknown
@@ -90,6 +91,7 @@ def claims(
     contexts = {paper: Context(full) for paper, _ in lines}
     waiting = {claim.id: {training.name for training in claim.wanted(full)[0]} for _, claim in lines}
     with (
+        threadpool_limits(1),  # matrix products here would wait for processors that trainings have
         Trainings(places, out=kept, workers=workers or os.cpu_count() or 1) as trainings,
         tqdm(total=len(places) + len(lines), disable=None if progress is None else not progress) as bar,
     ):

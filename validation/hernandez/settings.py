@@ -15,7 +15,7 @@ QUICK_WIDTH = 32
 SEEDS: dict[bool, tuple[int, ...]] = {False: (0, 1, 2), True: (0, 1, 2, 3)}
 SHARES = (0.1, 0.5)
 REPEATS: dict[bool, tuple[int, ...]] = {
-    False: (4, 16, 64, 256, 1024, 2048),
+    False: (4, 64, 256, 1024, 2048),
     True: (1, 4, 16, 32, 64, 128, 256, 1024, 4096),
 }
 MOST = 0.9  # the share at which the course in time is followed
