@@ -43,7 +43,7 @@ def compare(network: TokenTransformer) -> tuple[float, float]:
         plain.load_state_dict(plain.named({name: p[seed] for name, p in parameters.items()}))
         loss = plain.loss(batch.tokens[seed])
         loss.backward()
-        off_loss = max(off_loss, abs(float(loss - losses[seed])))
+        off_loss = max(off_loss, abs(float((loss - losses[seed]).detach())))
         there = plain.named({name: g[seed] for name, g in gradients.items()})
         for name, p in plain.named_parameters():
             assert p.grad is not None
