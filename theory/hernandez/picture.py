@@ -111,4 +111,4 @@ def _bands(ax: "Axes", costs: RepeatCosts) -> None:
 def _title(costs: RepeatCosts) -> str:
     most, (low, high) = leading(costs), (f"{x:.2g}" for x in costs.x)
     found = low if low == high else f"{low} to {high}"
-    return f"{most.words} most, at r p/T = {most.y:.2g}; effective size {found} (f = {costs.f:.2g})"
+    return f"{most.words} most, at r p/T = {most.y:.2g};\neffective size {found} (f = {costs.f:.2g})"

@@ -10,6 +10,7 @@ import minimodels as mm
 import theory
 from minimodels.errors import InputError
 from tests.minimodels.test_cli import keeps_what_was_there, main, refuses_paths
+from theory.hernandez.costs import RepeatCosts
 from theory.hernandez.effective import effective_edges
 
 T, N = 1e11, 197e6
@@ -17,7 +18,7 @@ SETTING = ("repeats", "--tokens", "1e11", "--parameters", "197e6", "--width", "6
 ONE = (*SETTING, "--fraction", ".03", "--times", "50")
 
 
-def costs(r: list[float], f: list[float], **options: float) -> theory.hernandez.costs.RepeatCosts:
+def costs(r: list[float], f: list[float], **options: float) -> RepeatCosts:
     return theory.repeat_costs(r, [x * T for x in f], **({"tokens": T, "parameters": N, "width": 640} | options))
 
 
