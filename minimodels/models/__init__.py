@@ -7,6 +7,7 @@ dictionaries, whose kernels `minimodels warmup` compiles (the default ones other
 
 import inspect
 import re
+from collections.abc import Callable
 from importlib import import_module
 from pkgutil import iter_modules
 from types import ModuleType
@@ -65,6 +66,12 @@ def structure(name: str, **choices: Any) -> tuple[Model, dict[str, Any]]:
     taken = inspect.signature(modules[name].build).parameters
     built: Model = modules[name].build(**{k: v for k, v in choices.items() if k in taken})
     return built, {k: v for k, v in choices.items() if k not in built.options}
+
+
+def builder(name: str) -> Callable[..., Model] | None:
+    """Return the function that states a built-in model with its options, None if there is no model of this name."""
+    module = _modules().get(name)
+    return None if module is None else module.build
 
 
 def variants() -> list[Model]:
