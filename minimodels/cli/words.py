@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import tyro
 
-from minimodels.cli.options import Command, Output, Repeats, Validate, Warmup
+from minimodels.cli.options import Command, Output, Repeats
 from minimodels.errors import InputError, unknown
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def model_first(command: str) -> InputError:
 def choices(command: Command, rest: Sequence[str]) -> Choices:
     """Read flags that are not the command's own as a model's options and parameters."""
     name = type(command).__name__.lower()
-    if isinstance(command, Validate | Repeats | Warmup):
+    if not hasattr(command, "model"):
         if not rest:
             return {}
         if rest[0].startswith("-"):
