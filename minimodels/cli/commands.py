@@ -3,7 +3,9 @@
 The one file of the library that opens `theory` and `validation`, inside a command.
 """
 
+import sys
 import warnings
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 from minimodels.cli.answers import check_folder, deliver, say, taken_back, targets
@@ -19,12 +21,13 @@ if TYPE_CHECKING:
 
 def build(name: str, chosen: Choices, command: Command) -> "Model":
     """Return the model; a flag that neither it nor the command knows is an error that suggests from both."""
-    from minimodels.models import structure
+    from minimodels.models import options_of, structure
 
-    model, values = structure(name, **chosen)
+    with redirect_stdout(sys.stderr):  # what a file of the user's own prints is no answer
+        model, values = structure(name, **chosen)
     for key in values:
         if key not in model.parameters:
-            known = dict.fromkeys([*model.options, *model.parameters, *flags(command)])
+            known = dict.fromkeys([*options_of(name), *model.options, *model.parameters, *flags(command)])
             raise unknown(f"parameter of {name!r} or option", key.replace("_", "-"), known)
     return model.with_values(**values)
 
@@ -99,11 +102,11 @@ def do_derive(command: Derive, chosen: Choices) -> int:
     import theory
 
     model = build(command.model, chosen, command)
-    if model.given:
-        raise InputError(f"a derivation holds for all values of the parameters: leave out --{next(iter(model.given))}.")
+    if values := [key for key in chosen if key in model.parameters]:
+        raise InputError(f"a derivation holds for all values of the parameters: leave out --{values[0]}.")
     if command.out is not None and command.out.is_file() and not command.overwrite:
         raise InputError(f"{str(command.out)!r} exists and is left as it is; choose another --out or add --overwrite.")
-    derivation = theory.derive(command.model, **model.options)
+    derivation = theory.derive(model)
     text = derivation.latex() if command.format == "latex" else derivation.markdown()
     if command.out is None:
         say(text)

@@ -20,9 +20,9 @@ from minimodels.cli.commands import (
     do_sweep,
     do_validate,
 )
-from minimodels.cli.options import Derive, Descend, Models, Predict, Repeats, Simulate, Sweep, Validate, Warmup
+from minimodels.cli.options import Derive, Descend, Models, New, Predict, Repeats, Simulate, Sweep, Validate, Warmup
 from minimodels.cli.stopping import INTERRUPTED, fail, stopping
-from minimodels.cli.upkeep import do_warmup
+from minimodels.cli.upkeep import do_new, do_warmup
 from minimodels.cli.words import Choices, parse
 from minimodels.errors import InputError, RunFailed
 
@@ -35,6 +35,7 @@ ACTIONS: dict[type, Callable[[Any, Choices], int]] = {
     Predict: do_predict,
     Validate: do_validate,
     Repeats: do_repeats,
+    New: do_new,
     Warmup: do_warmup,
 }
 

@@ -1,7 +1,35 @@
-"""Commands that look after an installation."""
+"""Commands that look after an installation and a user's files."""
 
-from minimodels.cli.options import Warmup
+import keyword
+from importlib.util import find_spec
+from pathlib import Path
+
+from minimodels.cli.answers import say
+from minimodels.cli.options import New, Warmup
+from minimodels.cli.starter import STARTER
 from minimodels.cli.words import Choices
+from minimodels.errors import InputError, shown
+from minimodels.files import write_file
+
+
+def do_new(command: New, chosen: Choices) -> int:
+    """Write a model to start from."""
+    from minimodels.models import models
+    from minimodels.naming import LONGEST
+
+    name = command.name.removesuffix(".py")
+    if not name.isidentifier() or not name.isascii() or keyword.iskeyword(name) or len(name) > LONGEST:
+        raise InputError(f"a model's name is a Python identifier, as my_model; got {shown(command.name)}.")
+    path = Path(f"{name}.py")
+    if name in models():
+        raise InputError(f"{name!r} is a built-in model; choose another name.")
+    if path.exists() or path.is_symlink():
+        raise InputError(f"{str(path)!r} exists and is left as it is; choose another name.")
+    if find_spec(name) is not None:
+        raise InputError(f"{name!r} is a module of Python, which a file of this name would hide; choose another name.")
+    write_file(path, STARTER.replace("NAME", name).encode())
+    say(f"{path} is written; next: minimodels simulate {path}")
+    return 0
 
 
 def do_warmup(command: Warmup, chosen: Choices) -> int:
