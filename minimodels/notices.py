@@ -1,4 +1,4 @@
-"""What a terminal is told while one waits for a compilation."""
+"""What a terminal is told: what one waits for, and where something is."""
 
 import logging
 import sys
@@ -7,6 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 logger = logging.getLogger("minimodels")
+
+
+def tell(what: str) -> None:
+    """Say something on a terminal, elsewhere in the log."""
+    logger.info("%s", what)
+    if sys.stderr is not None and sys.stderr.isatty():
+        sys.stderr.write(f"minimodels: {what}\n")
+        sys.stderr.flush()
 
 
 @contextmanager

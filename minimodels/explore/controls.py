@@ -4,7 +4,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bokeh.models import (
-    Button, Column, CustomJSTickFormatter, Div, MultiChoice, RadioButtonGroup, Row, Select, Slider, TextInput,
+    Button,
+    Column,
+    CustomJSTickFormatter,
+    Div,
+    MultiChoice,
+    RadioButtonGroup,
+    Row,
+    Select,
+    Slider,
+    TextInput,
 )  # fmt: skip
 
 from minimodels.explore import looks
@@ -23,7 +32,9 @@ class Knob:
     def __init__(self, key: str, label: str, meaning: str, spread: Range, set_: Set) -> None:
         self.key, self.spread, self._set, self._quiet = key, spread, set_, False
         low, high = spread.ends
-        shown = "Number((10 ** tick).toPrecision(4)).toString()" if spread.log else "Number(tick.toPrecision(4)).toString()"
+        shown = (
+            "Number((10 ** tick).toPrecision(4)).toString()" if spread.log else "Number(tick.toPrecision(4)).toString()"
+        )
         self.field = TextInput(title=f"{label}, {meaning}" if meaning else label, width=84, margin=(2, 6, 2, 0),
                                stylesheets=[SMALL, LABEL], name=key)  # fmt: skip
         self.slider = Slider(
@@ -75,9 +86,7 @@ class Controls:
         parameters = [k for k, p in m.parameters.items() if p.low < p.high]
         self.roots: dict[str, list[Any]] = {
             "options": self._options(state),
-            "parameters": [
-                self._knob(k, looks.symbol(k), m.parameters[k].meaning, state.range(k)) for k in parameters
-            ],
+            "parameters": [self._knob(k, looks.symbol(k), m.parameters[k].meaning, state.range(k)) for k in parameters],
             "initial": self._per_state(state, "init", lambda k: around(state.start[k], *_sides(state, k))),
             "rates": self._per_state(state, "rate", lambda k: factor(m.rate_values()[k])),
             "clamps": self._clamps(state),
@@ -87,9 +96,8 @@ class Controls:
 
     def show(self, state: State) -> None:
         """Set every widget to a state, without asking for anything."""
-        texts = state.settings()
         for key, knob in self.knobs.items():
-            knob.show(texts[key] if key in texts else usual_text(state, key), value(state, key))
+            knob.show(written(state, key), value(state, key))
         self._quiet = True
         try:
             for setter in self._setters:
@@ -105,7 +113,9 @@ class Controls:
         if not self._quiet:
             self._set(**settings)
 
-    def _select(self, key: str, label: str, options: Any, ask: Callable[[str], None], now: Callable[[State], str]) -> Any:
+    def _select(
+        self, key: str, label: str, options: Any, ask: Callable[[str], None], now: Callable[[State], str]
+    ) -> Any:
         made = Select(title=label, options=list(options), sizing_mode="stretch_width", stylesheets=[SMALL], name=key)
         made.on_change("value", lambda attr, old, new: None if self._quiet else ask(new))
         self._setters.append(lambda state: made.update(value=now(state)))
@@ -132,9 +142,9 @@ class Controls:
             if str(state.subject.chosen.get(key)) in ("True", "False"):
                 words = ("True", "False")
             if words is None or now(state) not in words:
-                made.append(self._text(key, looks.symbol(key), now, ask))
+                made.append(self._text(f"option {key}", looks.symbol(key), now, ask))
             else:
-                made.append(self._select(key, looks.symbol(key), words, ask, now))
+                made.append(self._select(f"option {key}", looks.symbol(key), words, ask, now))
         return made or [Div(text="This model has no structural options.")]
 
     def _per_state(self, state: State, kind: str, spread: Callable[[str], Range]) -> list[Any]:
@@ -165,7 +175,9 @@ class Controls:
 
         def held(name: str) -> Any:
             def part(label: str, k: int) -> Any:
-                field = TextInput(title=label, width=70, margin=(2, 4, 2, 0), stylesheets=[SMALL], name=f"clamp {name} {k}")
+                field = TextInput(
+                    title=label, width=70, margin=(2, 4, 2, 0), stylesheets=[SMALL], name=f"clamp {name} {k}"
+                )
 
                 def typed(attr: str, old: str, new: str) -> None:
                     if not self._quiet:
@@ -217,7 +229,9 @@ class Controls:
         made = [self._knob("end", "end", "steps" if state.discrete else "end of the run", factor(state.end))]
         if state.method != "map":
             made.append(
-                self._select("method", "method", METHODS, lambda v: self._restructure(method=v, end=None), lambda s: s.method)
+                self._select(
+                    "method", "method", METHODS, lambda v: self._restructure(method=v, end=None), lambda s: s.method
+                )
             )
         if state.method == "descent":
             made.append(self._knob("lr", "lr", "learning rate", factor(state.lr)))
@@ -246,37 +260,47 @@ class Controls:
                 "value", lambda attr, old, new: None if self._quiet else self._restructure(show=",".join(new))
             )
             made.append(show)
-        if state.x is not None and state.y is not None:
-            for key, label in (("x", "map: across"), ("y", "map: up")):
-
-                def axis(s: State, key: str = key) -> tuple[str, Range]:
-                    found: tuple[str, Range] = getattr(s, key)
-                    return found
-
-                pick = self._select(key, label, state.axes, lambda v, key=key: self._restructure(**{key: v}),
-                                    lambda s, axis=axis: axis(s)[0])  # fmt: skip
-                text = self._text(
-                    f"{key} range", "range", lambda s, axis=axis: axis(s)[1].text(),
-                    lambda v, key=key, pick=pick: self._restructure(**{key: f"{pick.value}={v}"}),
-                )  # fmt: skip
-                made.append(Row(pick, text, sizing_mode="stretch_width"))
+        if state.diagram is not None:
+            made += [self._axis(state, k) for k in (0, 1)]
             made.append(
                 self._select("target", "map: result", state.targets, lambda v: self._ask(target=v), lambda s: s.target)
             )
         if state.slice is not None:
-            both = [
-                self._select(
-                    f"slice {k}", label, state.model.state, lambda v, k=k: self._restructure(slice=self._plane(k, v)),
-                    lambda s, k=k: s.slice[k] if s.slice else "",
-                )
-                for k, label in enumerate(("flow: across", "flow: up"))
-            ]  # fmt: skip
+            both = [self._side(state, k) for k in (0, 1)]
             made.append(Row(*both, sizing_mode="stretch_width"))
             self._setters.append(lambda s: setattr(self, "plane", s.slice))
             if len(state.model.state) > 2:
                 places = ["start", "end", *state.model.events]
-                made.append(self._select("at", "flow: others held at the", places, lambda v: self._ask(at=v), lambda s: s.at))
+                made.append(
+                    self._select("at", "flow: others held at the", places, lambda v: self._ask(at=v), lambda s: s.at)
+                )
         return made
+
+    def _axis(self, state: State, k: int) -> Any:
+        key, label = (("x", "map: across"), ("y", "map: up"))[k]
+
+        def now(state: State) -> tuple[str, str]:
+            assert state.diagram is not None
+            return state.diagram[k][0], state.diagram[k][1].text()
+
+        def chosen(name: str) -> None:
+            self._restructure(**{key: name})
+
+        def typed(text: str) -> None:
+            self._restructure(**{key: f"{pick.value}={text}"})
+
+        pick = self._select(key, label, state.axes, chosen, lambda state: now(state)[0])
+        text = self._text(f"{key} range", "range", lambda state: now(state)[1], typed)
+        return Row(pick, text, sizing_mode="stretch_width")
+
+    def _side(self, state: State, k: int) -> Any:
+        def chosen(name: str) -> None:
+            self._restructure(slice=self._plane(k, name))
+
+        def now(state: State) -> str:
+            return state.slice[k] if state.slice else ""
+
+        return self._select(f"slice {k}", ("flow: across", "flow: up")[k], state.model.state, chosen, now)
 
     plane: tuple[str, str] = ("", "")
     start: Mapping[str, float]
@@ -298,14 +322,14 @@ def _sides(state: State, name: str) -> tuple[float, float]:
     return float(low[i]), float(high[i])
 
 
-def usual_text(state: State, key: str) -> str:
-    """Return how a setting is written that is as stated."""
+def written(state: State, key: str) -> str:
+    """Return how the setting of a knob is written: a number, or the expression that it follows."""
     kind, dot, name = key.partition(".")
-    if dot and kind == "init":
-        return number(state.start[name])
     if dot and kind == "rate":
         return str(state.model.rates[name])
-    return as_stated(state.model, key)
+    if not dot and key in state.model.parameters and key not in state.model.given:
+        return as_stated(state.model, key)
+    return number(value(state, key))
 
 
 def value(state: State, key: str) -> float:

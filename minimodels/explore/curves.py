@@ -10,7 +10,7 @@ from minimodels.explore.state import State
 from minimodels.model import GradientFlow
 from minimodels.problem import check_starts, problem
 
-POINTS = 240  # saved times of a run: a line of some hundred pixels
+POINTS = 401  # saved times of a run, as many as `simulate` has
 
 Floats = NDArray[np.float64]
 
@@ -46,7 +46,9 @@ def trace(state: State) -> Curves:
     batch = stated.run(y0, par, status, np.zeros(1, dtype=np.uint8))
     found = stated.named(batch, par, stated.results)
     code = Status(int(batch.status[0]))
-    said = "" if not code.failed else f"The run {WHAT[code]} at {time_word(state)} {batch.time[0]:.4g}: {REMEDIES[code]}."
+    said = (
+        "" if not code.failed else f"The run {WHAT[code]} at {time_word(state)} {batch.time[0]:.4g}: {REMEDIES[code]}."
+    )
     return Curves(
         time=stated.save,
         values={k: found[k][0] for k in (*state.model.state, *stated.observables)},

@@ -85,8 +85,8 @@ def lines(state: State) -> str:
     chosen = {**state.subject.chosen, **state.model.given}
     rates = {k: str(e) for k, e in state.model.rates.items() if e != state.subject.model.rates[k]}
     made = ["import minimodels as mm", "import numpy as np", ""]
-    if state.subject.build is not None:
-        made.append(f"m = {_call('mm.model', repr(state.model.name), **chosen)}")
+    if state.subject.name:
+        made.append(f"m = {_call('mm.model', repr(state.subject.name), **chosen)}")
     else:
         made.append(f"# m is {state.model.name!r}, the model that was explored")
         if state.model.given:
@@ -97,9 +97,9 @@ def lines(state: State) -> str:
     spread = f"np.linspace(0, {state.end!r}, {POINTS})"
     save = {} if state.time == "log" else {"save": Raw(f"np.unique(np.round({spread}))" if state.discrete else spread)}
     made += [f"run = {_call(verb, 'm', **arguments(state), **save)}", "figure = mm.plot_run(run)"]
-    if state.x is not None and state.y is not None:
+    if state.diagram is not None:
         axes = {
-            name: Raw(f"np.{'geom' if r.log else 'lin'}space({r.low!r}, {r.high!r}, 65)") for name, r in (state.x, state.y)
+            name: Raw(f"np.{'geom' if r.log else 'lin'}space({r.low!r}, {r.high!r}, 65)") for name, r in state.diagram
         }
         end = {k: v for k, v in arguments(state).items() if k != "max_steps"}
         made += [f"grid = {_call('mm.sweep', 'm', repr_of(axes), **end, keep=[state.target])}",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,7 +107,7 @@ def field(state: State, curves: Curves) -> Field:
     lines = {}
     for name, values in zip((first, second), drift(fx, fy), strict=True):
         z = np.ma.masked_invalid(values)
-        found = contourpy.contour_generator(fx, fy, z).lines(0.0) if z.count() else []
+        found: Any = contourpy.contour_generator(fx, fy, z).lines(0.0) if z.count() else []
         lines[name] = [(line[:, 0], line[:, 1]) for line in found]
     held = {k: v for k, v in at.items() if k not in (first, second)}
     return Field(first, second, (x0, x1, y0, y1), arrows, speed, lines, held)

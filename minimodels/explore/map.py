@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,8 +40,8 @@ class Diagram:
 
 def key(state: State) -> tuple[tuple[str, str], ...]:
     """Return what the diagram of a state depends on: equal keys, equal diagrams."""
-    assert state.x is not None and state.y is not None
-    own = {state.key(state.x[0]), state.key(state.y[0])}
+    assert state.diagram is not None
+    own = {state.key(name) for name, _ in state.diagram}
     views = {"time", "values", "show", "slice", "at", *own}
     return tuple(sorted((k, v) for k, v in state.settings().items() if k not in views))
 
@@ -53,8 +54,8 @@ def diagrams(state: State, interrupt: NDArray[np.uint8]) -> Iterator[Diagram | N
     interrupt : array of one byte
         Set to 1 from another thread, it makes a running kernel return at once.
     """
-    assert state.x is not None and state.y is not None
-    (first, across), (second, up) = state.x, state.y
+    assert state.diagram is not None
+    (first, across), (second, up) = state.diagram
     options = state.options()
     options = options if state.discrete else replace(options, max_steps=MAX_STEPS)
     stated = problem(state.model, state.end, options, what="steps" if state.discrete else "t_end")
@@ -91,11 +92,17 @@ def diagrams(state: State, interrupt: NDArray[np.uint8]) -> Iterator[Diagram | N
         yield Diagram(xs[at], ys[at], values[at, at].copy(), reason[at, at].copy(), final)
 
 
-def reasons(found: dict[str, NDArray[np.float64]], target: str) -> NDArray[np.int8]:
+def reasons(found: dict[str, NDArray[Any]], target: str) -> NDArray[np.int8]:
     """Return why a point has no number, the place in `REASONS`, and -1 where it has one."""
     status = found["status"]
     never = found.get(f"{target}_censored", np.zeros(len(status), dtype=bool))
-    why = np.select([status == Status.OUT_OF_DOMAIN, never, status >= Status.MAX_STEPS], [0, 1, 2], 3)
+    why = np.full(len(status), REASONS.index("no value"))
+    for reason, holds in (
+        ("failed", status >= Status.MAX_STEPS),
+        ("none by the end", never),
+        ("outside the domain", status == Status.OUT_OF_DOMAIN),
+    ):
+        why[holds] = REASONS.index(reason)
     return np.where(np.isfinite(found[target]), -1, why).astype(np.int8)
 
 

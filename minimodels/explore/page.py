@@ -11,7 +11,7 @@ from bokeh.models import Column, CustomJS, Div
 
 from minimodels.errors import InputError
 from minimodels.explore import looks, tables
-from minimodels.explore.background import Background, Flag
+from minimodels.explore.background import Background
 from minimodels.explore.controls import Controls
 from minimodels.explore.curves import Curves, event_text, trace
 from minimodels.explore.flow import Field, field, place, rests
@@ -60,7 +60,10 @@ class Page:
         self.said = Div(text="", margin=0, sizing_mode="stretch_width", stylesheets=[looks.SAID])
         self.roots["said"].children = [self.said]
         self.address = Div(text="", visible=False, margin=0)
-        self.address.js_on_change("text", CustomJS(code="history.replaceState(null, '', '?' + cb_obj.text)"))
+        code = "if (address.text) history.replaceState(null, '', '?' + address.text)"
+        told = CustomJS(args={"address": self.address}, code=code)
+        self.address.js_on_change("text", told)
+        document.js_on_event("document_ready", told)  # what settled before the browser listened
         self.roots["said"].children.append(self.address)
         self.behind = Background(WORK, self._failed)
         self.build()
@@ -76,7 +79,7 @@ class Page:
         self.controls = Controls(state, self.set, self.restructure)
         self.controls.show(state)
         self.panel = CurvePanel(state)
-        self.map = MapPanel(state, self.move) if state.x is not None else None
+        self.map = MapPanel(state, self.move) if state.diagram is not None else None
         self.flow = FlowPanel(state) if state.slice is not None else None
         self.events = Div(text="", margin=(4, 5, 0, 5), sizing_mode="stretch_width", stylesheets=[looks.LEGEND])
         self.predictions = Div(text=WAITING, sizing_mode="stretch_width", stylesheets=[looks.TABLE])
@@ -156,10 +159,9 @@ class Page:
 
     def move(self, x: float, y: float) -> None:
         """Move to a point of the phase diagram."""
-        if self.state.x is None or self.state.y is None or x is None or y is None:
-            return
-        places = ((self.state.x, x), (self.state.y, y))
-        self.set(**{self.state.key(name): f"{value:.4g}" for (name, _), value in places})
+        if self.state.diagram is not None and x is not None and y is not None:
+            places = zip(self.state.diagram, (x, y), strict=True)
+            self.set(**{self.state.key(name): f"{value:.4g}" for (name, _), value in places})
 
     def _shown(self) -> None:
         """Show the run, at once."""

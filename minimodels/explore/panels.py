@@ -6,7 +6,16 @@ from typing import Any
 import numpy as np
 from bokeh.events import Tap
 from bokeh.models import (
-    ColorBar, ColumnDataSource, Div, HoverTool, HSpan, LabelSet, LinearColorMapper, LogColorMapper, Range1d, VSpan,
+    ColorBar,
+    ColumnDataSource,
+    Div,
+    HoverTool,
+    HSpan,
+    LabelSet,
+    LinearColorMapper,
+    LogColorMapper,
+    Range1d,
+    VSpan,
 )  # fmt: skip
 from bokeh.palettes import Viridis256
 from bokeh.plotting import figure
@@ -141,9 +150,9 @@ class MapPanel:
     """The phase diagram: an image, the point that the sliders stand at, and a click that moves it."""
 
     def __init__(self, state: State, moved: Callable[[float, float], None]) -> None:
-        assert state.x is not None and state.y is not None
-        self.axes = (state.x[0], state.y[0])
-        (first, across), (second, up) = state.x, state.y
+        assert state.diagram is not None
+        (first, across), (second, up) = state.diagram
+        self.axes, self.spread = (first, second), (across, up)
         self.picture = ColumnDataSource({"image": [], "x": [], "y": [], "dw": [], "dh": []})
         self.blanks = ColumnDataSource({"image": [], "x": [], "y": [], "dw": [], "dh": []})
         self.point = ColumnDataSource({"x": [], "y": []})
@@ -179,8 +188,8 @@ class MapPanel:
 
     def show(self, found: Diagram, state: State) -> None:
         """Show a diagram, as far as it is computed."""
-        box = {}
-        for name, side, values, (_, spread) in zip("xy", ("dw", "dh"), (found.x, found.y), (state.x, state.y)):  # type: ignore[misc]
+        box: dict[str, list[float]] = {}
+        for name, side, values, spread in zip("xy", ("dw", "dh"), (found.x, found.y), self.spread, strict=True):
             half = (values[1] / values[0]) ** 0.5 if spread.log else (values[1] - values[0]) / 2
             low, high = (values[0] / half, values[-1] * half) if spread.log else (values[0] - half, values[-1] + half)
             box |= {name: [low], side: [high - low]}
@@ -220,15 +229,11 @@ class FlowPanel:
             x_range=Range1d(0, 1), y_range=Range1d(0, 1),
         )  # fmt: skip
         self.figure.segment("x0", "y0", "x1", "y1", source=self.arrows, line_color="colour", line_width=1)
-        self.figure.scatter(
-            "x1", "y1", source=self.arrows, size=5, marker="triangle", angle="angle", color="colour"
-        )
+        self.figure.scatter("x1", "y1", source=self.arrows, size=5, marker="triangle", angle="angle", color="colour")
         for name, colour in zip(state.slice, ("#56B4E9", "#E69F00"), strict=True):
             self.figure.multi_line("xs", "ys", source=self.lines[name], line_color=colour, line_width=2)
         self.figure.line(first, second, source=self.run, line_color="#000000", line_width=2)
-        self.figure.scatter(
-            "x", "y", source=self.rests, size=11, line_color="colour", fill_color="fill", line_width=2
-        )
+        self.figure.scatter("x", "y", source=self.rests, size=11, line_color="colour", fill_color="fill", line_width=2)
         self.title = heading("Flow")
         self.legend = Div(text="", sizing_mode="stretch_width", stylesheets=[looks.LEGEND])
         self.children = [self.title, self.figure, self.legend]

@@ -2,13 +2,20 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from minimodels.errors import (
-    InputError, by_name, check_choice, check_number, check_positive, check_steps, shown, unknown,
+    InputError,
+    by_name,
+    check_choice,
+    check_number,
+    check_positive,
+    check_steps,
+    shown,
+    unknown,
 )  # fmt: skip
 from minimodels.explore.ranges import Range, around, factor, number
 from minimodels.explore.subject import Subject
@@ -23,6 +30,7 @@ MAX_STEPS = 100_000  # of an integration, so that no setting holds the page up f
 MAX_ITERATIONS = 2_000_000
 
 Held = tuple[float | str, float, float]
+Axis = tuple[str, Range]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +57,8 @@ class State:
         Scales of the curves' axes: ``log`` or ``linear``.
     show : tuple of str
         Observables that are drawn.
-    x, y : (str, Range)
-        Axes of the phase diagram, None where the model has fewer than two parameters.
+    diagram : ((str, Range), (str, Range))
+        Axes of the phase diagram, across and up; None where there are not two numbers to vary.
     target : str
         What it shows: an event, or the final value of a loss, a state or an observable.
     slice : (str, str)
@@ -71,8 +79,7 @@ class State:
     time: str
     values: str
     show: tuple[str, ...]
-    x: tuple[str, Range] | None
-    y: tuple[str, Range] | None
+    diagram: tuple[Axis, Axis] | None
     target: str
     slice: tuple[str, str] | None
     at: str
@@ -89,11 +96,10 @@ class State:
 
     def options(self, save: Any = None) -> Options:
         """Return it as the options of a run."""
-        discrete = {"method": "map", "lr": self.lr, "max_steps": int(self.end) + 1} if self.discrete else {}
-        return Options(
-            init=self.init, clamp=self.clamp, save=save,
-            **({"method": self.method, "rtol": self.rtol, "atol": self.atol, "max_steps": MAX_STEPS} | discrete),
-        )  # fmt: skip
+        given = Options(init=self.init, clamp=self.clamp, save=save)
+        if self.discrete:
+            return replace(given, method="map", lr=self.lr, max_steps=int(self.end) + 1)
+        return replace(given, method=self.method, rtol=self.rtol, atol=self.atol, max_steps=MAX_STEPS)
 
     @cached_property
     def problem(self) -> Problem:
@@ -151,8 +157,8 @@ class State:
         found |= {"end": number(self.end), "method": self.method, "lr": number(self.lr)}
         found |= {"rtol": number(self.rtol), "atol": number(self.atol), "time": self.time, "values": self.values}
         found |= {"show": ",".join(self.show), "target": self.target, "at": self.at}
-        if self.x is not None and self.y is not None:
-            found |= {"x": f"{self.x[0]}={self.x[1].text()}", "y": f"{self.y[0]}={self.y[1].text()}"}
+        if self.diagram is not None:
+            found |= {which: f"{name}={r.text()}" for which, (name, r) in zip("xy", self.diagram, strict=True)}
         if self.slice is not None:
             found["slice"] = ",".join(self.slice)
         return found
@@ -207,11 +213,11 @@ def read(subject: Subject, settings: Mapping[str, str]) -> State:
     m = subject.model
     parts: dict[str, dict[str, str]] = {"init": {}, "rate": {}, "clamp": {}}
     for name in list(left):
-        kind, dot, state = name.partition(".")
+        kind, dot, of = name.partition(".")
         if dot and kind in parts:
-            if state not in m.state:
-                raise unknown(f"state in {kind}", state, m.state)
-            parts[kind][state] = left.pop(name)
+            if of not in m.state:
+                raise unknown(f"state in {kind}", of, m.state)
+            parts[kind][of] = left.pop(name)
     values = {k: left.pop(k) for k in list(left) if k in m.parameters}
     given = {k: numeric(text, k) for k, text in values.items() if text.strip() != as_stated(m, k)}
     m = m.with_values(**given)
@@ -239,8 +245,7 @@ def read(subject: Subject, settings: Mapping[str, str]) -> State:
         time=check_choice(time, "the scale of time", SCALES),
         values=check_choice(scale, "the scale of the values", SCALES),
         show=names(drawn, m.observables, "observable"),
-        x=None,
-        y=None,
+        diagram=None,
         target="",
         slice=None,
         at=check_choice(left.pop("at", "start"), "the place of the slice", events),
@@ -255,21 +260,19 @@ def read(subject: Subject, settings: Mapping[str, str]) -> State:
 
 def _with_views(state: State, left: dict[str, str]) -> State:
     """Return the state with the axes and the target of its map and the slice of its flow."""
-    from dataclasses import replace
-
     axes, m = state.axes, state.model
     usual = ["", ""]
     if "x" not in left or "y" not in left:
         values = m.values
         first = [k for k in axes if k in m.parameters and not m.defaults[k].free_symbols and values[k] != 0]
         usual = list(dict.fromkeys([*first, *(k for k in axes if k in m.parameters), *axes]))[:2]
-    chosen: list[tuple[str, Range] | None] = []
+    chosen: list[Axis] = []
     for which, fallback in zip("xy", usual, strict=False):
         name, _, text = left.pop(which, fallback).partition("=")
         if name not in axes:
             raise unknown("axis of the phase diagram", name, axes)
         chosen.append((name, Range.read(text) if text else state.range(name)))
-    if len(chosen) == 2 and chosen[0] and chosen[1] and chosen[0][0] == chosen[1][0]:
+    if len(chosen) == 2 and chosen[0][0] == chosen[1][0]:
         raise InputError(f"the phase diagram has two different axes; both are {chosen[0][0]!r}.")
     target = left.pop("target", state.targets[0])
     if target not in state.targets:
@@ -279,8 +282,7 @@ def _with_views(state: State, left: dict[str, str]) -> State:
         raise InputError(f"the plane of the flow is two different states; got {', '.join(plane) or 'none'}.")
     return replace(
         state,
-        x=chosen[0] if len(chosen) == 2 else None,
-        y=chosen[1] if len(chosen) == 2 else None,
+        diagram=(chosen[0], chosen[1]) if len(chosen) == 2 else None,
         target=target,
         slice=(plane[0], plane[1]) if len(m.state) > 1 else None,
     )

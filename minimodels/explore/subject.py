@@ -12,7 +12,10 @@ from typing import Any
 import numpy as np
 
 from minimodels.errors import InputError
-from minimodels.model import Model, check_model
+from minimodels.explore.ranges import number
+from minimodels.model import NONE, Model, check_model
+from minimodels.models import builder
+from minimodels.own import is_own
 
 LONGEST = 1e6  # time that is looked at for the end of a run
 PATIENCE = 20_000  # steps that this may take
@@ -30,30 +33,39 @@ class Choice:
 class Subject:
     """A model without values: its structural options, and how it is made with others.
 
-    ``build`` is None for a statement of one's own, which has no options; ``given`` are the settings it is opened with.
+    ``build`` is None for a statement that stands as it is; ``name`` is what `minimodels.model` finds it by, empty where
+    it cannot; ``given`` are the settings it is opened with.
     """
 
     model: Model
+    name: str = ""
     build: Any = field(default=None, compare=False)
     chosen: Mapping[str, Any] = field(default_factory=dict)
     given: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @classmethod
-    def of(cls, model: Model) -> "Subject":
-        """Return the subject of a model, opened with its parameters and rates as they are."""
-        from minimodels.explore.ranges import number
+    def of(cls, model: Model, *, name: str | None = None, choices: Mapping[str, Any] = NONE) -> "Subject":
+        """Return the subject of a model, opened with its parameters and rates as they are.
 
+        Parameters
+        ----------
+        name : str
+            That the model was made by; a built-in one is recognised without.
+        choices : mapping
+            That it was made with besides.
+        """
         check_model(model)
         given = {k: number(v) for k, v in model.given.items()}
-        made = _builder(model)
-        if made is None:
+        name = name or (model.name if _is_built_in(model) else "")
+        build = builder(name) if name else None
+        if build is None:
             plain = copy.copy(model)
             plain.given = {}
-            return cls(plain, given=given)
-        build, chosen = made
+            return cls(plain, name, given=given)
+        chosen = _chosen(build, model, choices)
         plain = build(**chosen)
         rates = {f"rate.{k}": str(e) for k, e in model.rates.items() if e != plain.rates[k]}
-        return cls(plain, build, chosen, given | rates | {k: str(v) for k, v in chosen.items()})
+        return cls(plain, name, build, chosen, given | rates | {k: str(v) for k, v in chosen.items()})
 
     @cached_property
     def options(self) -> dict[str, Choice]:
@@ -67,10 +79,9 @@ class Subject:
         taken = inspect.signature(self.build).parameters
         numbers = self.model.parameters
         used = {
-            k
-            for k, text in settings.items()
-            if k in taken and k in (*self.model.options, *self.options) and (k not in numbers or not _is_number(text))
-        }
+            k for k, text in settings.items() if k in taken and k in {**self.model.options, **self.options}
+            and (k not in numbers or not _is_number(text))
+        }  # fmt: skip
         model, chosen = self.model, {k: setting(settings[k]) for k in used}
         if chosen != {k: v for k, v in self.chosen.items() if k in used} or used - set(self.chosen):
             model = self.build(**chosen)
@@ -80,9 +91,8 @@ class Subject:
         if model is self.model and chosen == whole:
             return self, used | fixed
         model = self.build(**chosen)
-        kept = {k: model.options[k] for k in model.options if k in taken}
-        kept |= {k: p.low for k, p in model.parameters.items() if k in taken and p.low == p.high} | chosen
-        return Subject(model, self.build, kept, self.given), used | fixed
+        kept = _chosen(self.build, model, chosen)
+        return Subject(model, self.name, self.build, kept, self.given), used | fixed
 
     def usual_end(self, model: Model, *, discrete: bool, lr: float) -> float:
         """Return an end at which what happens can be seen: ten times the last event, or when it has come to rest."""
@@ -108,30 +118,34 @@ class Subject:
         return 3 * last if last else 100.0
 
 
-def _builder(model: Model) -> tuple[Any, dict[str, Any]] | None:
-    """Return the function that states a built-in model, and its options; None if it is none of these."""
-    from minimodels.models import builder
-
-    build = builder(model.name)
+def _is_built_in(model: Model) -> bool:
+    """Tell whether a model is the built-in one of its name, and not only called so."""
+    build = None if is_own(model.name) else builder(model.name)
     if build is None:
-        return None
-    taken = inspect.signature(build).parameters
-    fixed = {k: p.low for k, p in model.parameters.items() if k in taken and p.low == p.high}
-    chosen = {k: v for k, v in {**model.options, **fixed}.items() if k in taken}
+        return False
     try:
-        same = build(**chosen)
+        same = build(**_chosen(build, model, NONE))
     except InputError:
-        return None
+        return False
     alike = (same.kind, same.source, same.state, same.loss, same.defaults) == (
         model.kind, model.source, model.state, model.loss, model.defaults
     )  # fmt: skip
-    return (build, chosen) if alike and (model.kind == "gradient_flow" or same.drift == model.drift) else None
+    return bool(alike and (model.kind == "gradient_flow" or same.drift == model.drift))
+
+
+def _chosen(build: Any, model: Model, choices: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the structural options of a model, as they were chosen or as it tells them."""
+    taken = inspect.signature(build).parameters
+    found = {k: p.default for k, p in taken.items() if k not in model.parameters and p.default is not p.empty}
+    found |= {k: v for k, v in model.options.items() if k in taken}
+    found |= {k: p.low for k, p in model.parameters.items() if k in taken and p.low == p.high}
+    return found | {k: v for k, v in choices.items() if k in taken and (k in found or k not in model.parameters)}
 
 
 def _choices(build: Any, model: Model) -> dict[str, Choice]:
     text, found = inspect.getdoc(build) or "", {}
     for name in inspect.signature(build).parameters:
-        if name not in model.options and not _is_fixed(model, name):
+        if name not in model.options and name in model.parameters and not _is_fixed(model, name):
             continue  # the structure does not depend on it
         about = re.search(rf"^(?:\w+, )*{name}(?:, \w+)* : (.+)$", text, re.MULTILINE)
         kind = about.group(1) if about else ""

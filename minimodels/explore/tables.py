@@ -102,16 +102,16 @@ def fixed_points(points: Sequence[FixedPoint], state: State) -> str:
     for p in shown:
         slowest = p.eigenvalues[np.argmax(np.abs(p.eigenvalues) if state.discrete else p.eigenvalues.real)]
         eigenvalue = f"{slowest.real:.3g}" + (f" ± {abs(slowest.imag):.3g}i" if abs(slowest.imag) > 1e-12 else "")
-        where = dict(list(p.state.items())[:6])
+        where = {k: v if abs(v) > 1e-12 else 0.0 for k, v in list(p.state.items())[:6]}
         more = " …" if len(p.state) > 6 else ""
         loss = "" if p.loss is None else f"{p.loss:.4g}"
         lines.append(
-            f'<tr><td><i style="background:{looks.KINDS[p.kind]}"></i>{p.kind}</td>'
+            f'<tr><td><i class="dot" style="background:{looks.KINDS[p.kind]}"></i>{p.kind}</td>'
             f'<td class="number">{looks.numbers(where, 4)}{more}</td><td class="number">{loss}</td>'
             f'<td class="number">{eigenvalue}</td></tr>'
         )
     more = f"<p>{len(points) - len(shown)} more are not listed.</p>" if len(points) > len(shown) else ""
-    continuum = "<p>Many degenerate ones are a sample of a continuum.</p>" if counted(list(points)).get("degenerate", 0) > 5 else ""  # noqa: E501
+    continuum = "<p>So many may be a sample of a continuum.</p>" if len(points) > LISTED else ""
     free = "<p>Of the free flow, without clamps.</p>" if state.clamp else ""
     head = "<tr><th>kind</th><th>at</th><th>loss</th><th>largest eigenvalue</th></tr>"
     return f"<p>{counts} found.</p><table>{head}{''.join(lines)}</table>{more}{continuum}{free}"

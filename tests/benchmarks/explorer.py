@@ -33,11 +33,13 @@ WATCH = """(name) => {
   const figures = ["loss", "states", "observables"].map((n) => named(n + " figure")).filter(Boolean)
   const source = figures[0].renderers[0].data_source
   const order = new Map()
-  const log = window.log = {events: [], frames: [], clear() { log.events.length = log.frames.length = 0; order.clear() }}
+  const log = window.log = {events: [], frames: []}
+  log.clear = () => { log.events.length = log.frames.length = 0; order.clear() }
   let left = new Set()
   slider.properties.value.change.connect(() => order.set(slider.value, log.events.push(performance.now()) - 1))
-  const at = () => { const seen = [...order].filter(([v]) => Math.abs(
-      (slider.format.code.includes("10 **") ? 10 ** v : v) / Number(field.value) - 1) < 2e-4); return seen.length ? seen.at(-1)[1] : -1 }
+  const log10 = slider.format.code.includes("10 **")
+  const close = (v) => Math.abs((log10 ? 10 ** v : v) / Number(field.value) - 1) < 2e-4
+  const at = () => [...order].filter(([v]) => close(v)).at(-1)?.[1] ?? -1
   let shown = -1
   source.properties.data.change.connect(() => { shown = at(); left = new Set(figures.map((f) => f.id)) })
   for (const figure of figures) {
@@ -76,7 +78,7 @@ def main() -> None:
         chromium = player.chromium.launch(executable_path=browser, args=["--no-sandbox"])
         for name, (options, axis) in list(MODELS.items())[: 1 if given.smoke else None]:
             model = mm.model(name, **options)
-            with serving(model, predict=theory.predict) as url:
+            with serving(Subject.of(model), predict=theory.predict) as url:
                 page = chromium.new_page(viewport={"width": 1200, "height": 900})
                 page.goto(url)
                 page.wait_for_function("() => window.Bokeh && Bokeh.documents[0] && Bokeh.documents[0].is_idle")
