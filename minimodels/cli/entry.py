@@ -11,6 +11,7 @@ from typing import Any
 from minimodels import __version__
 from minimodels.cli.answers import say
 from minimodels.cli.commands import (
+    do_completion,
     do_derive,
     do_descend,
     do_models,
@@ -20,7 +21,19 @@ from minimodels.cli.commands import (
     do_sweep,
     do_validate,
 )
-from minimodels.cli.options import Derive, Descend, Models, New, Predict, Repeats, Simulate, Sweep, Validate, Warmup
+from minimodels.cli.options import (
+    Completion,
+    Derive,
+    Descend,
+    Models,
+    New,
+    Predict,
+    Repeats,
+    Simulate,
+    Sweep,
+    Validate,
+    Warmup,
+)
 from minimodels.cli.stopping import INTERRUPTED, fail, stopping
 from minimodels.cli.upkeep import do_new, do_warmup
 from minimodels.cli.words import Choices, parse
@@ -36,6 +49,7 @@ ACTIONS: dict[type, Callable[[Any, Choices], int]] = {
     Validate: do_validate,
     Repeats: do_repeats,
     New: do_new,
+    Completion: do_completion,
     Warmup: do_warmup,
 }
 

@@ -214,8 +214,20 @@ class New:
 
 
 @dataclass(frozen=True)
+class Completion:
+    """Print the script that completes commands, options and models in a shell.
+
+    As in: minimodels completion bash > ~/.local/share/bash-completion/completions/minimodels, or in a start file of
+    bash or zsh: source <(minimodels completion zsh); for fish: > ~/.config/fish/completions/minimodels.fish.
+    """
+
+    shell: Positional[Literal["bash", "zsh", "fish"]]
+    """The shell."""
+
+
+@dataclass(frozen=True)
 class Warmup:
     """Compile the kernels of all built-in models, once."""
 
 
-Command = Models | Simulate | Descend | Sweep | Derive | Predict | Validate | Repeats | New | Warmup
+Command = Models | Simulate | Descend | Sweep | Derive | Predict | Validate | Repeats | New | Completion | Warmup
