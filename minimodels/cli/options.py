@@ -226,8 +226,38 @@ class Completion:
 
 
 @dataclass(frozen=True)
+class Doctor:
+    """Say what this installation is made of, and what is wrong with it: status 1 if something is."""
+
+    json: Json = False
+
+
+@dataclass(frozen=True)
+class Cache:
+    """Say where compiled code is kept and how much there is, or remove it."""
+
+    clear: Flag = False
+    """Remove the compiled code; it is compiled anew when it is needed."""
+    json: Json = False
+
+
+@dataclass(frozen=True)
 class Warmup:
     """Compile the kernels of all built-in models, once."""
 
 
-Command = Models | Simulate | Descend | Sweep | Derive | Predict | Validate | Repeats | New | Completion | Warmup
+Command = (
+    Models
+    | Simulate
+    | Descend
+    | Sweep
+    | Derive
+    | Predict
+    | Validate
+    | Repeats
+    | New
+    | Completion
+    | Doctor
+    | Cache
+    | Warmup
+)

@@ -1,18 +1,30 @@
 """The private folder where compiled code is kept; ``MINIMODELS_CACHE_DIR`` moves it."""
 
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from minimodels.errors import InputError
 from minimodels.files import write_atomic
 
+KERNEL = re.compile(r"model_[0-9a-f]{32}\.o")
+STEPPER = re.compile(r"stepper_\w+_[0-9a-f]{16}")
+LEFT = re.compile(r"\.[0-9a-f]{32}\.tmp")  # by a process that was killed while it wrote
+INSIDE = (".py", ".pyc", ".nbi", ".nbc", ".tmp")  # what a stepper is made of
 
-def folder() -> Path:
-    """Return the folder, made with mode 0700 if it is not there."""
+
+def place() -> Path:
+    """Return where the folder is, or would be."""
     from platformdirs import user_cache_path
 
     chosen = os.environ.get("MINIMODELS_CACHE_DIR")
-    path = Path(chosen) if chosen else user_cache_path("minimodels") / "kernels"
+    return Path(chosen) if chosen else user_cache_path("minimodels") / "kernels"
+
+
+def folder() -> Path:
+    """Return the folder, made with mode 0700 if it is not there."""
+    path = place()
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -46,3 +58,51 @@ def write(path: Path, data: bytes) -> None:
 def unwritable(path: Path, error: OSError) -> InputError:
     """The error for a file or folder of compiled code that cannot be written."""
     return InputError(f"cannot write {path} ({error.strerror}); set MINIMODELS_CACHE_DIR elsewhere.")
+
+
+def kept() -> list[Path]:
+    """Return the files of compiled code, in order; whatever else lies in the folder is not ours."""
+    path = place()
+    entries = sorted(path.iterdir()) if path.is_dir() else []
+    return [file for entry in entries for file in _ours(entry)]
+
+
+def _ours(entry: Path) -> Iterator[Path]:
+    if entry.is_symlink():
+        return
+    if entry.is_dir() and STEPPER.fullmatch(entry.name):
+        inside = (path for path in sorted(entry.rglob("*")) if path.suffix in INSIDE)
+        yield from (path for path in inside if path.is_file() and not path.is_symlink())
+    elif entry.is_file() and (KERNEL.fullmatch(entry.name) or LEFT.fullmatch(entry.name)):
+        yield entry
+
+
+def clear() -> tuple[int, int, list[str]]:
+    """Remove the compiled code; return how many files and bytes that were, and what is left in the folder.
+
+    Raises
+    ------
+    InputError
+        If the folder is another user's, may be written to by others, or holds no compiled code but other things.
+    """
+    path = place()
+    if not path.is_dir():
+        return 0, 0, []
+    if hasattr(os, "getuid"):
+        private(path, "the kernel folder")
+    files = kept()
+    if not files and (others := sorted(entry.name for entry in path.iterdir())):
+        raise InputError(
+            f"{path} is no folder of compiled code: it holds {', '.join(others[:3])} and none; nothing is removed."
+        )
+    size = 0
+    try:
+        for file in files:
+            size += file.stat().st_size
+            file.unlink()
+        for made in sorted({f for file in files for f in file.parents if path in f.parents}, reverse=True):
+            if not any(made.iterdir()):
+                made.rmdir()
+    except OSError as error:
+        raise InputError(f"cannot remove {error.filename} ({error.strerror}); the rest is left as it is.") from error
+    return len(files), size, sorted(entry.name for entry in path.iterdir())
