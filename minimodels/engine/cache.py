@@ -1,6 +1,8 @@
 """The private folder where compiled code is kept; ``MINIMODELS_CACHE_DIR`` moves it."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from minimodels.errors import InputError
@@ -33,6 +35,27 @@ def private(path: Path, what: str) -> None:
         raise InputError(
             f"{what} {path} may be written to by others; run `chmod go-w` on it or set MINIMODELS_CACHE_DIR elsewhere."
         )
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Keep the other processes that share the folder waiting: what they need is then there when they go on.
+
+    The lock goes with its process. Where a file system has none, each compiles for itself, to the same files.
+    """
+    try:
+        import fcntl
+
+        lock = os.open(folder() / ".lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except (ImportError, OSError):
+        yield
+        return
+    try:
+        with suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 def write(path: Path, data: bytes) -> None:
