@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from minimodels.errors import InputError
@@ -11,6 +12,7 @@ from minimodels.files import write_atomic
 KERNEL = re.compile(r"model_[0-9a-f]{32}\.o")
 STEPPER = re.compile(r"stepper_\w+_[0-9a-f]{16}")
 LEFT = re.compile(r"\.[0-9a-f]{32}\.tmp")  # by a process that was killed while it wrote
+LOCK = ".lock"  # stays: others may wait for it
 INSIDE = (".py", ".pyc", ".nbi", ".nbc", ".tmp")  # what a stepper is made of
 
 
@@ -45,6 +47,27 @@ def private(path: Path, what: str) -> None:
         raise InputError(
             f"{what} {path} may be written to by others; run `chmod go-w` on it or set MINIMODELS_CACHE_DIR elsewhere."
         )
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Keep the other processes that share the folder waiting: what they need is then there when they go on.
+
+    The lock goes with its process. Where a file system has none, each compiles for itself, to the same files.
+    """
+    try:
+        import fcntl
+
+        lock = os.open(folder() / LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except (ImportError, OSError):
+        yield
+        return
+    try:
+        with suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 def write(path: Path, data: bytes) -> None:
@@ -90,19 +113,25 @@ def clear() -> tuple[int, int, list[str]]:
         return 0, 0, []
     if hasattr(os, "getuid"):
         private(path, "the kernel folder")
-    files = kept()
-    if not files and (others := sorted(entry.name for entry in path.iterdir())):
+    if not kept() and (others := _left(path)):
         raise InputError(
             f"{path} is no folder of compiled code: it holds {', '.join(others[:3])} and none; nothing is removed."
         )
-    size = 0
+    count = size = 0
     try:
-        for file in files:
-            size += file.stat().st_size
-            file.unlink()
-        for made in sorted({f for file in files for f in file.parents if path in f.parents}, reverse=True):
-            if not any(made.iterdir()):
-                made.rmdir()
+        with alone():
+            for file in kept():
+                count, size = count + 1, size + file.stat().st_size
+                file.unlink()
+            for made in sorted(
+                (entry for entry in path.rglob("*") if entry.is_dir() and not entry.is_symlink()), reverse=True
+            ):
+                if STEPPER.fullmatch(made.relative_to(path).parts[0]) and not any(made.iterdir()):
+                    made.rmdir()
     except OSError as error:
         raise InputError(f"cannot remove {error.filename} ({error.strerror}); the rest is left as it is.") from error
-    return len(files), size, sorted(entry.name for entry in path.iterdir())
+    return count, size, _left(path)
+
+
+def _left(path: Path) -> list[str]:
+    return sorted(entry.name for entry in path.iterdir() if entry.name != LOCK)

@@ -34,7 +34,7 @@ def test_the_cache_is_counted_and_cleared(folder: Path, capsys: pytest.CaptureFi
     found = read(capsys, "cache", "--json")
     assert (found["files"], found["bytes"], found["kernels"], found["mode"]) == (4, 20, 1, "0700")
     assert main(capsys, "cache", "--clear")[:2] == (0, f"{folder}: removed 4 files, 0.00 MB\n")
-    assert list(folder.iterdir()) == []
+    assert [path.name for path in folder.iterdir()] == [".lock"]
     assert read(capsys, "cache", "--clear", "--json") == {
         "command": "cache", "path": str(folder), "removed": 0, "bytes": 0, "left": [],
     }  # fmt: skip
@@ -45,6 +45,8 @@ def test_what_is_not_ours_is_left(folder: Path, tmp_path: Path, capsys: pytest.C
     elsewhere.mkdir()
     (elsewhere / "mine.py").write_text("mine")
     (folder / elsewhere.name).symlink_to(elsewhere)
+    (tmp_path / "empty").mkdir()
+    (folder / f"stepper_rk4_{'2' * 16}").symlink_to(tmp_path / "empty")
     (folder / f"model_{'c' * 32}.o").symlink_to(elsewhere / "mine.py")
     (folder / "model_mine.o").write_text("mine")
     (folder / f"stepper_tsit5_{'0' * 16}" / "notes.txt").write_text("mine")
@@ -65,6 +67,7 @@ def test_another_folder_is_not_cleared(
     tmp_path.chmod(0o700)
     code, out, errors = main(capsys, "cache", "--clear")
     assert (code, out) == (2, "")
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
     assert "is no folder of compiled code: it holds thesis.tex and none; nothing is removed." in errors
     monkeypatch.setenv("MINIMODELS_CACHE_DIR", str(tmp_path / "gone"))
     assert read(capsys, "cache", "--clear", "--json")["removed"] == 0
