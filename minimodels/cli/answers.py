@@ -7,11 +7,15 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
-from minimodels.cli.options import Output
+from minimodels.cli import documents
+from minimodels.cli.options import Descend, Output, Simulate, Sweep
 from minimodels.errors import InputError
 
 if TYPE_CHECKING:
     import xarray as xr
+
+
+Computed = Simulate | Descend | Sweep
 
 
 def say(text: str) -> None:
@@ -30,18 +34,28 @@ def targets(output: Output) -> None:
         raise InputError(f"{str(output.plot)!r} exists and is left as it is; choose another name or add --overwrite.")
 
 
-def deliver(result: "xr.Dataset", output: Output, draw: Callable[["xr.Dataset"], Any], *, saved: bool = False) -> None:
+def deliver(command: Computed, result: "xr.Dataset", draw: Callable[["xr.Dataset"], Any], *, saved: bool) -> None:
     """Save and draw a result, then say what it holds."""
-    import xarray as xr
-
-    from minimodels.engine.stepper.status import REMEDIES, WHAT, Status
     from minimodels.plot import write_figure
     from minimodels.results import save
 
+    output = command.output
     if output.out is not None and not saved:
         save(result, output.out, overwrite=output.overwrite)
     if output.plot is not None:
         write_figure(draw(result), output.plot)
+    if command.json:
+        documents.write(type(command).__name__.lower(), documents.results(result))
+    else:
+        show(result)
+
+
+def show(result: "xr.Dataset") -> None:
+    """Say what a result holds."""
+    import xarray as xr
+
+    from minimodels.engine.stepper.status import REMEDIES, WHAT, Status
+
     for name, values in result.data_vars.items():
         if str(name) == "status" or str(name).endswith("_censored"):
             continue

@@ -14,7 +14,7 @@ import numpy as np
 from minimodels.errors import InputError
 from minimodels.explore.ranges import number
 from minimodels.model import NONE, Model, check_model
-from minimodels.models import builder
+from minimodels.models import builder, meanings
 from minimodels.own import is_own
 
 LONGEST = 1e6  # time that is looked at for the end of a run
@@ -143,13 +143,12 @@ def _chosen(build: Any, model: Model, choices: Mapping[str, Any]) -> dict[str, A
 
 
 def _choices(build: Any, model: Model) -> dict[str, Choice]:
-    text, found = inspect.getdoc(build) or "", {}
+    told, found = meanings(model), {}
     for name in inspect.signature(build).parameters:
         if name not in model.options and name in model.parameters and not _is_fixed(model, name):
             continue  # the structure does not depend on it
-        about = re.search(rf"^(?:\w+, )*{name}(?:, \w+)* : (.+)$", text, re.MULTILINE)
-        kind = about.group(1) if about else ""
-        words = re.fullmatch(r"\{(.+)\}", kind.removesuffix(" or float"))
+        kind = told.get(name, "").removeprefix(" (")
+        words = re.match(r"\{(.+?)\}", kind)
         either = tuple(word.strip(" \"'") for word in words.group(1).split(",")) if words else None
         found[name] = Choice(either, kind.startswith("int"))
     return found

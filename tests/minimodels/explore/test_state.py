@@ -366,3 +366,17 @@ def test_work_behind_takes_the_urgent_first_and_drops_what_is_superseded() -> No
         time.sleep(0.01)
     assert failures == ["first: no"]
     behind.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"model": "nested_logit"}, "`model` is a GradientFlow, a Flow or a Map"),
+        ({"model": valley(), "port": -1}, "`port` must be a whole number of at least 0"),
+        ({"model": valley(), "browser": "no"}, "`browser` must be True or False"),
+        ({"model": valley(), "predict": 3}, "`predict` is theory.predict; got 3"),
+    ],
+)
+def test_wrong_arguments_of_explore_are_one_sentence(arguments: dict[str, Any], words: str) -> None:
+    with pytest.raises(mm.InputError, match=words):
+        mm.explore(**arguments)
