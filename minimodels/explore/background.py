@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 NICE = 10  # of the thread, where the system knows priorities of threads
 
+LATER = object()  # what a task yields to let all others go first
+
 Flag = NDArray[np.uint8]
 Steps = Callable[[Flag], Iterator[Any]]
 
@@ -26,6 +28,7 @@ class Task:
     ready: float
     flag: Flag = field(default_factory=lambda: np.zeros(1, dtype=np.uint8))
     left: Iterator[Any] | None = None
+    late: bool = False
 
 
 class Background:
@@ -50,7 +53,8 @@ class Background:
     def ask(self, key: str, steps: Steps, deliver: Callable[[Any], None], *, after: float = 0.0) -> None:
         """Do some work after so many seconds, in the place of what was asked for under its key before.
 
-        ``steps(flag)`` yields results, or None between parts; ``deliver`` takes each in this thread.
+        ``steps(flag)`` yields results, None between parts, `LATER` before what is worth less; ``deliver`` takes each
+        result in the thread of the work.
         """
         with self._changed:
             self._drop(key)
@@ -82,7 +86,8 @@ class Background:
                 now = monotonic()
                 ready = [k for k in self._keys if k in self._tasks and self._tasks[k].ready <= now]
                 if ready:
-                    return ready[0], self._tasks[ready[0]]
+                    first = min(ready, key=lambda k: self._tasks[k].late)
+                    return first, self._tasks[first]
                 waiting = [task.ready - now for task in self._tasks.values()]
                 self._changed.wait(min(waiting) if waiting else None)
         return None
@@ -96,7 +101,8 @@ class Background:
                 if task.left is None:
                     task.left = task.steps(task.flag)
                 result = next(task.left)
-                if result is not None and not task.flag[0]:
+                task.late |= result is LATER
+                if result is not None and result is not LATER and not task.flag[0]:
                     task.deliver(result)
             except StopIteration:
                 self._done(key, task)

@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minimodels.engine.stepper.status import Status
+from minimodels.explore.background import LATER
 from minimodels.explore.state import State
 from minimodels.problem import problem
 from minimodels.sweep import solve
 
+COARSE = 1  # level after which other work comes first
 LEVELS = (9, 17, 33, 65, 129)  # points of an axis, each with all points of the level before
 FIRST = 27  # points that are run at a time before it is known how long they take
 PART = 0.04  # seconds of a part, between which other work may come first
@@ -46,8 +48,8 @@ def key(state: State) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((k, v) for k, v in state.settings().items() if k not in views))
 
 
-def diagrams(state: State, interrupt: NDArray[np.uint8]) -> Iterator[Diagram | None]:
-    """Compute the phase diagram of a state from coarse to fine; between parts None, after every level the diagram.
+def diagrams(state: State, interrupt: NDArray[np.uint8]) -> Iterator[Any]:
+    """Compute the phase diagram of a state from coarse to fine; after every level the `Diagram`, between parts None.
 
     Parameters
     ----------
@@ -90,6 +92,8 @@ def diagrams(state: State, interrupt: NDArray[np.uint8]) -> Iterator[Diagram | N
         coming = LEVELS[number + 1] ** 2 - level**2 if level != finest else 0
         final = level == finest or (number >= 2 and pace * coming > LONGEST)
         yield Diagram(xs[at], ys[at], values[at, at].copy(), reason[at, at].copy(), final)
+        if number == COARSE:
+            yield LATER
 
 
 def reasons(found: dict[str, NDArray[Any]], target: str) -> NDArray[np.int8]:

@@ -47,9 +47,10 @@ class Page:
         self.document, self.predict = document, predict
         said = ""
         try:
-            self.state = from_link(subject, query)
+            state = from_link(subject, query)
         except InputError as error:
-            self.state, said = from_link(subject, ""), f"{error} The model is shown as it was given."
+            state, said = from_link(subject, ""), f"{error} The model is shown as it was given."
+        self.state: State
         self.wanted: dict[str, str | None] = {}
         self.asked = self.answered = self.drained = 0
         self.curves: Curves
@@ -57,7 +58,7 @@ class Page:
         self.following: Any = None
         self.followed = 0.0
         self.roots = {name: Column(name=name, sizing_mode="stretch_width") for name in (*SECTIONS, *PANELS)}
-        self.said = Div(text="", margin=0, sizing_mode="stretch_width", stylesheets=[looks.SAID])
+        self.said = Div(text="", visible=False, margin=0, sizing_mode="stretch_width", stylesheets=[looks.SAID])
         self.roots["said"].children = [self.said]
         self.address = Div(text="", visible=False, margin=0)
         code = "if (address.text) history.replaceState(null, '', '?' + address.text)"
@@ -66,16 +67,16 @@ class Page:
         document.js_on_event("document_ready", told)  # what settled before the browser listened
         self.roots["said"].children.append(self.address)
         self.behind = Background(WORK, self._failed)
-        self.build()
+        self.build(state)
         self.say(said)
         for root in self.roots.values():
             document.add_root(root)
         document.on_session_destroyed(lambda context: self.behind.close())
 
-    def build(self) -> None:
+    def build(self, state: State) -> None:
         """Make all panels and widgets anew, for a model of another structure or another view."""
-        state = self.state
-        self.curves = trace(state)
+        self.state, self.curves = state, trace(state)
+        self.wanted = {}
         self.controls = Controls(state, self.set, self.restructure)
         self.controls.show(state)
         self.panel = CurvePanel(state)
@@ -100,7 +101,7 @@ class Page:
         """Show a sentence above everything, or take it away."""
         text = looks.said(sentence)
         if self.said.text != text:
-            self.said.text = text
+            self.said.update(text=text, visible=bool(text))
 
     def set(self, **settings: str | None) -> None:
         """Ask for some settings; the newest of each counts, and one answer serves all that have come in."""
@@ -124,7 +125,8 @@ class Page:
         try:
             state = self.state.changed(**wanted)
             curves = trace(state)
-        except InputError as error:
+        except InputError as error:  # the fields keep what was asked for, the picture what it showed
+            self.wanted = wanted | self.wanted
             self.say(str(error))
             return
         self.state, self.curves = state, curves
@@ -149,13 +151,9 @@ class Page:
     def restructure(self, **settings: str | None) -> None:
         """Change the structure or the view, and make the panels anew."""
         try:
-            self.state, before = self.state.restructured(**settings), self.state
-            self.build()
+            self.build(self.state.restructured(**settings))
         except InputError as error:
-            self.state = before if "before" in locals() else self.state
             self.say(str(error))
-            return
-        self.say("")
 
     def move(self, x: float, y: float) -> None:
         """Move to a point of the phase diagram."""

@@ -13,7 +13,8 @@ STEPS = 400  # of a slider, from end to end
 
 def number(value: float) -> str:
     """Return the shortest text that is read as the same number."""
-    return str(int(value)) if math.isfinite(value) and value == int(value) and abs(value) < 1e15 else repr(float(value))
+    short = f"{value:g}".replace("e+0", "e").replace("e+", "e").replace("e-0", "e-")
+    return short if float(short) == value else repr(float(value))
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,11 @@ def around(value: float, low: float = -math.inf, high: float = math.inf) -> Rang
     size = abs(value) or 1.0
     if math.isfinite(low) and math.isfinite(high) and low < high:
         edge = 1e-3 * (high - low)  # an end that only keeps a pole out is not shown to nine digits
-        return Range(low + edge if 0 < low < edge else low, high - edge if 0 < 1 - high < edge else high)
+        if 0 < low < edge:
+            low = float(f"{low + edge:.3g}")
+        if 0 < 1 - high < edge:
+            high = float(f"{high - edge:.3g}")
+        return Range(low, high)
     if low > 0 and value > 0:  # a number that is positive by its domain has no natural zero
         return Range(max(low, float(f"{value / 16:.2g}")), max(min(high, 16 * value), 2 * max(low, value / 16)), True)
     if math.isfinite(low):

@@ -100,8 +100,10 @@ def fixed_points(points: Sequence[FixedPoint], state: State) -> str:
     counts = ", ".join(f"{n} {kind}" for kind, n in counted(list(points)).items())
     lines = []
     for p in shown:
-        slowest = p.eigenvalues[np.argmax(np.abs(p.eigenvalues) if state.discrete else p.eigenvalues.real)]
-        eigenvalue = f"{slowest.real:.3g}" + (f" ± {abs(slowest.imag):.3g}i" if abs(slowest.imag) > 1e-12 else "")
+        eigenvalue = "at a bound"
+        if len(p.eigenvalues):
+            first = p.eigenvalues[np.argmax(np.abs(p.eigenvalues) if state.discrete else p.eigenvalues.real)]
+            eigenvalue = f"{first.real:.3g}" + (f" ± {abs(first.imag):.3g}i" if abs(first.imag) > 1e-12 else "")
         where = {k: v if abs(v) > 1e-12 else 0.0 for k, v in list(p.state.items())[:6]}
         more = " …" if len(p.state) > 6 else ""
         loss = "" if p.loss is None else f"{p.loss:.4g}"

@@ -107,14 +107,14 @@ def measured(page: object, axis: str, count: int) -> dict[str, float]:
         page.wait_for_timeout(130)  # type: ignore[attr-defined]
     one = spans(page)
     box = page.evaluate(f"""() => {{ const m = [...Bokeh.documents[0]._all_models.values()].find((m) => m.name === "{axis} slider")
-        const b = Bokeh.index.find_one_by_id(m.id).el.shadowRoot.querySelector(".noUi-target").getBoundingClientRect()
+        const b = Bokeh.index.find_one_by_id(m.id).el.shadowRoot.querySelector(".noUi-handle").getBoundingClientRect()
         return [b.x, b.y, b.width, b.height] }}""")  # type: ignore[attr-defined]  # noqa: E501
     mouse, (x, y, width, height) = page.mouse, box  # type: ignore[attr-defined]
     mouse.move(x + width / 2, y + height / 2)
     mouse.down()
     page.evaluate("() => log.clear()")  # type: ignore[attr-defined]
     for k in range(count):
-        mouse.move(x + width * (0.5 + 0.3 * np.sin(k / 9)), y + height / 2)
+        mouse.move(x + width / 2 + 40 * np.sin(k / 9), y + height / 2)
         page.wait_for_timeout(8)  # type: ignore[attr-defined]
     mouse.up()
     page.wait_for_timeout(1000)  # type: ignore[attr-defined]

@@ -241,6 +241,12 @@ def test_events_that_are_superseded_are_never_computed() -> None:
     page._answer()
     assert page.state.model.values["a"] == 1.99  # beyond its domain: what is shown stays
     assert "`a` must lie in [0, 5]" in page.said.text
+    page.set(**{"init.x": "0.4"})
+    page._answer()
+    assert "`a` must lie in [0, 5]" in page.said.text  # its field still says so
+    page.set(a="3")
+    page._answer()
+    assert (page.state.model.values["a"], page.state.start["x"], page.said.text) == (3, 0.4, "")
     page.behind.close()
 
 

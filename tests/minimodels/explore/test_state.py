@@ -9,7 +9,7 @@ import pytest
 
 import minimodels as mm
 from minimodels.explore import curves, export, flow, looks, map, ranges, tables
-from minimodels.explore.background import Background
+from minimodels.explore.background import LATER, Background
 from minimodels.explore.state import State, from_link, read
 from minimodels.explore.subject import Subject
 
@@ -180,7 +180,7 @@ def test_descent_and_maps_count_in_steps() -> None:
 
 def test_the_map_is_that_of_sweep_from_coarse_to_fine() -> None:
     state = labels(x="N=log:2:16", y="L=log:8:128")
-    found = [d for d in map.diagrams(state, np.zeros(1, np.uint8)) if d is not None]
+    found = [d for d in map.diagrams(state, np.zeros(1, np.uint8)) if isinstance(d, map.Diagram)]
     assert [len(d.x) for d in found][:3] == [9, 17, 33]
     assert [d.final for d in found] == [False] * (len(found) - 1) + [True]
     coarse, fine = found[0], found[1]
@@ -294,7 +294,7 @@ def test_the_lines_reproduce_the_numbers(settings: dict[str, str]) -> None:
     assert np.isfinite(run.escape_time)
     assert there["run"].escape_time == run.escape_time
     assert curves.trace(state).values["loss"][-1] == pytest.approx(float(run.loss[-1]), rel=1e-12)
-    found = next(d for d in map.diagrams(state, np.zeros(1, np.uint8)) if d is not None)
+    found = next(d for d in map.diagrams(state, np.zeros(1, np.uint8)) if isinstance(d, map.Diagram))
     np.testing.assert_allclose(there["grid"].escape_time.values[::8, ::8].T, found.values, rtol=1e-9)
 
 
@@ -361,6 +361,18 @@ def test_work_behind_takes_the_urgent_first_and_drops_what_is_superseded() -> No
         time.sleep(0.01)
     assert [o for o in order if not o.startswith("late")] == ["urgent 0", "urgent 1", "newer 0", "newer 1"]
     assert len([o for o in order if o.startswith("late")]) <= 1
+    order.clear()
+
+    def patient(flag: Any) -> Any:
+        yield "coarse"
+        yield LATER
+        yield "fine"
+
+    behind.ask("first", patient, order.append)
+    behind.ask("second", steps("other", 1), order.append)
+    while "fine" not in order and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert order == ["coarse", "other 0", "fine"]
     behind.ask("first", broken, order.append)
     while not failures and time.monotonic() < deadline:
         time.sleep(0.01)
