@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from tqdm import tqdm
 
 from minimodels.clamp import Windows
 from minimodels.compiled import compiled
@@ -30,6 +29,7 @@ from minimodels.errors import (
     unknown,
 )
 from minimodels.model import Event, Model, Statement, check_model
+from minimodels.notices import bar
 from minimodels.pool import available_threads, run_parts
 from minimodels.problem import Options, Problem, problem
 from minimodels.results import check_target, dataset, load
@@ -184,17 +184,15 @@ def sweep(
         given |= {name: values[index[name]] for name, values in grid.items()}
         return stated, given, len(todo[part]), keep, on_failure
 
-    bar = tqdm(total=len(todo), unit="points", disable=None if progress is None else not progress, leave=False)
-
     def collect(part: slice, values: Mapping[str, NDArray[Any]]) -> None:
         for name, array in values.items():
             if name not in results:
                 results[name] = _blank((total, *array.shape[1:]), name, array.dtype)
             results[name][todo[part]] = array
-        bar.update(len(todo[part]))
 
     def finished(part: slice, values: Mapping[str, NDArray[Any]]) -> None:
         collect(part, values)
+        under_way.update(len(todo[part]))
         if shards is not None and not (values["status"] == Status.INTERRUPTED).any():
             shards.write(part, values)
 
@@ -214,8 +212,9 @@ def sweep(
         parts = missing
     stated.kernel()
     compiled(stated.model).observe()
-    complete = run_parts(solve, task, parts, threads=threads, executor=executor, on_done=finished)
-    bar.close()
+    taken_up = len(todo) - sum(len(todo[part]) for part in parts)
+    with bar(len(todo), "points", progress, done=taken_up) as under_way:
+        complete = run_parts(solve, task, parts, threads=threads, executor=executor, on_done=finished)
     if not results:
         results = {"status": _blank((total,), "status", np.dtype(np.int8))}
     warn_of_failures(results["status"])
