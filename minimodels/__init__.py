@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from minimodels.primitives import logsumexp, sigmoid, softmax, softplus
     from minimodels.results import load, save
     from minimodels.simulate import simulate
+    from minimodels.store import open_sweep
     from minimodels.sweep import sweep
     from minimodels.tasks.item_label import ItemLabelTask
     from minimodels.tasks.item_label_oracles import oracles
@@ -47,6 +48,7 @@ _HOMES = {
     "tasks.item_label_oracles": ("oracles",),
     "tasks.linear_regression": ("LinearRegressionTask",),
     "simulate": ("simulate",),
+    "store": ("open_sweep",),
     "sweep": ("sweep",),
     "vectors": ("draw_vectors", "place_vectors"),
 }
@@ -76,6 +78,7 @@ __all__ = [
     "logsumexp",
     "model",
     "models",
+    "open_sweep",
     "oracles",
     "place_vectors",
     "plot_run",

@@ -42,6 +42,7 @@ NAMES = [
     "logsumexp",
     "model",
     "models",
+    "open_sweep",
     "oracles",
     "place_vectors",
     "plot_run",
@@ -74,6 +75,7 @@ def test_the_public_names() -> None:
 
 def test_an_import_loads_nothing_heavy() -> None:
     heavy = {"sympy", "numba", "xarray", "torch", "matplotlib", "scipy", "numpy", "theory", "validation"}
+    heavy |= {"dask", "distributed", "zarr"}
     loaded = python("import sys, minimodels; print(*{m.split('.')[0] for m in sys.modules})").split()
     assert "minimodels" in loaded
     assert not heavy & set(loaded)
