@@ -339,9 +339,10 @@ def _settings(stated: Problem, keep: Sequence[str], on_failure: str, varied: Seq
     """Return a hash that is equal for two sweeps exactly if a point has the same results in both."""
     text = json.dumps(
         {
-            "kernel": stated.kernel().fingerprint,
+            "kernels": [stated.kernel().fingerprint, compiled(stated.model).observe().fingerprint],
+            "names": [list(stated.model.state), list(stated.model.observables)],  # kernels know numbers only
             "method": stated.method.name,
-            "events": {k: [str(e.level), e.direction] for k, e in stated.events.items()},
+            "events": [[k, str(e.level), e.direction] for k, e in stated.events.items()],
             "given": {k: v for k, v in stated.model.given.items() if k not in varied},
             "defaults": {k: str(v) for k, v in stated.model.defaults.items()},
             "rates": {k: str(v) for k, v in stated.model.rates.items()},

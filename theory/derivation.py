@@ -11,7 +11,8 @@ import sympy as sp
 from minimodels.errors import InputError, check_setting, shown, unknown
 from minimodels.model import Model
 from minimodels.models import model as build
-from minimodels.models import structure
+from minimodels.models import options_of, structure
+from minimodels.own import is_own
 from theory import wings
 from theory.listing import Listing
 
@@ -208,9 +209,9 @@ def derive(model: str | Model, **options: object) -> Derivation:
     ----------
     model : str or Model
         A built-in model, by name (see `mm.models`) or as `mm.model` returns it; or a model of your own
-        (`mm.GradientFlow`, `mm.Flow`, `mm.Map`), which gets what holds for every one: the fall of the loss, fixed
-        points in closed form where they are simple, the linearisation, conserved quantities up to degree 2,
-        symmetries. So does a built-in model that no wing derives the theory of.
+        (`mm.GradientFlow`, `mm.Flow`, `mm.Map`, or by its file, as ``"own.py:model"``), which gets what holds for
+        every one: the fall of the loss, fixed points in closed form where they are simple, the linearisation, conserved
+        quantities up to degree 2, symmetries. So does a built-in model that no wing derives the theory of.
     **options
         With a name: the model's structural options, e.g. ``attend="labels"``.
 
@@ -240,9 +241,14 @@ def derive(model: str | Model, **options: object) -> Derivation:
             f"`model` is a built-in model's name or a GradientFlow, a Flow or a Map, as mm.model('nested_logit') "
             f"returns; got {shown(model)}."
         )
-    known = dict(build(model).options)
     for key, value in options.items():
         check_setting(value, f"the option `{key}` of {model!r}")
+    if is_own(model):
+        stated, values = structure(model, **options)
+        for key in values:
+            raise unknown(f"option of {model!r}", key, [*options_of(model), *stated.options])
+        return derive(stated)
+    known = dict(build(model).options)
     known |= structure(model, **options)[0].options  # some choices bring options with them
     for key in options:
         if key not in known:

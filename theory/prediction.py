@@ -10,6 +10,7 @@ import numpy as np
 from minimodels.bounds import check_inside, limits
 from minimodels.errors import InputError, check_numbers, numbers_by_name
 from minimodels.model import Model, check_model
+from minimodels.models import model as build
 from theory.arguments import LARGEST, check_dataset
 from theory.derivation import Result, derive
 from theory.listing import Listing
@@ -129,14 +130,14 @@ class Predictions(Listing[Prediction]):
         return "\n".join([self._title(), *(f"  {p}" for p in self.predictions)])
 
 
-def predict(model: Model, *, init: Mapping[str, float] | None = None) -> Predictions:
+def predict(model: str | Model, *, init: Mapping[str, float] | None = None) -> Predictions:
     """Evaluate every derived result at a bound model.
 
     Parameters
     ----------
-    model : Model
+    model : str or Model
         With its parameter values and rates: a built-in model, or one of your own, for which `derive` gives what holds
-        for every one.
+        for every one; by name or file (``"own.py:model"``) with its defaults.
     init : mapping of str to float, optional
         Where the flow starts; states not named start at the model's own initial value.
 
@@ -148,9 +149,10 @@ def predict(model: Model, *, init: Mapping[str, float] | None = None) -> Predict
     Raises
     ------
     InputError
-        For something that is no model, or an initial value that is unknown, not finite or beyond its bounds.
+        For something that is no model, an unknown name, or an initial value that is unknown, not finite or beyond its
+        bounds.
     """
-    check_model(model)
+    model = build(model) if isinstance(model, str) else check_model(model)
     reach = max([LARGEST, *(abs(b) for b in np.ravel(limits(model)).tolist() if math.isfinite(b))])
     start = dict(model.init) | numbers_by_name(init, "init", model.state, low=-reach, high=reach)
     check_inside(model, {k: start[k] for k in model.bounds}, "the start")

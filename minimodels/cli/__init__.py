@@ -1,5 +1,5 @@
 """The ``minimodels`` command."""
 
-from minimodels.cli.commands import main
+from minimodels.cli.entry import main
 
 __all__ = ["main"]

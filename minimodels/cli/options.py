@@ -8,7 +8,11 @@ from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from minimodels.engine.stepper.methods import methods
 
-Name = Positional[Annotated[str, arg(metavar="MODEL", help="A model; `minimodels models` lists them.")]]
+Name = Positional[
+    Annotated[
+        str, arg(metavar="MODEL", help="A model that `minimodels models` lists, or one of your own, as own.py:model.")
+    ]
+]
 
 
 def _listed(metavar: str, meaning: str | None = None) -> Any:
@@ -193,8 +197,16 @@ class Repeats:
 
 
 @dataclass(frozen=True)
+class New:
+    """Write a model of your own to start from, NAME.py in the current folder."""
+
+    name: Positional[Annotated[str, arg(metavar="NAME", help_behavior_hint="")]] = ""
+    """Name of the model, as my_model."""
+
+
+@dataclass(frozen=True)
 class Warmup:
     """Compile the kernels of all built-in models, once."""
 
 
-Command = Models | Simulate | Descend | Sweep | Derive | Predict | Validate | Repeats | Warmup
+Command = Models | Simulate | Descend | Sweep | Derive | Predict | Validate | Repeats | New | Warmup

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import tyro
 
-from minimodels.cli.options import Command, Output, Repeats, Validate, Warmup
+from minimodels.cli.options import Command, Output, Repeats
 from minimodels.errors import InputError, unknown
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def one_sentence(command: str) -> Iterator[None]:
 def flags(command: Command) -> list[str]:
     """Return the names of a command's own flags."""
     grouped = (*dataclasses.fields(command), *(dataclasses.fields(Output) if hasattr(command, "output") else ()))
-    return [f.name.replace("_", "-") for f in grouped if f.name not in ("model", "paper", "output")]
+    return [f.name.replace("_", "-") for f in grouped if f.name not in ("model", "paper", "name", "output")]
 
 
 def model_first(command: str) -> InputError:
@@ -78,7 +78,7 @@ def model_first(command: str) -> InputError:
 def choices(command: Command, rest: Sequence[str]) -> Choices:
     """Read flags that are not the command's own as a model's options and parameters."""
     name = type(command).__name__.lower()
-    if isinstance(command, Validate | Repeats | Warmup):
+    if not hasattr(command, "model"):
         if not rest:
             return {}
         if rest[0].startswith("-"):

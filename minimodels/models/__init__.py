@@ -8,13 +8,19 @@ dictionaries, whose kernels `minimodels warmup` compiles (the default ones other
 import inspect
 import re
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
 from typing import Any
+from weakref import WeakKeyDictionary
 
+from minimodels import own
 from minimodels.bounds import written
-from minimodels.errors import unknown
+from minimodels.errors import InputError, unknown
 from minimodels.model import Model, check_model
+from minimodels.statement import Identity
+
+_TOLD: "WeakKeyDictionary[Identity, str]" = WeakKeyDictionary()  # docstrings of functions of a user's own
 
 
 def _modules() -> dict[str, ModuleType]:
@@ -34,19 +40,20 @@ def models() -> dict[str, str]:
 
 
 def model(name: str, **choices: Any) -> Model:
-    """Return a built-in model with its options chosen and its parameters set.
+    """Return a built-in model, or one of a user's own file, with its options chosen and its parameters set.
 
     Parameters
     ----------
     name : str
-        One of `models`.
+        One of `models`; or ``path/to/file.py:name`` or ``package.module:name``, a model of your own or a function that
+        builds one with its options as arguments (``:name`` may be left out where there is only one).
     **choices
         Options of the model (structural) and values of its parameters, by the papers' symbols.
 
     Raises
     ------
     InputError
-        For an unknown model, option or parameter, or a value outside its domain.
+        For an unknown model, file, option or parameter, a value outside its domain, or a file that raises.
 
     Examples
     --------
@@ -57,14 +64,27 @@ def model(name: str, **choices: Any) -> Model:
     return built.with_values(**values)
 
 
-def structure(name: str, **choices: Any) -> tuple[Model, dict[str, Any]]:
+def structure(name: str, /, **choices: Any) -> tuple[Model, dict[str, Any]]:
     """Return a model with its options chosen, and those of the choices that are values of its parameters."""
+    if isinstance(name, str) and own.is_own(name):
+        source = own.find(name)
+        built, values = own.build(source, name, choices)
+        _TOLD[built.statement] = "" if isinstance(source, Model) else inspect.getdoc(source) or ""
+        return built, values
     modules = _modules()
     if not (isinstance(name, str) and name in modules):
+        if isinstance(name, str) and name.isidentifier() and Path(f"{name}.py").is_file():
+            raise InputError(f"unknown model {name!r}; a model of your own is given by its file: '{name}.py'.")
         raise unknown("model", name, modules)
     taken = inspect.signature(modules[name].build).parameters
-    built: Model = modules[name].build(**{k: v for k, v in choices.items() if k in taken})
+    built = modules[name].build(**{k: v for k, v in choices.items() if k in taken})
     return built, {k: v for k, v in choices.items() if k not in built.options}
+
+
+def options_of(name: str) -> list[str]:
+    """Return the names of the options that a model of a user's own is built with."""
+    source = own.find(name) if own.is_own(name) else None
+    return [] if source is None or isinstance(source, Model) else list(own.takes(source, name))
 
 
 def variants() -> list[Model]:
@@ -76,7 +96,7 @@ def variants() -> list[Model]:
 def describe(model: Model) -> str:
     """Return a readable statement of a model: options, states, parameters, observables, events, source."""
     check_model(model)
-    meanings = _meanings(model.name)
+    meanings = _meanings(model)
     lines = [f"{model.name} ({model.kind.replace('_', ' ')})", model.source, ""]
     lines += [f"  option     {k:<12} = {v}{meanings.get(k, '')}" for k, v in model.options.items()]
     lines += [f"  state      {k:<12} starts at {s.init:g}. {s.meaning}" for k, s in model.state_info.items()]
@@ -89,9 +109,9 @@ def describe(model: Model) -> str:
     return "\n".join(lines)
 
 
-def _meanings(name: str) -> dict[str, str]:
-    """Return what the options of a built-in model may be, from the docstring of its ``build``."""
-    module = _modules().get(name)
-    text = inspect.getdoc(module.build) if module else ""
+def _meanings(model: Model) -> dict[str, str]:
+    """Return what the options of a model may be, from the docstring of the function that builds it."""
+    module = _modules().get(model.name)
+    text = _TOLD.get(model.statement, inspect.getdoc(module.build) if module else "")
     found = re.findall(r"^(\w+) : (.+)\n((?: {4}.+\n?)+)", text or "", re.MULTILINE)
     return {option: f" ({kind}). {' '.join(meaning.split())}" for option, kind, meaning in found}

@@ -75,7 +75,8 @@ def test_a_curve_is_that_of_a_run() -> None:
         (lambda: theory.predict(REACTION)["half_lif"], "did you mean 'half_life'"),
         (lambda: theory.predict(REACTION)["whole"].curve([1.0]), "numbers only"),
         (lambda: theory.predict(REACTION.with_rates(x=0))["half_life"].curve([1.0]), "does not apply"),
-        (lambda: theory.predict("reaction_1"), "`model` is a GradientFlow, a Flow or a Map"),
+        (lambda: theory.predict("reaction_1"), "unknown model 'reaction_1'"),
+        (lambda: theory.predict(1), "`model` is a GradientFlow, a Flow or a Map"),
     ],
 )
 def test_bad_input(call: object, sentence: str) -> None:

@@ -24,7 +24,7 @@ NOT_NUMBERS: tuple[Any, ...] = (
 CALLS: dict[str, tuple[Callable[[Any], Any], tuple[Any, ...]]] = {
     "derive": (theory.derive, (None, 3, 0.5, "", [], {}, len, True)),
     "derive, option": (lambda v: theory.derive("memorisation_race", form=v), NOT_NUMBERS),
-    "predict": (theory.predict, (None, 3, "nested_logit", [], {}, len, mm.ItemLabelTask())),
+    "predict": (theory.predict, (None, 3, "nested_logits", [], {}, len, mm.ItemLabelTask())),
     "predict, init": (lambda v: theory.predict(WELL, init=v), (0, "", "x", [], 3, np.array([1.0]), {1: 2}, {"y": 1})),
     "predict, value": (lambda v: theory.predict(WELL, init={"x": v}), NOT_NUMBERS),
 }  # fmt: skip

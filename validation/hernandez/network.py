@@ -24,6 +24,7 @@ from torch import Tensor
 from minimodels.errors import InputError, check_whole, shown
 from minimodels.streams import Stream, generator
 from minimodels.tasks.repeated_tokens import RepeatedTokensTask, TokenSequences
+from validation.hernandez.attention import attend, fits
 from validation.hernandez.measures import prefix_matching
 from validation.protocols import Held, Parameters
 
@@ -116,28 +117,32 @@ class TokenTransformer:
         return float(task.T * (4 * self.layers * d * d + d * task.V + self.layers * task.T * (d + 4 * self.heads)))
 
     def stream(self, parameters: Parameters, tokens: Tensor, *, keep: Kept | None = None) -> Tensor:
-        """The last stream (S, n T, d); attention and scores (S, n, H, T, T) of every layer are added to `keep`."""
+        """The last stream (S, T n, d); attention and scores (S, n, H, T, T) of every layer are added to `keep`."""
         P, (S, n, T) = parameters, tokens.shape
         first = P["E"].shape[1] - 1
-        before = torch.nn.functional.pad(tokens[..., :-1], (1, 0), value=first)
+        before = torch.nn.functional.pad(tokens[..., :-1], (1, 0), value=first).mT
         places = before + (first + 1) * torch.arange(S, device=tokens.device)[:, None, None]
-        x = torch.nn.functional.embedding(places, P["E"].flatten(0, 1)) + P["P"][:, None, :T]
+        x = torch.nn.functional.embedding(places, P["E"].flatten(0, 1)) + P["P"][:, :T, None]
         x = x.flatten(1, 2)
         for layer in range(self.layers):
-            qkv = _mapped(x, P[f"norm{layer}"], P[f"shift{layer}"], P[f"QKV{layer}"])
-            q, k, v = qkv.view(S * n, T, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+            norm, shift, QKV = P[f"norm{layer}"], P[f"shift{layer}"], P[f"QKV{layer}"]
+            qkv = _mapped(x, norm, shift, QKV, across=True).view(S, 3, self.heads, -1, T, n)
             if keep is not None:
-                keep.append(tuple(each.view(S, n, self.heads, T, T) for each in _pattern(q, k)))
-            z = torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
-            x = torch.baddbmm(x, z.transpose(1, 2).reshape(S, n * T, -1), P[f"O{layer}"])
+                keep.append(tuple(each.unflatten(0, (S, n)) for each in _pattern(*_rows(qkv)[:2])))
+            if fits(qkv, n):
+                z = attend(qkv)
+            else:
+                z = torch.nn.functional.scaled_dot_product_attention(*_rows(qkv), is_causal=True)
+                z = z.unflatten(0, (S, n)).permute(0, 2, 4, 3, 1)
+            x = torch.baddbmm(x, z.reshape(S, -1, T * n).mT, P[f"O{layer}"])
         return x
 
     def token_losses(self, parameters: Parameters, tokens: Tensor, *, keep: Kept | None = None) -> Tensor:
         """-log p of every token (S, n, T), in nats."""
         x = self.stream(parameters, tokens, keep=keep)
         logits = _mapped(x, parameters["norm"], parameters["shift"], parameters["U"])
-        losses = torch.nn.functional.cross_entropy(logits.flatten(0, 1), tokens.flatten(), reduction="none")
-        return losses.view(tokens.shape)
+        losses = torch.nn.functional.cross_entropy(logits.flatten(0, 1), tokens.mT.flatten(), reduction="none")
+        return losses.view(tokens.mT.shape).mT
 
     def losses(self, parameters: Parameters, batch: Tokens, held: Held | None = None) -> dict[str, Tensor]:
         """The loss, mean of -log p over all tokens of the batch, one for each seed."""
@@ -156,10 +161,19 @@ class TokenTransformer:
         return found
 
 
-def _mapped(x: Tensor, scale: Tensor, shift: Tensor, weights: Tensor) -> Tensor:
-    """LayerNorm of (S, m, d), then a linear map (S, d, e); scale and shift are taken into the map."""
+def _mapped(x: Tensor, scale: Tensor, shift: Tensor, weights: Tensor, *, across: bool = False) -> Tensor:
+    """LayerNorm of (S, m, d), then a linear map (S, d, e): (S, m, e), or `across` (S, e, m).
+
+    Scale and shift are taken into the map.
+    """
     normed = torch.nn.functional.layer_norm(x, x.shape[-1:], eps=EPS)
-    return torch.baddbmm(shift[:, None] @ weights, normed, scale[:, :, None] * weights)
+    bias, weights = shift[:, None] @ weights, scale[:, :, None] * weights
+    return torch.baddbmm(bias.mT, weights.mT, normed.mT) if across else torch.baddbmm(bias, normed, weights)
+
+
+def _rows(qkv: Tensor) -> Tensor:
+    """Queries, keys and values, each (S n, H, T, C), of (S, 3, H, C, T, n)."""
+    return qkv.permute(1, 0, 5, 2, 4, 3).flatten(1, 2)
 
 
 def _pattern(q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:

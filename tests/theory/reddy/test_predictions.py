@@ -300,7 +300,7 @@ def test_text_of_predictions() -> None:
         (lambda: nested()["slow_fase"], "did you mean 'slow_phase'"),
         (lambda: nested()["half_time"].curve([1.0]), "numbers only"),
         (lambda: nested(N=8, L=8)["slow_phase"].curve([1.0]), "does not apply"),
-        (lambda: theory.predict("nested_logit"), "`model` is a GradientFlow, a Flow or a Map"),
+        (lambda: theory.predict(8), "`model` is a GradientFlow, a Flow or a Map"),
         (lambda: theory.transition_time(model("nested_logit", attend="exact", N=4)), "attend='labels' or 'all'"),
         (lambda: theory.transition_time(model("nested_logit"), init={"alpha": -1, "xi": 1}), "same sign"),
     ],

@@ -43,6 +43,23 @@ def test_losses_and_gradients_are_those_of_a_module(layers: int) -> None:
             torch.testing.assert_close(there[name], p.grad, rtol=1e-9, atol=1e-12)
 
 
+def test_the_same_in_single_precision_where_sequences_fill_vectors() -> None:
+    network = TokenTransformer(heads=2, width=12)
+    parameters = {name: p.requires_grad_() for name, p in stacked(network, TASK, (0, 3)).items()}
+    batch = network.batch(TASK, [TASK.sample(seed, 0, 32) for seed in (0, 3)])
+    losses = network.losses(parameters, batch)["loss"]
+    gradients = dict(zip(parameters, torch.autograd.grad(losses.sum(), list(parameters.values())), strict=True))
+    for seed in range(2):
+        plain = Plain(TASK, network).double()
+        plain.load_state_dict(plain.named({name: p[seed].double() for name, p in parameters.items()}))
+        loss = plain.loss(batch.tokens[seed])
+        loss.backward()
+        torch.testing.assert_close(losses[seed].double(), loss, rtol=1e-6, atol=0)
+        there = plain.named({name: g[seed].double() for name, g in gradients.items()})
+        for name, p in plain.named_parameters():
+            torch.testing.assert_close(there[name], p.grad, rtol=0, atol=3e-7)
+
+
 def test_no_token_sees_itself_or_what_comes_later() -> None:
     network = TokenTransformer(heads=2, width=8)
     parameters, batch = made(network)
@@ -70,7 +87,7 @@ def test_attention_that_is_kept_is_that_which_acts() -> None:
     normed = torch.nn.functional.layer_norm(x, (8,), P["norm0"], P["shift0"])
     values = (normed @ P["QKV0"])[..., 16:].view(5, TASK.T, 2, 4)
     written = torch.einsum("nhij,njhe->nihe", A[0], values).reshape(5, TASK.T, 8) @ P["O0"]
-    torch.testing.assert_close(stream[0], (x + written).flatten(0, 1))
+    torch.testing.assert_close(stream[0], (x + written).transpose(0, 1).flatten(0, 1))
 
 
 def test_numbers_of_parameters() -> None:

@@ -1,0 +1,85 @@
+"""What a command answers: lines on standard output, files where they were asked for."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, Any
+
+from minimodels.cli.options import Output
+from minimodels.errors import InputError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def say(text: str) -> None:
+    """Write a line of a command's answer to standard output."""
+    sys.stdout.write(text + "\n")
+
+
+def targets(output: Output) -> None:
+    """Refuse an output that cannot be written, before any work."""
+    from minimodels.plot import check_figure
+    from minimodels.results import check_target
+
+    if output.out is not None:
+        check_target(output.out, overwrite=output.overwrite)
+    if output.plot is not None and check_figure(output.plot).exists() and not output.overwrite:
+        raise InputError(f"{str(output.plot)!r} exists and is left as it is; choose another name or add --overwrite.")
+
+
+def deliver(result: "xr.Dataset", output: Output, draw: Callable[["xr.Dataset"], Any], *, saved: bool = False) -> None:
+    """Save and draw a result, then say what it holds."""
+    import xarray as xr
+
+    from minimodels.engine.stepper.status import REMEDIES, WHAT, Status
+    from minimodels.plot import write_figure
+    from minimodels.results import save
+
+    if output.out is not None and not saved:
+        save(result, output.out, overwrite=output.overwrite)
+    if output.plot is not None:
+        write_figure(draw(result), output.plot)
+    for name, values in result.data_vars.items():
+        if str(name) == "status" or str(name).endswith("_censored"):
+            continue
+        censored = int(result.get(f"{name}_censored", xr.DataArray(False)).sum())
+        never = f"none by the end at {censored} points" if values.size > 1 else "none by the end"
+        if censored == values.size:
+            say(f"{name!s:<22} {never}")
+        elif values.size == 1:
+            say(f"{name!s:<22} {values.item():.6g}")
+        elif values.dims in (("time",), ("step",)):
+            say(f"{name!s:<22} {values.values[-1]:.6g} at the end")
+        elif values.dtype.kind == "f":
+            seen = f"{values.min().item():.6g} to {values.max().item():.6g}"
+            say(f"{name!s:<22} {seen}{', ' + never if censored else ''}")
+    for code in Status:
+        count = int((result["status"] == code).sum())
+        if count:
+            points = f"{count} points: " if result["status"].size > 1 else ""
+            say(f"{'status':<22} {points}{code.name}: {'; '.join(filter(None, (WHAT[code], REMEDIES.get(code))))}.")
+
+
+@contextmanager
+def taken_back(*folders: Path) -> Iterator[None]:
+    """Remove what was made of these folders, if empty, when a command is refused."""
+    new = [folder for folder in folders if not folder.exists()]
+    try:
+        yield
+    except InputError:
+        for folder in new:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
+
+
+def check_folder(path: Path) -> None:
+    """Make a folder, or say that it cannot be written to."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=path).close()
+    except OSError as error:
+        raise InputError(f"cannot write to {str(path)!r} ({error.strerror}); choose another folder.") from error

@@ -1,0 +1,61 @@
+"""Commands that look after an installation and a user's files."""
+
+import keyword
+from importlib.util import find_spec
+from pathlib import Path
+
+from minimodels.cli.answers import say
+from minimodels.cli.options import New, Warmup
+from minimodels.cli.starter import STARTER
+from minimodels.cli.words import Choices
+from minimodels.errors import InputError, shown
+from minimodels.files import write_file
+
+
+def do_new(command: New, chosen: Choices) -> int:
+    """Write a model to start from."""
+    from minimodels.models import models
+    from minimodels.naming import LONGEST
+
+    name = command.name.removesuffix(".py")
+    if not name.isidentifier() or not name.isascii() or keyword.iskeyword(name) or len(name) > LONGEST:
+        raise InputError(f"a model's name is a Python identifier, as my_model; got {shown(command.name)}.")
+    path = Path(f"{name}.py")
+    if name in models():
+        raise InputError(f"{name!r} is a built-in model; choose another name.")
+    if path.exists() or path.is_symlink():
+        raise InputError(f"{str(path)!r} exists and is left as it is; choose another name.")
+    if find_spec(name) is not None:
+        raise InputError(f"{name!r} is a module of Python, which a file of this name would hide; choose another name.")
+    write_file(path, STARTER.replace("NAME", name).encode())
+    say(f"{path} is written; next: minimodels simulate {path}")
+    return 0
+
+
+def do_warmup(command: Warmup, chosen: Choices) -> int:
+    """Compile the steppers, and the kernels of the built-in models and of the induction head."""
+    from minimodels.compiled import compiled
+    from minimodels.engine import steppers
+    from minimodels.engine.stepper.methods import methods
+    from minimodels.induction_head.train import train_head
+    from minimodels.model import Map
+    from minimodels.models import variants
+    from minimodels.notices import notice
+    from minimodels.tasks.item_label import ItemLabelTask
+
+    steppers.points()
+    for method in methods():
+        steppers.driver(method)
+    for model in variants():
+        kernels = compiled(model)
+        events = [event.expr for event in model.events.values()]
+        kernels.flow(events, discrete=True)
+        for implicit in () if isinstance(model, Map) else (False, True):
+            kernels.flow(events, implicit=implicit)
+        kernels.observe()
+        kernels.linearise()
+    task = ItemLabelTask(N=2, L=4, K=4, D=4, N_max=2, K_c=None)
+    with notice("compiling the induction head"):
+        for optimiser in ("sgd", "adam"):
+            train_head(task, optimiser=optimiser, steps=1, held_out=1, tests=(), progress=False)
+    return 0
