@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from minimodels.models import describe, model, models
     from minimodels.plot import plot_run, plot_sweep
     from minimodels.primitives import logsumexp, sigmoid, softmax, softplus
+    from minimodels.reductions import coarse, histogram, quantiles
     from minimodels.results import load, save
     from minimodels.simulate import simulate
     from minimodels.store import open_sweep
@@ -43,6 +44,7 @@ _HOMES = {
     "models": ("describe", "model", "models"),
     "plot": ("plot_run", "plot_sweep"),
     "primitives": ("logsumexp", "sigmoid", "softmax", "softplus"),
+    "reductions": ("coarse", "histogram", "quantiles"),
     "results": ("load", "save"),
     "tasks.item_label": ("ItemLabelTask",),
     "tasks.item_label_oracles": ("oracles",),
@@ -69,11 +71,13 @@ __all__ = [
     "RunFailed",
     "State",
     "Status",
+    "coarse",
     "descend",
     "describe",
     "draw_vectors",
     "evaluate",
     "fixed_points",
+    "histogram",
     "load",
     "logsumexp",
     "model",
@@ -83,6 +87,7 @@ __all__ = [
     "place_vectors",
     "plot_run",
     "plot_sweep",
+    "quantiles",
     "save",
     "sigmoid",
     "simulate",

@@ -25,14 +25,12 @@ from minimodels.errors import (
     check_memory,
     check_names,
     check_steps,
-    check_whole,
-    shown,
     unknown,
 )
 from minimodels.fill import fill, taken_up
 from minimodels.model import Event, Model, Statement, check_model
 from minimodels.part import solve
-from minimodels.pool import available_threads, run_parts
+from minimodels.pool import available_threads, check_workers, run_parts
 from minimodels.problem import Options, Problem, problem
 from minimodels.results import check_target, dataset, load
 from minimodels.results import save as save_dataset
@@ -163,13 +161,10 @@ def sweep(
         if name not in stated.results:
             raise unknown("result to keep", name, stated.results)
     check_choice(on_failure, "`on_failure` of a sweep", ("nan", "keep"))
-    if threads is not None:
-        threads = check_whole(threads, "`threads`", high=4096)
+    threads = check_workers(threads, executor)
     check_flag(overwrite, "`overwrite`")
     if progress is not None:
         check_flag(progress, "`progress`")
-    if executor is not None and not isinstance(executor, Executor):
-        raise InputError(f"`executor` is one of concurrent.futures, of threads or processes; got {shown(executor)}.")
     target = None if out is None else check_target(out, overwrite=overwrite, folders=True)
     beyond = target is not None and target.suffix == ".zarr"
     if beyond and extend is not None:
