@@ -7,13 +7,17 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
-from minimodels.cli.options import Output
+from minimodels.cli import documents
+from minimodels.cli.options import Descend, Output, Simulate, Sweep
 from minimodels.errors import InputError
 
 if TYPE_CHECKING:
     import xarray as xr
 
 DRAWN = 500  # values of an axis that a picture of a large sweep shows
+
+
+Computed = Simulate | Descend | Sweep
 
 
 def say(text: str) -> None:
@@ -32,18 +36,28 @@ def targets(output: Output, *, folders: bool = False) -> None:
         raise InputError(f"{str(output.plot)!r} exists and is left as it is; choose another name or add --overwrite.")
 
 
-def deliver(result: "xr.Dataset", output: Output, draw: Callable[["xr.Dataset"], Any], *, saved: bool = False) -> None:
+def deliver(command: Computed, result: "xr.Dataset", draw: Callable[["xr.Dataset"], Any], *, saved: bool) -> None:
     """Save and draw a result, then say what it holds."""
-    import xarray as xr
-
-    from minimodels.engine.stepper.status import REMEDIES, WHAT, Status
     from minimodels.plot import write_figure
     from minimodels.results import save
 
+    output = command.output
     if output.out is not None and not saved:
         save(result, output.out, overwrite=output.overwrite)
     if output.plot is not None:
         write_figure(draw(result), output.plot)
+    if command.json:
+        documents.write(type(command).__name__.lower(), documents.results(result))
+    else:
+        show(result)
+
+
+def show(result: "xr.Dataset") -> None:
+    """Say what a result holds."""
+    import xarray as xr
+
+    from minimodels.engine.stepper.status import REMEDIES, WHAT, Status
+
     for name, values in result.data_vars.items():
         if str(name) == "status" or str(name).endswith("_censored"):
             continue
@@ -65,19 +79,25 @@ def deliver(result: "xr.Dataset", output: Output, draw: Callable[["xr.Dataset"],
             say(f"{'status':<22} {points}{code.name}: {'; '.join(filter(None, (WHAT[code], REMEDIES.get(code))))}.")
 
 
-def deliver_folder(result: "xr.Dataset", folder: Path, output: Output, draw: Callable[["xr.Dataset"], Any]) -> None:
+def deliver_folder(command: Sweep, result: "xr.Dataset", folder: Path, draw: Callable[["xr.Dataset"], Any]) -> None:
     """Draw what a folder .zarr holds, of a long axis every so many values, and say what there is, shard by shard."""
     from minimodels.plot import write_figure
     from minimodels.reductions import extremes
 
-    if output.plot is not None:
+    if command.output.plot is not None:
         thin = {axis: slice(None, None, -(-size // DRAWN)) for axis, size in result["status"].sizes.items()}
-        write_figure(draw(result.isel(thin).load()), output.plot)
-    for name in map(str, result.data_vars):
-        if name != "status" and not name.endswith("_censored"):
-            low, high, counts = extremes(folder, name)
-            numbers = f"{low:.6g} to {high:.6g}, " if counts["number"] else ""
-            say(f"{name:<22} {numbers}{', '.join(f'{k}: {v}' for k, v in counts.items() if v)}")
+        write_figure(draw(result.isel(thin).load()), command.output.plot)
+    names = [str(name) for name in result.data_vars if name != "status" and not str(name).endswith("_censored")]
+    found = {name: extremes(folder, name, threads=command.threads) for name in names}
+    if command.json:
+        ranges = {
+            name: {"least": low, "greatest": high, "points": counts} for name, (low, high, counts) in found.items()
+        }
+        documents.write("sweep", {"dims": dict(result.sizes), "folder": str(folder), "data_vars": ranges})
+        return
+    for name, (low, high, counts) in found.items():
+        numbers = f"{low:.6g} to {high:.6g}, " if counts["number"] else ""
+        say(f"{name:<22} {numbers}{', '.join(f'{k}: {v}' for k, v in counts.items() if v)}")
 
 
 @contextmanager

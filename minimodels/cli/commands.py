@@ -8,6 +8,7 @@ import warnings
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
+from minimodels.cli import documents
 from minimodels.cli.answers import check_folder, deliver, deliver_folder, say, taken_back, targets
 from minimodels.cli.options import Command, Derive, Descend, Models, Predict, Repeats, Simulate, Sweep, Validate
 from minimodels.cli.stopping import fail
@@ -37,9 +38,16 @@ def do_models(command: Models, chosen: Choices) -> int:
     import minimodels as mm
 
     if command.model:
-        say(mm.describe(build(command.model, chosen, command)))
+        model = build(command.model, chosen, command)
+        if command.json:
+            documents.write("models", documents.statement(model))
+        else:
+            say(mm.describe(model))
         return 0
     every = mm.models()
+    if command.json:
+        documents.write("models", {"models": every})
+        return 0
     for name, meaning in every.items():
         say(f"{name:<{max(map(len, every))}}  {meaning}")
     return 0
@@ -56,7 +64,7 @@ def do_simulate(command: Simulate, chosen: Choices) -> int:
         rates=pairs(command.rates, "rates"), clamp=clamps(command.clamp), method=command.method, step=command.step,
         rtol=command.rtol, atol=command.atol,
     )  # fmt: skip
-    deliver(result, command.output, plot_run)
+    deliver(command, result, plot_run, saved=False)
     return 0
 
 
@@ -70,7 +78,7 @@ def do_descend(command: Descend, chosen: Choices) -> int:
         build(command.model, chosen, command), lr=command.lr, steps=command.steps, init=numbers(command.init, "init"),
         rates=pairs(command.rates, "rates"), clamp=clamps(command.clamp),
     )  # fmt: skip
-    deliver(result, command.output, plot_run)
+    deliver(command, result, plot_run, saved=False)
     return 0
 
 
@@ -96,9 +104,9 @@ def do_sweep(command: Sweep, chosen: Choices) -> int:
     for warning in said:
         fail(str(warning.message), 0)
     if command.output.out is not None and command.output.out.suffix == ".zarr":
-        deliver_folder(result, command.output.out, command.output, plot_sweep)
+        deliver_folder(command, result, command.output.out, plot_sweep)
     else:
-        deliver(result, command.output, plot_sweep, saved=True)
+        deliver(command, result, plot_sweep, saved=True)
     if any(issubclass(warning.category, PartsLost) for warning in said):
         return 1
     interrupted = bool((result["status"] == mm.Status.INTERRUPTED).any())
@@ -116,10 +124,12 @@ def do_derive(command: Derive, chosen: Choices) -> int:
         raise InputError(f"{str(command.out)!r} exists and is left as it is; choose another --out or add --overwrite.")
     derivation = theory.derive(model)
     text = derivation.latex() if command.format == "latex" else derivation.markdown()
-    if command.out is None:
+    if command.out is not None:
+        write_file(command.out, (text + "\n").encode())
+    if command.json:
+        documents.write("derive", derivation.document())
+    elif command.out is None:
         say(text)
-        return 0
-    write_file(command.out, (text + "\n").encode())
     return 0
 
 
@@ -127,7 +137,12 @@ def do_predict(command: Predict, chosen: Choices) -> int:
     """Print predictions."""
     import theory
 
-    say(str(theory.predict(build(command.model, chosen, command).with_rates(**pairs(command.rates, "rates")))))
+    model = build(command.model, chosen, command).with_rates(**pairs(command.rates, "rates"))
+    predictions = theory.predict(model)
+    if command.json:
+        documents.write("predict", predictions.document())
+    else:
+        say(str(predictions))
     return 0
 
 
@@ -141,7 +156,14 @@ def do_validate(command: Validate, chosen: Choices) -> int:
     if command.all and (command.paper or command.only):
         raise InputError("--all is for every claim of every paper: leave the paper and --only out.")
     if command.list:
-        for paper, claim in lines(command.paper or None, **wanted):
+        listed = lines(command.paper or None, **wanted)
+        if command.json:
+            names = ("id", "level", "statement", "headline", "exploratory")
+            documents.write(
+                "validate", {"claims": [{"paper": p, **{k: getattr(c, k) for k in names}} for p, c in listed]}
+            )
+            return 0
+        for paper, claim in listed:
             say(f"{claim.id:<8}{paper:<11}{claim.level:<9}{claim.statement}")
         return 0
     trainings = command.trainings
@@ -154,9 +176,13 @@ def do_validate(command: Validate, chosen: Choices) -> int:
             device=command.device, record=command.record, each=written.add,
         )  # fmt: skip
     path = written.write(outcomes)
-    say(table(outcomes))
-    for paper, its in by_paper(outcomes).items():
-        say(f"{paper}: {summary(its)} See {path.parent / paper / 'report.md'}.")
+    if command.json:
+        claims = [o.record() | {"measured": o.measured, "expected": o.expected} for o in outcomes]
+        documents.write("validate", {"report": str(path), "claims": claims})
+    else:
+        say(table(outcomes))
+        for paper, its in by_paper(outcomes).items():
+            say(f"{paper}: {summary(its)} See {path.parent / paper / 'report.md'}.")
     return 1 if any(o.verdict in ("disagrees", "not run") for o in outcomes) else 0
 
 
@@ -181,5 +207,8 @@ def do_repeats(command: Repeats, chosen: Choices) -> int:
         save(costs.dataset(), command.output.out, overwrite=command.output.overwrite)
     if figure is not None and command.output.plot is not None:
         write_figure(figure, command.output.plot)
-    say(str(costs))
+    if command.json:
+        documents.write("repeats", costs.document() | documents.results(costs.dataset()))
+    else:
+        say(str(costs))
     return 0

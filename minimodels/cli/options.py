@@ -29,6 +29,7 @@ Clamps = Annotated[
     _listed("STATE=VALUE ...", "Held states, as beta_1=5, or beta_1=5:0:100 from 0 to 100 (time or steps)."),
 ]
 Flag = FlagCreatePairsOff[bool]
+Json = FlagCreatePairsOff[Annotated[bool, arg(help="Print one JSON document, for machines, in the place of text.")]]
 File = Annotated[Path | None, arg(metavar="FILE", constructor=Path, help_behavior_hint="")]
 Folder = Annotated[Path, arg(metavar="FOLDER")]
 Size = Annotated[float | None, arg(metavar="FLOAT", constructor=float, help_behavior_hint="")]
@@ -68,6 +69,7 @@ class Models:
 
     model: Positional[Annotated[str | None, arg(metavar="MODEL", help_behavior_hint="")]] = None
     """The model to describe; its options may follow, as in --attend labels."""
+    json: Json = False
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ class Simulate:
     """Relative tolerance."""
     atol: float = 1e-9
     """Absolute tolerance."""
+    json: Json = False
     output: Output = field(default_factory=Output)
 
 
@@ -103,6 +106,7 @@ class Descend:
     init: Init = ()
     rates: Rates = ()
     clamp: Clamps = ()
+    json: Json = False
     output: Output = field(default_factory=Output)
 
 
@@ -136,6 +140,7 @@ class Sweep:
     threads: Count = None
     """Threads; all processors unless given."""
     cluster: Cluster = None
+    json: Json = False
     output: Output = field(default_factory=Output)
 
 
@@ -150,6 +155,7 @@ class Derive:
     """Write the text to a file instead."""
     overwrite: Flag = False
     """Allow an existing file to be replaced."""
+    json: Json = False
 
 
 @dataclass(frozen=True)
@@ -158,6 +164,7 @@ class Predict:
 
     model: Name
     rates: Rates = ()
+    json: Json = False
 
 
 @dataclass(frozen=True)
@@ -184,6 +191,7 @@ class Validate:
     """Keep what a full run finds in the package: quick runs then show it beside what they measure."""
     list: Flag = False
     """List the claims with their statements, and run none."""
+    json: Json = False
 
 
 @dataclass(frozen=True)
@@ -206,6 +214,7 @@ class Repeats:
     """Times that each of them is seen."""
     distinct: Flag = False
     """The histogram counts each token once, not all times that it is seen."""
+    json: Json = False
     output: Output = field(default_factory=Output)
 
 
