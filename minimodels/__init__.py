@@ -105,6 +105,9 @@ class _Package(ModuleType):
         if not (name in _HOME and isinstance(value, ModuleType)):
             super().__setattr__(name, value)
 
+    def __reduce__(self) -> tuple[Any, ...]:  # functions of a notebook that use it go to other processes
+        return import_module, (self.__name__,)
+
 
 sys.modules[__name__].__class__ = _Package
 

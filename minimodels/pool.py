@@ -13,7 +13,7 @@ import numpy as np
 from minimodels.errors import InputError, RunFailed, check_whole, shown
 from minimodels.work import packed, unreadable
 
-WAITING = 2  # parts at a time that wait or run, for each that can run
+WAITING = 4  # parts that wait or run at a time, for each that can run
 LOOK = 10.0  # seconds after which the workers of an executor are counted again
 
 

@@ -76,6 +76,10 @@ def test_the_public_names() -> None:
         mm.simulat  # noqa: B018
 
 
+def test_functions_that_use_the_package_reach_other_processes() -> None:
+    assert pickle.loads(pickle.dumps(mm)) is mm
+
+
 def test_an_import_loads_nothing_heavy() -> None:
     heavy = {"sympy", "numba", "xarray", "torch", "matplotlib", "scipy", "numpy", "theory", "validation"}
     heavy |= {"dask", "distributed", "zarr"}
