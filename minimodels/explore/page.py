@@ -249,6 +249,9 @@ class Page:
 def variables(subject: Subject) -> dict[str, Any]:
     """Return what the page's template needs."""
     words = ("Structure", "Parameters", "Initial values", "Rates", "Clamps", "Run", "View")
-    shown = [(key, word, key in ("parameters", "view")) for key, word in zip(SECTIONS, words, strict=True)]
+    shown = [
+        (key, word, key in ("parameters", "view"), key != "options" or bool(subject.options))
+        for key, word in zip(SECTIONS, words, strict=True)
+    ]
     about = models().get(subject.model.name, "") if subject.build is not None else ""
     return {"name": subject.model.name, "about": about, "source": subject.model.source, "sections": shown}

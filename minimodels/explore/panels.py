@@ -274,6 +274,8 @@ class FlowPanel:
             self.figure.multi_line("xs", "ys", source=self.lines[name], line_color=colour, line_width=2)
         self.figure.line(first, second, source=self.run, line_color="#000000", line_width=2)
         self.figure.scatter("x", "y", source=self.rests, size=11, line_color="colour", fill_color="fill", line_width=2)
+        self._entries: list[tuple[str, str, str]] = []
+        self._note, self._open = "", False
         self.title = heading("Flow")
         self.legend = Div(text="", sizing_mode="stretch_width", stylesheets=[looks.LEGEND])
         self.children = [self.title, self.figure, self.legend]
@@ -304,14 +306,24 @@ class FlowPanel:
         entries += [
             ("", colour, f"{name} does not move") for name, colour in zip(names, ("#56B4E9", "#E69F00"), strict=True)
         ]
-        note = f"<p style='margin:2px 0;color:#666'>Arrows from slow (light) to fast (dark){where}.</p>"
-        self.legend.text = looks.marks(entries) + note
+        self._entries = entries
+        self._note = f"<p style='margin:2px 0;color:#666'>Arrows from slow (light) to fast (dark){where}.</p>"
+        self._explain([])
+
+    def _explain(self, kinds: Sequence[str]) -> None:
+        dots = [("dot", looks.KINDS[kind], kind) for kind in kinds]
+        open_ones = (
+            "<p style='margin:2px 0;color:#666'>Open circles lie outside of this slice.</p>" if self._open else ""
+        )
+        self.legend.text = looks.marks([*self._entries, *dots]) + self._note + open_ones
 
     def rest(self, points: Sequence[FixedPoint], held: Mapping[str, float]) -> None:
         """Mark the fixed points: filled where they lie in the slice, open where they are only seen along it."""
         first, second = self.slice
         inside = [all(abs(p.state[k] - v) <= 1e-3 * (1 + abs(v)) for k, v in held.items()) for p in points]
         colours = [looks.KINDS[p.kind] for p in points]
+        self._open = not all(inside)
+        self._explain(list(dict.fromkeys(p.kind for p in points)))
         self.rests.data = {
             "x": [p.state[first] for p in points],
             "y": [p.state[second] for p in points],
