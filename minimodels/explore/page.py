@@ -87,8 +87,8 @@ class Page:
             self.roots[name].children = children
         self.roots["events"].children = [self.events]
         self.roots["curves"].children = self.panel.children
-        self.roots["map"].children = self.map.children if self.map else []
-        self.roots["flow"].children = self.flow.children if self.flow else []
+        self.roots["map"].children = self.map.children if self.map else [Div(visible=False)]
+        self.roots["flow"].children = self.flow.children if self.flow else [Div(visible=False)]
         self.roots["predictions"].children = [self.predictions]
         self.roots["rests"].children = [self.rests]
         self.diagram_key = None

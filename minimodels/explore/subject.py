@@ -97,7 +97,7 @@ class Subject:
     def usual_end(self, model: Model, *, discrete: bool, lr: float) -> float:
         """Return an end at which what happens can be seen: ten times the last event or more, or when it rests."""
         if model.kind == "map":
-            return 1000.0
+            return 100.0
         time = _rounded(self._time(model))
         return min(1e6, max(100.0, _rounded(time / lr))) if discrete else time
 
