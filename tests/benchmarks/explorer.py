@@ -37,7 +37,10 @@ WATCH = """(name) => {
   const log = window.log = {events: [], frames: []}
   log.clear = () => { log.events.length = log.frames.length = 0; log.before = wire.run.asked }
   log.clear()
-  slider.properties.value.change.connect(() => log.events.push(performance.now()))
+  let begun = 0
+  for (const kind of ["keydown", "pointermove"])
+    document.addEventListener(kind, (event) => { begun = event.timeStamp }, {capture: true})
+  slider.properties.value.change.connect(() => log.events.push(begun))
   let left = new Set()
   wire.properties.run.change.connect(() => { left = new Set(figures.map((f) => f.id)) })
   for (const figure of figures) {
