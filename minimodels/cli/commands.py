@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 from minimodels.cli import documents
 from minimodels.cli.answers import check_folder, deliver, deliver_folder, say, taken_back, targets
-from minimodels.cli.options import Command, Derive, Descend, Models, Predict, Repeats, Simulate, Sweep, Validate
+from minimodels.cli.options import (
+    Command,
+    Completion,
+    Derive,
+    Descend,
+    Models,
+    Predict,
+    Repeats,
+    Simulate,
+    Sweep,
+    Validate,
+)
 from minimodels.cli.stopping import fail
 from minimodels.cli.words import Choices, axes, clamps, flags, numbers, pairs, sizes
 from minimodels.errors import InputError, unknown
@@ -213,4 +224,13 @@ def do_repeats(command: Repeats, chosen: Choices) -> int:
         documents.write("repeats", costs.document() | documents.results(costs.dataset()))
     else:
         say(str(costs))
+    return 0
+
+
+def do_completion(command: Completion, chosen: Choices) -> int:
+    """Print the script that completes in a shell."""
+    from minimodels.cli.completion import SHELLS, known
+    from validation.papers import papers
+
+    sys.stdout.write(SHELLS[command.shell](known(papers())))
     return 0

@@ -236,8 +236,50 @@ class New:
 
 
 @dataclass(frozen=True)
+class Completion:
+    """Print the script that completes commands, options and models in a shell.
+
+    As in: minimodels completion bash > ~/.local/share/bash-completion/completions/minimodels, or in a start file of
+    bash or zsh: source <(minimodels completion zsh); for fish: > ~/.config/fish/completions/minimodels.fish.
+    """
+
+    shell: Positional[Literal["bash", "zsh", "fish"]]
+    """The shell."""
+
+
+@dataclass(frozen=True)
+class Doctor:
+    """Say what this installation is made of, and what is wrong with it: status 1 if something is."""
+
+    json: Json = False
+
+
+@dataclass(frozen=True)
+class Cache:
+    """Say where compiled code is kept and how much there is, or remove it."""
+
+    clear: Flag = False
+    """Remove the compiled code; it is compiled anew when it is needed."""
+    json: Json = False
+
+
+@dataclass(frozen=True)
 class Warmup:
     """Compile the kernels of all built-in models, once."""
 
 
-Command = Models | Simulate | Descend | Sweep | Derive | Predict | Validate | Repeats | New | Warmup
+Command = (
+    Models
+    | Simulate
+    | Descend
+    | Sweep
+    | Derive
+    | Predict
+    | Validate
+    | Repeats
+    | New
+    | Completion
+    | Doctor
+    | Cache
+    | Warmup
+)
