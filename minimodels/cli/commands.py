@@ -160,6 +160,7 @@ def do_predict(command: Predict, chosen: Choices) -> int:
 def do_validate(command: Validate, chosen: Choices) -> int:
     """Check the claims and write the reports."""
     import validation
+    from minimodels.cluster import executor_at
     from validation.report import Report, by_paper, summary, table
     from validation.verdicts import chosen as lines
 
@@ -182,10 +183,11 @@ def do_validate(command: Validate, chosen: Choices) -> int:
         written = Report(command.out)
         if trainings:
             check_folder(trainings)
-        outcomes = validation.claims(
-            command.paper or None, **wanted, full=command.full, out=trainings, workers=command.workers,
-            device=command.device, record=command.record, each=written.add,
-        )  # fmt: skip
+        with executor_at(command.cluster) as executor:
+            outcomes = validation.claims(
+                command.paper or None, **wanted, full=command.full, out=trainings, workers=command.workers,
+                executor=executor, device=command.device, record=command.record, each=written.add,
+            )  # fmt: skip
     path = written.write(outcomes)
     if command.json:
         claims = [o.record() | {"measured": o.measured, "expected": o.expected} for o in outcomes]

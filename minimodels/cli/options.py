@@ -185,6 +185,15 @@ class Validate:
     """Folder that keeps the trainings: the same command again goes on from there."""
     workers: Count = None
     """Trainings side by side; one a processor unless given."""
+    cluster: Annotated[
+        str | None,
+        arg(
+            metavar="ADDRESS",
+            constructor=str,
+            help="Train on a cluster, by the address of its scheduler or its file; --trainings: a shared folder.",
+            help_behavior_hint="",
+        ),
+    ] = None
     device: str = "cpu"
     """Torch device of the trainings."""
     record: Flag = False
