@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from minimodels.engine.stepper.status import Status
     from minimodels.errors import InputError, RunFailed
     from minimodels.evaluate import evaluate
+    from minimodels.explore.server import explore
     from minimodels.fixed_points import FixedPoint, fixed_points
     from minimodels.induction_head.head import InductionHead
     from minimodels.induction_head.train import train_head
@@ -37,6 +38,7 @@ _HOMES = {
     "engine.stepper.status": ("Status",),
     "errors": ("InputError", "RunFailed"),
     "evaluate": ("evaluate",),
+    "explore.server": ("explore",),
     "fixed_points": ("FixedPoint", "fixed_points"),
     "induction_head.head": ("InductionHead",),
     "induction_head.train": ("train_head",),
@@ -76,6 +78,7 @@ __all__ = [
     "describe",
     "draw_vectors",
     "evaluate",
+    "explore",
     "fixed_points",
     "histogram",
     "load",

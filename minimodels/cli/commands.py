@@ -15,6 +15,7 @@ from minimodels.cli.options import (
     Completion,
     Derive,
     Descend,
+    Explore,
     Models,
     Predict,
     Repeats,
@@ -155,6 +156,27 @@ def do_predict(command: Predict, chosen: Choices) -> int:
     else:
         say(str(predictions))
     return 0
+
+
+def do_explore(command: Explore, chosen: Choices) -> int:
+    """Serve the explorer until Ctrl-C."""
+    from minimodels.explore.server import serving, wait
+    from minimodels.explore.subject import Subject
+
+    model = build(command.model, chosen, command).with_rates(**pairs(command.rates, "rates"))
+    subject = Subject.of(model, name=command.model, choices=chosen)
+    with serving(subject, port=command.port, predict=predictions) as address:
+        say(f"{model.name} at {address} until Ctrl-C.")
+        sys.stdout.flush()
+        wait(address, browser=not command.no_browser)
+    return 0
+
+
+def predictions(model: "Model", init: Any = None) -> Any:
+    """Return what theory predicts; `theory` is opened when it is first asked."""
+    import theory
+
+    return theory.predict(model, init=init)
 
 
 def do_validate(command: Validate, chosen: Choices) -> int:

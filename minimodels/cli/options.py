@@ -168,6 +168,18 @@ class Predict:
 
 
 @dataclass(frozen=True)
+class Explore:
+    """Open a page of sliders, curves and a phase diagram, as in: explore nested_logit --N 8. Ctrl-C ends it."""
+
+    model: Name
+    port: int = 0
+    """Port on this machine; any that is free unless given."""
+    no_browser: Flag = False
+    """Print the address, and open no browser."""
+    rates: Rates = ()
+
+
+@dataclass(frozen=True)
 class Validate:
     """Check the claims of a paper against models, theory and trained networks; write a report."""
 
@@ -275,6 +287,7 @@ Command = (
     | Sweep
     | Derive
     | Predict
+    | Explore
     | Validate
     | Repeats
     | New
