@@ -34,6 +34,15 @@ File = Annotated[Path | None, arg(metavar="FILE", constructor=Path, help_behavio
 Folder = Annotated[Path, arg(metavar="FOLDER")]
 Size = Annotated[float | None, arg(metavar="FLOAT", constructor=float, help_behavior_hint="")]
 Count = Annotated[int | None, arg(metavar="INT", constructor=int, help_behavior_hint="")]
+Cluster = Annotated[
+    str | None,
+    arg(
+        metavar="ADDRESS",
+        constructor=str,
+        help="Run on a cluster: the address of its scheduler (dask.distributed), or the file that this wrote (.json).",
+        help_behavior_hint="",
+    ),
+]
 if TYPE_CHECKING:
     FlowMethod = str
     AdaptiveMethod = str
@@ -103,7 +112,10 @@ class Descend:
 
 @dataclass(frozen=True)
 class Sweep:
-    """Integrate a model over a grid; with --out it resumes after an interruption."""
+    """Integrate a model over a grid; with --out it resumes after an interruption.
+
+    Beyond memory, --out takes a folder that ends in .zarr.
+    """
 
     model: Name
     axis: Annotated[tuple[str, ...], _listed("NAME=VALUES ...")] = ()
@@ -127,6 +139,7 @@ class Sweep:
     """Absolute tolerance."""
     threads: Count = None
     """Threads; all processors unless given."""
+    cluster: Cluster = None
     json: Json = False
     output: Output = field(default_factory=Output)
 
@@ -214,8 +227,50 @@ class New:
 
 
 @dataclass(frozen=True)
+class Completion:
+    """Print the script that completes commands, options and models in a shell.
+
+    As in: minimodels completion bash > ~/.local/share/bash-completion/completions/minimodels, or in a start file of
+    bash or zsh: source <(minimodels completion zsh); for fish: > ~/.config/fish/completions/minimodels.fish.
+    """
+
+    shell: Positional[Literal["bash", "zsh", "fish"]]
+    """The shell."""
+
+
+@dataclass(frozen=True)
+class Doctor:
+    """Say what this installation is made of, and what is wrong with it: status 1 if something is."""
+
+    json: Json = False
+
+
+@dataclass(frozen=True)
+class Cache:
+    """Say where compiled code is kept and how much there is, or remove it."""
+
+    clear: Flag = False
+    """Remove the compiled code; it is compiled anew when it is needed."""
+    json: Json = False
+
+
+@dataclass(frozen=True)
 class Warmup:
     """Compile the kernels of all built-in models, once."""
 
 
-Command = Models | Simulate | Descend | Sweep | Derive | Predict | Validate | Repeats | New | Warmup
+Command = (
+    Models
+    | Simulate
+    | Descend
+    | Sweep
+    | Derive
+    | Predict
+    | Validate
+    | Repeats
+    | New
+    | Completion
+    | Doctor
+    | Cache
+    | Warmup
+)
