@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from minimodels.errors import InputError, RunFailed
     from minimodels.evaluate import evaluate
     from minimodels.fixed_points import FixedPoint, fixed_points
+    from minimodels.forecast.fit import fit
+    from minimodels.forecast.forecast import forecast
+    from minimodels.forecast.logs import read_curve
+    from minimodels.forecast.plot import plot_forecast
+    from minimodels.forecast.prior import Prior
     from minimodels.induction_head.head import InductionHead
     from minimodels.induction_head.train import train_head
     from minimodels.model import Constraint, Event, Flow, GradientFlow, Map, Parameter, State
@@ -36,6 +41,11 @@ _HOMES = {
     "errors": ("InputError", "RunFailed"),
     "evaluate": ("evaluate",),
     "fixed_points": ("FixedPoint", "fixed_points"),
+    "forecast.fit": ("fit",),
+    "forecast.forecast": ("forecast",),
+    "forecast.logs": ("read_curve",),
+    "forecast.plot": ("plot_forecast",),
+    "forecast.prior": ("Prior",),
     "induction_head.head": ("InductionHead",),
     "induction_head.train": ("train_head",),
     "model": ("Constraint", "Event", "Flow", "GradientFlow", "Map", "Parameter", "State"),
@@ -64,6 +74,7 @@ __all__ = [
     "LinearRegressionTask",
     "Map",
     "Parameter",
+    "Prior",
     "RunFailed",
     "State",
     "Status",
@@ -71,15 +82,19 @@ __all__ = [
     "describe",
     "draw_vectors",
     "evaluate",
+    "fit",
     "fixed_points",
+    "forecast",
     "load",
     "logsumexp",
     "model",
     "models",
     "oracles",
     "place_vectors",
+    "plot_forecast",
     "plot_run",
     "plot_sweep",
+    "read_curve",
     "save",
     "sigmoid",
     "simulate",

@@ -1,5 +1,6 @@
 """What a command answers: lines on standard output, files where they were asked for."""
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -61,6 +62,52 @@ def deliver(result: "xr.Dataset", output: Output, draw: Callable[["xr.Dataset"],
         if count:
             points = f"{count} points: " if result["status"].size > 1 else ""
             say(f"{'status':<22} {points}{code.name}: {'; '.join(filter(None, (WHAT[code], REMEDIES.get(code))))}.")
+
+
+def say_forecast(result: "xr.Dataset", *, as_json: bool) -> None:
+    """Say what a forecast holds, in lines or as JSON."""
+    about, now = result.attrs, float(result.attrs["now"])
+    certain = about["verdict"] == "forecast"
+    ahead = [step for step in (1.25 * now, 1.5 * now, 2 * now, 3 * now, 5 * now) if step <= about["horizon"]]
+
+    def quantile(q: float) -> float | None:
+        found = float(result["drop_step"].sel(quantile=q))
+        return found if found == found else None
+
+    def none_before(step: float) -> float:
+        return float(result["none_before"].interp(step=step))
+
+    found = {
+        "verdict": about["verdict"],
+        "reason": about["reason"],
+        "last_step": now,
+        "drop_step": {str(q): quantile(q) for q in map(float, result["quantile"])} if certain else None,
+        "none_before": {f"{step:.6g}": none_before(step) for step in ahead} if certain else None,
+        "baseline_step": {
+            str(k): None if bool(c) else float(v)
+            for k, v, c in zip(
+                result["which"].values, result["baseline_step"].values, result["baseline_step_censored"].values,
+                strict=True,
+            )
+        },
+        "effective_trajectories": float(result["ess"]),
+        "misfit": float(result["misfit"]),
+        "width_ratio": dict(zip(map(str, result["parameter"].values), map(float, result["width_ratio"]), strict=True)),
+    }  # fmt: skip
+    if as_json:
+        say(json.dumps(found, indent=2))
+        return
+    say(f"{about['verdict']}: {about['reason']}")
+    if certain:
+        shown = ((q, quantile(q)) for q in (0.1, 0.25, 0.5, 0.75, 0.9))
+        steps = ", ".join(f"{q:.0%} {'beyond the horizon' if v is None else f'{v:.4g}'}" for q, v in shown)
+        say(f"{'step of the drop':<22} {steps}")
+        say(f"{'none up to':<22} {', '.join(f'{step:.4g}: {none_before(step):.2f}' for step in ahead)}")
+    for which, step in found["baseline_step"].items():
+        say(f"{f'baseline, {which}':<22} {'none up to the horizon' if step is None else f'{step:.4g}'}")
+    loose = [f"{k} ({v:.2f})" for k, v in found["width_ratio"].items() if v >= 0.5]
+    say(f"{'not determined':<22} {', '.join(loose) or 'nothing'} (width over that of the prior)")
+    say(f"{'trajectories':<22} {about['trajectories']}, effective {found['effective_trajectories']:.0f}")
 
 
 @contextmanager

@@ -9,9 +9,20 @@ from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 from minimodels.cli.answers import check_folder, deliver, say, taken_back, targets
-from minimodels.cli.options import Command, Derive, Descend, Models, Predict, Repeats, Simulate, Sweep, Validate
+from minimodels.cli.options import (
+    Command,
+    Derive,
+    Descend,
+    Forecast,
+    Models,
+    Predict,
+    Repeats,
+    Simulate,
+    Sweep,
+    Validate,
+)
 from minimodels.cli.stopping import fail
-from minimodels.cli.words import Choices, axes, clamps, flags, numbers, pairs, sizes
+from minimodels.cli.words import Choices, axes, beliefs, clamps, event, flags, numbers, pairs, sizes
 from minimodels.errors import InputError, unknown
 from minimodels.files import write_file
 
@@ -174,4 +185,29 @@ def do_repeats(command: Repeats, chosen: Choices) -> int:
     if figure is not None and command.output.plot is not None:
         write_figure(figure, command.output.plot)
     say(str(costs))
+    return 0
+
+
+def do_forecast(command: Forecast, chosen: Choices) -> int:
+    """Forecast a training curve."""
+    import minimodels as mm
+    from minimodels.cli.answers import say_forecast
+    from minimodels.plot import write_figure
+
+    targets(command.output)
+    model = build(command.model, chosen, command)
+    curve = mm.read_curve(
+        command.log, step=command.step, loss=None if command.loss == "none" else command.loss,
+        observe=pairs(command.observe, "observe"),
+    )  # fmt: skip
+    result = mm.forecast(
+        curve, model, lr=command.lr, rates=pairs(command.rates, "rates"), init=numbers(command.init, "init"),
+        event=event(command.event), prior=beliefs(command.prior), free=command.free or None, horizon=command.horizon,
+        samples=command.samples, seed=command.seed,
+    )  # fmt: skip
+    if command.output.out is not None:
+        mm.save(result, command.output.out, overwrite=command.output.overwrite)
+    if command.output.plot is not None:
+        write_figure(mm.plot_forecast(result), command.output.plot)
+    say_forecast(result, as_json=command.json)
     return 0

@@ -13,6 +13,7 @@ from minimodels.cli.answers import say
 from minimodels.cli.commands import (
     do_derive,
     do_descend,
+    do_forecast,
     do_models,
     do_predict,
     do_repeats,
@@ -20,7 +21,19 @@ from minimodels.cli.commands import (
     do_sweep,
     do_validate,
 )
-from minimodels.cli.options import Derive, Descend, Models, New, Predict, Repeats, Simulate, Sweep, Validate, Warmup
+from minimodels.cli.options import (
+    Derive,
+    Descend,
+    Forecast,
+    Models,
+    New,
+    Predict,
+    Repeats,
+    Simulate,
+    Sweep,
+    Validate,
+    Warmup,
+)
 from minimodels.cli.stopping import INTERRUPTED, fail, stopping
 from minimodels.cli.upkeep import do_new, do_warmup
 from minimodels.cli.words import Choices, parse
@@ -35,6 +48,7 @@ ACTIONS: dict[type, Callable[[Any, Choices], int]] = {
     Predict: do_predict,
     Validate: do_validate,
     Repeats: do_repeats,
+    Forecast: do_forecast,
     New: do_new,
     Warmup: do_warmup,
 }

@@ -30,6 +30,7 @@ NAMES = [
     "LinearRegressionTask",
     "Map",
     "Parameter",
+    "Prior",
     "RunFailed",
     "State",
     "Status",
@@ -37,15 +38,19 @@ NAMES = [
     "describe",
     "draw_vectors",
     "evaluate",
+    "fit",
     "fixed_points",
+    "forecast",
     "load",
     "logsumexp",
     "model",
     "models",
     "oracles",
     "place_vectors",
+    "plot_forecast",
     "plot_run",
     "plot_sweep",
+    "read_curve",
     "save",
     "sigmoid",
     "simulate",
@@ -87,8 +92,8 @@ def test_the_command_line_knows_the_methods_without_numba() -> None:
 
 
 def test_simulating_loads_no_torch_and_no_matplotlib() -> None:
-    loaded = python("import sys, minimodels as mm; mm.simulate; mm.sweep; mm.plot_run; print(*sys.modules)").split()
-    assert not {"torch", "matplotlib", "theory", "validation"} & set(loaded)
+    loaded = python("import sys, minimodels as mm; mm.simulate; mm.sweep; mm.forecast; mm.read_curve; mm.plot_run; print(*sys.modules)").split()
+    assert not {"torch", "matplotlib", "tensorboard", "theory", "validation"} & set(loaded)
 
 
 def test_verbs_are_functions_in_any_order_of_imports() -> None:
