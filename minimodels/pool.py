@@ -1,18 +1,39 @@
-"""Parts of a large task on threads or on an executor, and how Ctrl-C ends them."""
+"""Parts of a large task on threads or on an executor, how Ctrl-C ends them, and what a lost worker costs."""
 
 import os
+import pickle
+import time
+import warnings
 from collections.abc import Callable, Iterable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 import numpy as np
 
-AHEAD = 256  # parts that wait or run at a time
+from minimodels.work import packed, unreadable
+
+WAITING = 2  # parts at a time that wait or run, for each that can run
+LOOK = 10.0  # seconds after which the workers of an executor are counted again
+
+
+class _Lost(Exception):
+    """The executor is gone, with the parts that it had."""
 
 
 def available_threads() -> int:
     """Return the number of processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def slots(executor: Executor) -> int:
+    """Return how many parts an executor runs at a time, as far as it tells."""
+    client = getattr(executor, "_client", None)  # of dask.distributed
+    if client is not None:
+        try:
+            return sum(client.nthreads().values())
+        except OSError as error:
+            raise _Lost(str(error)) from error
+    return int(getattr(executor, "_max_workers", 32))
 
 
 def run_parts(
@@ -24,35 +45,65 @@ def run_parts(
     executor: Executor | None = None,
     on_done: Callable[[slice, Any], None],
 ) -> bool:
-    """Call ``function(*arguments(part))`` for every part; return False if Ctrl-C stopped it.
+    """Call ``function(*arguments(part))`` for every part; return False if some are missing.
 
     ``on_done`` is called in this thread with what comes back. On threads the function has one argument more, a flag
     that makes running kernels return at once on Ctrl-C: what they got to is handed over. Other executors have the
-    function and its arguments pickled; what they are at then is dropped.
+    function and its arguments pickled; what they are at then is dropped. No more parts wait than keep all workers
+    busy. A part whose worker died again and again is left out, and after the loss of all of them (or of a scheduler)
+    what is there is kept; a warning says so.
     """
     pool = executor or ThreadPoolExecutor(threads or available_threads(), thread_name_prefix="minimodels")
     interrupt = np.zeros(1, dtype=np.uint8)
-    flag = (interrupt,) if isinstance(pool, ThreadPoolExecutor) else ()
+    here = isinstance(pool, ThreadPoolExecutor)
     waiting: dict[Future[Any], slice] = {}
     left = iter(parts)
+    counted, room = -LOOK, 0
+    dropped = 0
+
+    def submit(part: slice) -> Future[Any]:
+        if here:
+            return pool.submit(function, *arguments(part), interrupt)
+        task = packed(function, *arguments(part))
+        try:
+            return pool.submit(pickle.loads, task)
+        except (BrokenExecutor, OSError) as error:
+            raise _Lost(str(error)) from error
 
     def hand_over(done: Iterable[Future[Any]]) -> None:
+        nonlocal dropped
+        gone = None
         for future in sorted(done, key=lambda future: waiting[future].start):
             part = waiting.pop(future)
-            on_done(part, future.result())
+            try:
+                values = future.result()
+            except (CancelledError, BrokenExecutor) as error:  # the others may have ended well
+                gone = error
+                continue
+            except Exception as error:
+                if type(error).__name__ != "KilledWorker":  # of dask.distributed
+                    raise unreadable(error) or error from None
+                dropped += 1
+                continue
+            on_done(part, values)
+        if gone is not None:
+            raise _Lost(str(gone) or "its scheduler does not answer") from gone
 
     try:
         while True:
-            for part in left:
-                waiting[pool.submit(function, *arguments(part), *flag)] = part
-                if len(waiting) >= AHEAD:
-                    break
+            if time.monotonic() - counted >= LOOK:
+                counted, room = time.monotonic(), max(4, WAITING * slots(pool))
+            while len(waiting) < room and (part := next(left, None)) is not None:
+                waiting[submit(part)] = part
             if not waiting:
-                return True
-            hand_over(wait(waiting, return_when="FIRST_COMPLETED").done)
+                break
+            hand_over(wait(waiting, timeout=LOOK, return_when="FIRST_COMPLETED").done)
+    except _Lost as error:
+        _warn(f"the executor was lost ({error})")
+        return False
     except KeyboardInterrupt:
         interrupt[0] = 1
-        hand_over([future for future in list(waiting) if not future.cancel() and (flag or future.done())])
+        hand_over([future for future in list(waiting) if not future.cancel() and (here or future.done())])
         return False
     finally:
         interrupt[0] = 1
@@ -60,3 +111,15 @@ def run_parts(
             future.cancel()
         if executor is None:
             pool.shutdown(wait=True, cancel_futures=True)
+    if dropped:
+        many = "a part was" if dropped == 1 else f"{dropped} parts were"
+        _warn(f"{many} left out, whose workers died again and again")
+    return not dropped
+
+
+def _warn(what: str) -> None:
+    warnings.warn(
+        f"{what}; its points have the status INTERRUPTED, and the same call with `out` goes on from what is there.",
+        RuntimeWarning,
+        stacklevel=4,
+    )

@@ -3,8 +3,10 @@
 import hashlib
 import json
 import os
+import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -107,7 +109,17 @@ def save(ds: "xr.Dataset", path: str | Path, *, overwrite: bool = False) -> None
     target = check_target(path, overwrite=overwrite)
     ds = ds.assign_attrs(checksum=checksum(ds))
     # HDF5 crashes the process when a disk is full: it writes to memory
-    write_file(target, bytes(ds.to_netcdf(engine="h5netcdf")))
+    with _on_this_machine():
+        content = bytes(ds.to_netcdf(engine="h5netcdf"))
+    write_file(target, content)
+
+
+@contextmanager
+def _on_this_machine() -> Iterator[None]:
+    """Keep xarray from asking the scheduler of a cluster for a lock, which it does where there is a client."""
+    dask = sys.modules.get("dask")
+    with nullcontext() if dask is None else dask.config.set(scheduler="synchronous"):
+        yield
 
 
 def load(path: str | Path) -> "xr.Dataset":

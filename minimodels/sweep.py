@@ -94,7 +94,9 @@ def sweep(
     threads : int
         Kernels release the interpreter lock; all available processors unless given. Results do not depend on it.
     executor : concurrent.futures.Executor
-        Runs the parts instead of threads of our own: of threads, or of processes, which compile nothing anew.
+        Runs the parts instead of threads of our own: of threads, of processes, or of a cluster, as
+        ``client.get_executor()`` of a ``distributed.Client`` (docs/cluster.md). Its workers compile once a machine and
+        give the same results to the last bit; a part whose worker dies goes to another one.
     out : path
         Save the result there (NetCDF). Finished shards are kept beside it meanwhile, so that the same call
         resumes after an interruption, bitwise equal to an uninterrupted one.

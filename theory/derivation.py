@@ -193,6 +193,38 @@ class Derivation(Listing[Result]):
         options = ", ".join(f"{k} = {v}" for k, v in self.options.items())
         return f"{self.model} ({options})" if options else self.model
 
+    def document(self) -> dict[str, Any]:
+        """Return the results as plain values, for machines: formulas as SymPy prints them and as LaTeX."""
+        return {
+            "model": self.model,
+            "options": dict(self.options),
+            "verified": self.verified,
+            "results": [
+                {
+                    "name": r.name,
+                    "title": r.title,
+                    "statement": str(r.statement),
+                    "latex": latex(r.statement),
+                    "where": {str(d.lhs): str(d.rhs) for d in r.definitions()},
+                    "regime": r.regime.sentence,
+                    "reference": r.reference,
+                    "verified": r.verified,
+                    "steps": [
+                        {
+                            "sentence": s.sentence,
+                            "equation": str(s.equation),
+                            "method": s.check.method,
+                            "residual": s.check.residual,
+                            "tolerance": s.check.tolerance,
+                            "passed": s.check.passed,
+                        }
+                        for s in r.steps
+                    ],
+                }
+                for r in self.results
+            ],
+        }
+
     def markdown(self) -> str:
         """Return all results as Markdown."""
         return "\n".join([f"## {self._title()}", "", *(result.markdown() for result in self.results)])

@@ -126,6 +126,28 @@ class Predictions(Listing[Prediction]):
         rows += [f"| {p.title} | {' | '.join(p._cells())} |" for p in self.predictions]
         return "\n".join([f"**{self._title()}**", "", *rows, ""])
 
+    def document(self) -> dict[str, Any]:
+        """Return model, start and predictions as plain values, for machines; nan where there is no number."""
+        return {
+            "model": self.model.name,
+            "options": dict(self.model.options),
+            "parameters": self.model.values,
+            "rates": self.model.rate_values(),
+            "start": dict(self.init),
+            "predictions": [
+                {
+                    "name": p.name,
+                    "title": p.title,
+                    "applies": p.applies,
+                    "reason": p.reason,
+                    "values": p.values,
+                    "relative_error": p.error,
+                    "regime": p.result.regime.sentence,
+                }
+                for p in self.predictions
+            ],
+        }
+
     def __str__(self) -> str:
         return "\n".join([self._title(), *(f"  {p}" for p in self.predictions)])
 

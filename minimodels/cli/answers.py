@@ -1,6 +1,5 @@
 """What a command answers: lines on standard output, files where they were asked for."""
 
-import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -8,11 +7,15 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
-from minimodels.cli.options import Output
+from minimodels.cli import documents
+from minimodels.cli.options import Descend, Output, Simulate, Sweep
 from minimodels.errors import InputError
 
 if TYPE_CHECKING:
     import xarray as xr
+
+
+Computed = Simulate | Descend | Sweep
 
 
 def say(text: str) -> None:
@@ -31,18 +34,28 @@ def targets(output: Output) -> None:
         raise InputError(f"{str(output.plot)!r} exists and is left as it is; choose another name or add --overwrite.")
 
 
-def deliver(result: "xr.Dataset", output: Output, draw: Callable[["xr.Dataset"], Any], *, saved: bool = False) -> None:
+def deliver(command: Computed, result: "xr.Dataset", draw: Callable[["xr.Dataset"], Any], *, saved: bool) -> None:
     """Save and draw a result, then say what it holds."""
-    import xarray as xr
-
-    from minimodels.engine.stepper.status import REMEDIES, WHAT, Status
     from minimodels.plot import write_figure
     from minimodels.results import save
 
+    output = command.output
     if output.out is not None and not saved:
         save(result, output.out, overwrite=output.overwrite)
     if output.plot is not None:
         write_figure(draw(result), output.plot)
+    if command.json:
+        documents.write(type(command).__name__.lower(), documents.results(result))
+    else:
+        show(result)
+
+
+def show(result: "xr.Dataset") -> None:
+    """Say what a result holds."""
+    import xarray as xr
+
+    from minimodels.engine.stepper.status import REMEDIES, WHAT, Status
+
     for name, values in result.data_vars.items():
         if str(name) == "status" or str(name).endswith("_censored"):
             continue
@@ -64,50 +77,30 @@ def deliver(result: "xr.Dataset", output: Output, draw: Callable[["xr.Dataset"],
             say(f"{'status':<22} {points}{code.name}: {'; '.join(filter(None, (WHAT[code], REMEDIES.get(code))))}.")
 
 
-def say_forecast(result: "xr.Dataset", *, as_json: bool) -> None:
-    """Say what a forecast holds, in lines or as JSON."""
+def say_forecast(result: "xr.Dataset") -> None:
+    """Say what a forecast holds, in lines."""
     about, now = result.attrs, float(result.attrs["now"])
-    certain = about["verdict"] == "forecast"
-    ahead = [step for step in (1.25 * now, 1.5 * now, 2 * now, 3 * now, 5 * now) if step <= about["horizon"]]
 
-    def quantile(q: float) -> float | None:
-        found = float(result["drop_step"].sel(quantile=q))
-        return found if found == found else None
+    def step(value: float, censored: bool) -> str:
+        return "beyond the horizon" if censored else f"{value:.4g}"
 
-    def none_before(step: float) -> float:
-        return float(result["none_before"].interp(step=step))
-
-    found = {
-        "verdict": about["verdict"],
-        "reason": about["reason"],
-        "last_step": now,
-        "drop_step": {str(q): quantile(q) for q in map(float, result["quantile"])} if certain else None,
-        "none_before": {f"{step:.6g}": none_before(step) for step in ahead} if certain else None,
-        "baseline_step": {
-            str(k): None if bool(c) else float(v)
-            for k, v, c in zip(
-                result["which"].values, result["baseline_step"].values, result["baseline_step_censored"].values,
-                strict=True,
-            )
-        },
-        "effective_trajectories": float(result["ess"]),
-        "misfit": float(result["misfit"]),
-        "width_ratio": dict(zip(map(str, result["parameter"].values), map(float, result["width_ratio"]), strict=True)),
-    }  # fmt: skip
-    if as_json:
-        say(json.dumps(found, indent=2))
-        return
     say(f"{about['verdict']}: {about['reason']}")
-    if certain:
-        shown = ((q, quantile(q)) for q in (0.1, 0.25, 0.5, 0.75, 0.9))
-        steps = ", ".join(f"{q:.0%} {'beyond the horizon' if v is None else f'{v:.4g}'}" for q, v in shown)
-        say(f"{'step of the drop':<22} {steps}")
-        say(f"{'none up to':<22} {', '.join(f'{step:.4g}: {none_before(step):.2f}' for step in ahead)}")
-    for which, step in found["baseline_step"].items():
-        say(f"{f'baseline, {which}':<22} {'none up to the horizon' if step is None else f'{step:.4g}'}")
-    loose = [f"{k} ({v:.2f})" for k, v in found["width_ratio"].items() if v >= 0.5]
+    if about["verdict"] == "forecast":
+        every = zip(
+            result["quantile"].values, result["drop_step"].values, result["drop_step_censored"].values, strict=True
+        )
+        say(f"{'step of the drop':<22} {', '.join(f'{q:.0%} {step(v, c)}' for q, v, c in every)}")
+        ahead = [at for at in (1.25 * now, 1.5 * now, 2 * now, 3 * now, 5 * now) if at <= about["horizon"]]
+        none = (f"{at:.4g}: {float(result['none_before'].interp(step=at)):.2f}" for at in ahead)
+        say(f"{'none up to, with probability':<22} {', '.join(none)}")
+    for which, value, censored in zip(
+        result["which"].values, result["baseline_step"].values, result["baseline_step_censored"].values, strict=True
+    ):
+        say(f"{f'baseline, {which}':<22} {step(value, censored)}")
+    ratio = result["width_ratio"]
+    loose = [f"{k} ({v:.2f})" for k, v in zip(ratio["parameter"].values, ratio.values, strict=True) if v >= 0.5]
     say(f"{'not determined':<22} {', '.join(loose) or 'nothing'} (width over that of the prior)")
-    say(f"{'trajectories':<22} {about['trajectories']}, effective {found['effective_trajectories']:.0f}")
+    say(f"{'trajectories':<22} {about['trajectories']}, effective {float(result['ess']):.0f}")
 
 
 @contextmanager

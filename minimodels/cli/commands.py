@@ -8,9 +8,11 @@ import warnings
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
-from minimodels.cli.answers import check_folder, deliver, say, taken_back, targets
+from minimodels.cli import documents
+from minimodels.cli.answers import check_folder, deliver, say, say_forecast, taken_back, targets
 from minimodels.cli.options import (
     Command,
+    Completion,
     Derive,
     Descend,
     Forecast,
@@ -48,9 +50,16 @@ def do_models(command: Models, chosen: Choices) -> int:
     import minimodels as mm
 
     if command.model:
-        say(mm.describe(build(command.model, chosen, command)))
+        model = build(command.model, chosen, command)
+        if command.json:
+            documents.write("models", documents.statement(model))
+        else:
+            say(mm.describe(model))
         return 0
     every = mm.models()
+    if command.json:
+        documents.write("models", {"models": every})
+        return 0
     for name, meaning in every.items():
         say(f"{name:<{max(map(len, every))}}  {meaning}")
     return 0
@@ -67,7 +76,7 @@ def do_simulate(command: Simulate, chosen: Choices) -> int:
         rates=pairs(command.rates, "rates"), clamp=clamps(command.clamp), method=command.method, step=command.step,
         rtol=command.rtol, atol=command.atol,
     )  # fmt: skip
-    deliver(result, command.output, plot_run)
+    deliver(command, result, plot_run, saved=False)
     return 0
 
 
@@ -81,7 +90,7 @@ def do_descend(command: Descend, chosen: Choices) -> int:
         build(command.model, chosen, command), lr=command.lr, steps=command.steps, init=numbers(command.init, "init"),
         rates=pairs(command.rates, "rates"), clamp=clamps(command.clamp),
     )  # fmt: skip
-    deliver(result, command.output, plot_run)
+    deliver(command, result, plot_run, saved=False)
     return 0
 
 
@@ -103,7 +112,7 @@ def do_sweep(command: Sweep, chosen: Choices) -> int:
         )  # fmt: skip
     for warning in said:
         fail(str(warning.message), 0)
-    deliver(result, command.output, plot_sweep, saved=True)
+    deliver(command, result, plot_sweep, saved=True)
     interrupted = bool((result["status"] == mm.Status.INTERRUPTED).any())
     return fail("interrupted; the same command with --out takes it up where it stopped.", 130) if interrupted else 0
 
@@ -119,10 +128,12 @@ def do_derive(command: Derive, chosen: Choices) -> int:
         raise InputError(f"{str(command.out)!r} exists and is left as it is; choose another --out or add --overwrite.")
     derivation = theory.derive(model)
     text = derivation.latex() if command.format == "latex" else derivation.markdown()
-    if command.out is None:
+    if command.out is not None:
+        write_file(command.out, (text + "\n").encode())
+    if command.json:
+        documents.write("derive", derivation.document())
+    elif command.out is None:
         say(text)
-        return 0
-    write_file(command.out, (text + "\n").encode())
     return 0
 
 
@@ -130,7 +141,12 @@ def do_predict(command: Predict, chosen: Choices) -> int:
     """Print predictions."""
     import theory
 
-    say(str(theory.predict(build(command.model, chosen, command).with_rates(**pairs(command.rates, "rates")))))
+    model = build(command.model, chosen, command).with_rates(**pairs(command.rates, "rates"))
+    predictions = theory.predict(model)
+    if command.json:
+        documents.write("predict", predictions.document())
+    else:
+        say(str(predictions))
     return 0
 
 
@@ -144,7 +160,14 @@ def do_validate(command: Validate, chosen: Choices) -> int:
     if command.all and (command.paper or command.only):
         raise InputError("--all is for every claim of every paper: leave the paper and --only out.")
     if command.list:
-        for paper, claim in lines(command.paper or None, **wanted):
+        listed = lines(command.paper or None, **wanted)
+        if command.json:
+            names = ("id", "level", "statement", "headline", "exploratory")
+            documents.write(
+                "validate", {"claims": [{"paper": p, **{k: getattr(c, k) for k in names}} for p, c in listed]}
+            )
+            return 0
+        for paper, claim in listed:
             say(f"{claim.id:<8}{paper:<11}{claim.level:<9}{claim.statement}")
         return 0
     trainings = command.trainings
@@ -157,9 +180,13 @@ def do_validate(command: Validate, chosen: Choices) -> int:
             device=command.device, record=command.record, each=written.add,
         )  # fmt: skip
     path = written.write(outcomes)
-    say(table(outcomes))
-    for paper, its in by_paper(outcomes).items():
-        say(f"{paper}: {summary(its)} See {path.parent / paper / 'report.md'}.")
+    if command.json:
+        claims = [o.record() | {"measured": o.measured, "expected": o.expected} for o in outcomes]
+        documents.write("validate", {"report": str(path), "claims": claims})
+    else:
+        say(table(outcomes))
+        for paper, its in by_paper(outcomes).items():
+            say(f"{paper}: {summary(its)} See {path.parent / paper / 'report.md'}.")
     return 1 if any(o.verdict in ("disagrees", "not run") for o in outcomes) else 0
 
 
@@ -184,14 +211,25 @@ def do_repeats(command: Repeats, chosen: Choices) -> int:
         save(costs.dataset(), command.output.out, overwrite=command.output.overwrite)
     if figure is not None and command.output.plot is not None:
         write_figure(figure, command.output.plot)
-    say(str(costs))
+    if command.json:
+        documents.write("repeats", costs.document() | documents.results(costs.dataset()))
+    else:
+        say(str(costs))
+    return 0
+
+
+def do_completion(command: Completion, chosen: Choices) -> int:
+    """Print the script that completes in a shell."""
+    from minimodels.cli.completion import SHELLS, known
+    from validation.papers import papers
+
+    sys.stdout.write(SHELLS[command.shell](known(papers())))
     return 0
 
 
 def do_forecast(command: Forecast, chosen: Choices) -> int:
     """Forecast a training curve."""
     import minimodels as mm
-    from minimodels.cli.answers import say_forecast
     from minimodels.plot import write_figure
 
     targets(command.output)
@@ -209,5 +247,9 @@ def do_forecast(command: Forecast, chosen: Choices) -> int:
         mm.save(result, command.output.out, overwrite=command.output.overwrite)
     if command.output.plot is not None:
         write_figure(mm.plot_forecast(result), command.output.plot)
-    say_forecast(result, as_json=command.json)
+    if command.json:
+        told = {name: result.attrs[name] for name in ("verdict", "reason")}
+        documents.write("forecast", told | documents.results(result.drop_vars("draw")))
+    else:
+        say_forecast(result)
     return 0

@@ -9,48 +9,27 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from minimodels import __version__
+from minimodels.cli import commands, options, upkeep
 from minimodels.cli.answers import say
-from minimodels.cli.commands import (
-    do_derive,
-    do_descend,
-    do_forecast,
-    do_models,
-    do_predict,
-    do_repeats,
-    do_simulate,
-    do_sweep,
-    do_validate,
-)
-from minimodels.cli.options import (
-    Derive,
-    Descend,
-    Forecast,
-    Models,
-    New,
-    Predict,
-    Repeats,
-    Simulate,
-    Sweep,
-    Validate,
-    Warmup,
-)
 from minimodels.cli.stopping import INTERRUPTED, fail, stopping
-from minimodels.cli.upkeep import do_new, do_warmup
 from minimodels.cli.words import Choices, parse
 from minimodels.errors import InputError, RunFailed
 
 ACTIONS: dict[type, Callable[[Any, Choices], int]] = {
-    Models: do_models,
-    Simulate: do_simulate,
-    Descend: do_descend,
-    Sweep: do_sweep,
-    Derive: do_derive,
-    Predict: do_predict,
-    Validate: do_validate,
-    Repeats: do_repeats,
-    Forecast: do_forecast,
-    New: do_new,
-    Warmup: do_warmup,
+    options.Models: commands.do_models,
+    options.Simulate: commands.do_simulate,
+    options.Descend: commands.do_descend,
+    options.Sweep: commands.do_sweep,
+    options.Derive: commands.do_derive,
+    options.Predict: commands.do_predict,
+    options.Validate: commands.do_validate,
+    options.Repeats: commands.do_repeats,
+    options.Forecast: commands.do_forecast,
+    options.New: upkeep.do_new,
+    options.Completion: commands.do_completion,
+    options.Doctor: upkeep.do_doctor,
+    options.Cache: upkeep.do_cache,
+    options.Warmup: upkeep.do_warmup,
 }
 
 

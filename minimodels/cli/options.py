@@ -29,6 +29,7 @@ Clamps = Annotated[
     _listed("STATE=VALUE ...", "Held states, as beta_1=5, or beta_1=5:0:100 from 0 to 100 (time or steps)."),
 ]
 Flag = FlagCreatePairsOff[bool]
+Json = FlagCreatePairsOff[Annotated[bool, arg(help="Print one JSON document, for machines, in the place of text.")]]
 File = Annotated[Path | None, arg(metavar="FILE", constructor=Path, help_behavior_hint="")]
 Folder = Annotated[Path, arg(metavar="FOLDER")]
 Size = Annotated[float | None, arg(metavar="FLOAT", constructor=float, help_behavior_hint="")]
@@ -59,6 +60,7 @@ class Models:
 
     model: Positional[Annotated[str | None, arg(metavar="MODEL", help_behavior_hint="")]] = None
     """The model to describe; its options may follow, as in --attend labels."""
+    json: Json = False
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ class Simulate:
     """Relative tolerance."""
     atol: float = 1e-9
     """Absolute tolerance."""
+    json: Json = False
     output: Output = field(default_factory=Output)
 
 
@@ -94,6 +97,7 @@ class Descend:
     init: Init = ()
     rates: Rates = ()
     clamp: Clamps = ()
+    json: Json = False
     output: Output = field(default_factory=Output)
 
 
@@ -123,6 +127,7 @@ class Sweep:
     """Absolute tolerance."""
     threads: Count = None
     """Threads; all processors unless given."""
+    json: Json = False
     output: Output = field(default_factory=Output)
 
 
@@ -137,6 +142,7 @@ class Derive:
     """Write the text to a file instead."""
     overwrite: Flag = False
     """Allow an existing file to be replaced."""
+    json: Json = False
 
 
 @dataclass(frozen=True)
@@ -145,6 +151,7 @@ class Predict:
 
     model: Name
     rates: Rates = ()
+    json: Json = False
 
 
 @dataclass(frozen=True)
@@ -171,6 +178,7 @@ class Validate:
     """Keep what a full run finds in the package: quick runs then show it beside what they measure."""
     list: Flag = False
     """List the claims with their statements, and run none."""
+    json: Json = False
 
 
 @dataclass(frozen=True)
@@ -193,6 +201,7 @@ class Repeats:
     """Times that each of them is seen."""
     distinct: Flag = False
     """The histogram counts each token once, not all times that it is seen."""
+    json: Json = False
     output: Output = field(default_factory=Output)
 
 
@@ -226,8 +235,7 @@ class Forecast:
     """Trajectories at most."""
     seed: int = 0
     """Seed of the draws."""
-    json: Flag = False
-    """Print the numbers as JSON."""
+    json: Json = False
     output: Output = field(default_factory=Output)
 
 
@@ -240,8 +248,51 @@ class New:
 
 
 @dataclass(frozen=True)
+class Completion:
+    """Print the script that completes commands, options and models in a shell.
+
+    As in: minimodels completion bash > ~/.local/share/bash-completion/completions/minimodels, or in a start file of
+    bash or zsh: source <(minimodels completion zsh); for fish: > ~/.config/fish/completions/minimodels.fish.
+    """
+
+    shell: Positional[Literal["bash", "zsh", "fish"]]
+    """The shell."""
+
+
+@dataclass(frozen=True)
+class Doctor:
+    """Say what this installation is made of, and what is wrong with it: status 1 if something is."""
+
+    json: Json = False
+
+
+@dataclass(frozen=True)
+class Cache:
+    """Say where compiled code is kept and how much there is, or remove it."""
+
+    clear: Flag = False
+    """Remove the compiled code; it is compiled anew when it is needed."""
+    json: Json = False
+
+
+@dataclass(frozen=True)
 class Warmup:
     """Compile the kernels of all built-in models, once."""
 
 
-Command = Models | Simulate | Descend | Sweep | Derive | Predict | Validate | Repeats | Forecast | New | Warmup
+Command = (
+    Models
+    | Simulate
+    | Descend
+    | Sweep
+    | Derive
+    | Predict
+    | Validate
+    | Repeats
+    | Forecast
+    | New
+    | Completion
+    | Doctor
+    | Cache
+    | Warmup
+)

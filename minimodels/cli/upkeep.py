@@ -4,8 +4,9 @@ import keyword
 from importlib.util import find_spec
 from pathlib import Path
 
+from minimodels.cli import documents
 from minimodels.cli.answers import say
-from minimodels.cli.options import New, Warmup
+from minimodels.cli.options import Cache, Doctor, New, Warmup
 from minimodels.cli.starter import STARTER
 from minimodels.cli.words import Choices
 from minimodels.errors import InputError, shown
@@ -29,6 +30,40 @@ def do_new(command: New, chosen: Choices) -> int:
         raise InputError(f"{name!r} is a module of Python, which a file of this name would hide; choose another name.")
     write_file(path, STARTER.replace("NAME", name).encode())
     say(f"{path} is written; next: minimodels simulate {path}")
+    return 0
+
+
+def do_doctor(command: Doctor, chosen: Choices) -> int:
+    """Look at the installation."""
+    from minimodels.cli import doctor
+
+    report = doctor.examine()
+    if command.json:
+        documents.write("doctor", {**report.found, "wrong": report.wrong})
+    else:
+        say(doctor.text(report))
+    return 1 if report.wrong else 0
+
+
+def do_cache(command: Cache, chosen: Choices) -> int:
+    """Say what compiled code there is, or remove it."""
+    from minimodels.cli import doctor
+    from minimodels.engine import cache
+
+    if not command.clear:
+        about, _ = doctor.compiled_code()
+        if command.json:
+            documents.write("cache", about)
+        else:
+            say(f"{about['path']}: {doctor.size(about)}")
+        return 0
+    files, size, left = cache.clear()
+    if command.json:
+        documents.write("cache", {"path": str(cache.place()), "removed": files, "bytes": size, "left": left})
+        return 0
+    say(f"{cache.place()}: removed {files} files, {size / 1e6:.2f} MB")
+    if left:
+        say(f"left, not ours: {', '.join(left)}")
     return 0
 
 

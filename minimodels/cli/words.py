@@ -69,7 +69,7 @@ def one_sentence(command: str) -> Iterator[None]:
 def flags(command: Command) -> list[str]:
     """Return the names of a command's own flags."""
     grouped = (*dataclasses.fields(command), *(dataclasses.fields(Output) if hasattr(command, "output") else ()))
-    return [f.name.replace("_", "-") for f in grouped if f.name not in ("model", "paper", "name", "output")]
+    return [f.name.replace("_", "-") for f in grouped if f.name not in ("model", "paper", "name", "shell", "output")]
 
 
 def model_first(command: str) -> InputError:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import llvmlite.binding as llvm
 
-from minimodels.engine.cache import folder, private, write
+from minimodels.engine.cache import alone, folder, private, write
 from minimodels.errors import InputError
 from minimodels.notices import notice
 
@@ -28,9 +28,8 @@ class Code:
             path = folder() / f"model_{self.fingerprint}.o"
             code = kept(path)
             if code is None:
-                with notice(f"compiling {what}"):
-                    code = machine.emit_object(llvm.parse_assembly(text))
-                write(path, hashlib.sha256(code).digest() + code)
+                with alone():
+                    code = kept(path) or made(machine, text, path, what)
             self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
             self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
             self._engine.finalize_object()
@@ -38,6 +37,14 @@ class Code:
     def address(self, name: str) -> int:
         """Return where a function begins."""
         return int(self._engine.get_function_address(name))
+
+
+def made(machine: llvm.TargetMachine, text: str, path: Path, what: str) -> bytes:
+    """Compile a module and keep its machine code in a file."""
+    with notice(f"compiling {what}"):
+        code: bytes = machine.emit_object(llvm.parse_assembly(text))
+    write(path, hashlib.sha256(code).digest() + code)
+    return code
 
 
 def kept(path: Path) -> bytes | None:

@@ -6,6 +6,7 @@ import importlib.util
 import os
 import sys
 import threading
+from contextlib import nullcontext, suppress
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -13,8 +14,10 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from minimodels.engine.cache import folder, private, unwritable, write
+from minimodels.engine import machine
+from minimodels.engine.cache import alone, folder, private, unwritable, write
 from minimodels.engine.stepper import layout
+from minimodels.errors import InputError
 from minimodels.notices import notice
 
 _lock = threading.Lock()
@@ -49,30 +52,37 @@ def _load(method: str, part: str, what: str) -> ModuleType:
     with _lock:
         package = folder() / name
         try:
-            for made in (package, package / "methods"):
-                made.mkdir(mode=0o700, exist_ok=True)
+            for inside in (package, package / "methods"):
+                inside.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise unwritable(package, error) from error
         if hasattr(os, "getuid"):
             private(package, "the folder of a stepper")
-        for file, text in texts.items():
-            if not (package / file).exists():
-                write(package / file, text)
-        if name not in sys.modules:
-            spec = importlib.util.spec_from_file_location(
-                name, package / "__init__.py", submodule_search_locations=[str(package)]
-            )
-            assert spec is not None
-            assert spec.loader is not None
-            # Numba pickles cached functions by module name: the package must be importable while it loads
-            sys.modules[name] = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(sys.modules[name])
-        new = not any((package / "__pycache__").glob(f"{part}.*.nbi"))
-        with notice(f"compiling {what}, once for this installation" if new else None):
-            try:
-                return importlib.import_module(f"{name}.{part}")
-            except OSError as error:  # Numba keeps what it compiled
-                raise unwritable(package, error) from error
+        processor = hashlib.sha256(machine.processor().encode()).hexdigest()[:8]
+        made = package / f"{part}_{processor}.whole"  # says that nothing is left to write or to compile
+        with nullcontext() if made.exists() else alone():
+            for file, text in texts.items():
+                if not (package / file).exists():
+                    write(package / file, text)
+            if name not in sys.modules:
+                spec = importlib.util.spec_from_file_location(
+                    name, package / "__init__.py", submodule_search_locations=[str(package)]
+                )
+                assert spec is not None
+                assert spec.loader is not None
+                # Numba pickles cached functions by module name: the package must be importable while it loads
+                sys.modules[name] = importlib.util.module_from_spec(spec)
+                spec.loader.exec_module(sys.modules[name])
+            new = not any((package / "__pycache__").glob(f"{part}.*.nbi"))
+            with notice(f"compiling {what}, once for this installation" if new else None):
+                try:
+                    module = importlib.import_module(f"{name}.{part}")
+                except OSError as error:  # Numba keeps what it compiled
+                    raise unwritable(package, error) from error
+            if not made.exists():
+                with suppress(InputError):
+                    write(made, b"")
+        return module
 
 
 def work(

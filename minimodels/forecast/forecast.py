@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 FUTURE = 120  # steps of the band ahead
 REMAINING = 0.1  # width of the logarithm of what the model's remaining time is wrong by
-VERDICTS = ("forecast", "nothing can be said yet", "the model does not fit")
+VERDICTS = ("forecast", "nothing can be said yet", "the model does not fit", "the drop is behind")
 
 
 def forecast(
@@ -54,8 +54,8 @@ def forecast(
         What `fit` returns, on steps up to the horizon, and
 
         =================  =============================================================================================
-        attribute          ``verdict``: "forecast", "nothing can be said yet" or "the model does not fit"; ``reason``: a
-                           sentence. Unless it is "forecast", the four below are nan
+        attribute          ``verdict``: "forecast", "nothing can be said yet", "the model does not fit" or "the drop is
+                           behind"; ``reason``: a sentence. Unless it is "forecast", the three below are nan
         the measures       (step, quantile): predictive band, noise included, after the last step seen
         ``drop_step``      (quantile) of the step of the drop; nan and ``drop_step_censored`` where beyond the horizon
         ``none_before``    (step) probability that no drop comes up to there
@@ -147,7 +147,7 @@ def judge(found: Posterior, drop: Floats, misfit: float) -> tuple[str, str]:
             f"{draws.power:.2g}): ask for more `samples`, or say more by `prior`."
         )
     if low <= plan.now >= high:
-        return VERDICTS[0], f"the drop is behind the last step, {plan.now:g}."
+        return VERDICTS[3], f"trajectories that fit have dropped before the last step, {plan.now:g}: look at the curve."
     if np.isinf(high) and np.isinf(low):
         return VERDICTS[1], f"no drop up to step {plan.horizon:g} fits what was seen; look further by `horizon`."
     if np.isinf(high) or high > BROAD * max(low, plan.now):

@@ -43,12 +43,14 @@ def observed(curve: Any, model: Model) -> dict[str, tuple[Floats, Floats]]:
         fewer than eight.
     """
     step, columns = _columns(curve)
+    a_run = bool(getattr(curve, "attrs", {}).get("format"))  # of a training here, which records more than is needed
     known = [*(["loss"] if model.loss is not None else []), *model.observables]
     found = {name: values for name, values in columns.items() if name in known}
-    if not found:
-        if not columns:
-            raise InputError("the curve holds nothing but steps; name a column of it, as loss or a progress measure.")
-        raise unknown(f"measure in a curve for {model.name!r}", next(iter(columns)), known)
+    if not columns:
+        raise InputError("the curve holds nothing but steps; name a column of it, as loss or a progress measure.")
+    others = [name for name in columns if name not in known]
+    if others and not (a_run and found):
+        raise unknown(f"measure in a curve for {model.name!r}", others[0], known)
     if len(step) and not (np.isfinite(step).all() and step[0] >= 0):
         raise InputError("the steps of the curve must be finite and not negative.")
     back = np.flatnonzero(np.diff(step) <= 0)

@@ -96,9 +96,9 @@ def variants() -> list[Model]:
 def describe(model: Model) -> str:
     """Return a readable statement of a model: options, states, parameters, observables, events, source."""
     check_model(model)
-    meanings = _meanings(model)
+    told = meanings(model)
     lines = [f"{model.name} ({model.kind.replace('_', ' ')})", model.source, ""]
-    lines += [f"  option     {k:<12} = {v}{meanings.get(k, '')}" for k, v in model.options.items()]
+    lines += [f"  option     {k:<12} = {v}{told.get(k, '')}" for k, v in model.options.items()]
     lines += [f"  state      {k:<12} starts at {s.init:g}. {s.meaning}" for k, s in model.state_info.items()]
     lines += [f"  bounds     {text}" for text in written(model)]
     lines += [f"  parameter  {k:<12} = {model.values[k]:g}. {p.meaning}" for k, p in model.parameters.items()]
@@ -109,7 +109,7 @@ def describe(model: Model) -> str:
     return "\n".join(lines)
 
 
-def _meanings(model: Model) -> dict[str, str]:
+def meanings(model: Model) -> dict[str, str]:
     """Return what the options of a model may be, from the docstring of the function that builds it."""
     module = _modules().get(model.name)
     text = _TOLD.get(model.statement, inspect.getdoc(module.build) if module else "")

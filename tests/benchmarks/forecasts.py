@@ -108,7 +108,7 @@ def controls(folder: Path, samples: int, public: Path | None) -> Iterator[Cell]:
         yield control(f"{case.name}-whole", part_of(run, np.inf), case.model(), **KNOWN[case.kind])
     short = [case for case in cases() if case.part == "held out" and case.seed == 11]
     for case, run in trained(short, folder):
-        curve = part_of(run, 0.05 * float(run["escape_step"]))
+        curve = part_of(run, 0.15 * float(run["escape_step"]))
         yield control(f"{case.name}-short", curve, case.model(), **KNOWN[case.kind])
     for seed in range(3):
         noise = 0.02 * np.random.default_rng(seed).standard_normal(200)

@@ -48,6 +48,37 @@ def test_a_second_process_compiles_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "kernels").stat().st_mode & 0o077  # private
 
 
+# a model's observables and what evaluates them; how often this process called a compiler
+ONCE = """
+import sys, llvmlite.binding as llvm, minimodels as mm
+from minimodels.compiled import compiled
+from minimodels.engine import steppers
+calls, emit = [], llvm.TargetMachine.emit_object
+llvm.TargetMachine.emit_object = lambda self, module: calls.append(1) or emit(self, module)
+well = mm.GradientFlow(name="well", state={"x": 1.0}, loss="(x**2 - 1)**2/4")
+print("ready", flush=True)
+sys.stdin.readline()
+compiled(well).observe()
+print(len(calls), sum(steppers.points().evaluate.stats.cache_misses.values()))
+"""
+
+
+def test_processes_that_start_together_compile_once(tmp_path: Path) -> None:
+    environment = os.environ | {"MINIMODELS_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(HERE)}
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "env": environment}
+    both = [subprocess.Popen([sys.executable, "-c", ONCE], **pipes) for _ in range(2)]
+    assert [process.stdout.readline() for process in both if process.stdout] == ["ready\n"] * 2
+    for process in both:
+        assert process.stdin
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    said = [process.communicate(timeout=120)[0].split() for process in both]
+    assert sum(int(emitted) for emitted, _ in said) == 1
+    assert sum(int(missed) for _, missed in said) == 1
+    assert len(list(tmp_path.glob("model_*"))) == 1
+    assert len(list(tmp_path.rglob("points.*.nbc"))) == 1
+
+
 def test_models_of_one_name_do_not_mix() -> None:
     x = sp.Symbol("x")
     ends = []

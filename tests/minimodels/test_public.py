@@ -92,7 +92,9 @@ def test_the_command_line_knows_the_methods_without_numba() -> None:
 
 
 def test_simulating_loads_no_torch_and_no_matplotlib() -> None:
-    loaded = python("import sys, minimodels as mm; mm.simulate; mm.sweep; mm.forecast; mm.read_curve; mm.plot_run; print(*sys.modules)").split()
+    loaded = python(
+        "import sys, minimodels as mm; mm.simulate; mm.sweep; mm.forecast; mm.read_curve; print(*sys.modules)"
+    ).split()
     assert not {"torch", "matplotlib", "tensorboard", "theory", "validation"} & set(loaded)
 
 

@@ -16,6 +16,7 @@ import pytest
 pytest.importorskip("torch")
 
 from tests.minimodels.test_cli import keeps_what_was_there, main
+from tests.minimodels.test_cli_json import read
 from tests.validation import toy
 from validation import papers, verdicts
 from validation.checks import between
@@ -256,3 +257,17 @@ def test_a_claim_that_raises_is_lost_alone(tmp_path: Path, capsys: pytest.Captur
     assert code == 1
     assert verdicts_in(tmp_path / "report") == {"T1": "agrees", "T2": "not run", "T4": "agrees"}
     assert "measuring it failed: ZeroDivisionError: a tenth of nothing" in out
+
+
+def test_a_document_for_machines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    listed = read(capsys, "validate", "--list", "--json")["claims"]
+    assert [(row["paper"], row["id"], row["headline"]) for row in listed] == [("toy", "T2", True)]
+    ledger(claim("T1", 5.0), claim("T2", float("nan")))
+    code, out, _ = main(capsys, "validate", "toy", "--out", "two", "--json")
+    found = json.loads(out)
+    assert (code, found["claims"][1]["verdict"]) == (0, "inconclusive")
+    assert found["report"] == "two/report.md"
+    assert found["claims"][0]["verdict"] == "agrees"
+    assert found["claims"][0]["measured"] == {"a number": 5.0}
+    assert found["claims"][1]["measured"] == {"a number": None, "a number_status": "nan"}
+    assert (tmp_path / "two" / "claims.json").exists()

@@ -108,6 +108,20 @@ class RepeatCosts:
             attrs=attrs,
         )
 
+    def document(self) -> dict[str, Any]:
+        """Return totals, what every model says, and the advice as plain values, for machines."""
+        totals = {"tokens": self.tokens, "parameters": self.parameters, "directions": self.directions, "f": self.f}
+        return {
+            **totals,
+            "worst_r": self.worst_r,
+            "band": list(self.band),
+            "x": list(self.x),
+            "parameters_worth": list(self.parameters_worth),
+            "tokens_worth": list(self.tokens_worth),
+            "damages": [{**vars(made), "applies": made.applies} for made in self.damages],
+            "sentences": [vars(sentence) for sentence in self.sentences],
+        }
+
     def __str__(self) -> str:
         lines = [
             f"T = {short(self.tokens)} tokens, N = {short(self.parameters)} parameters, "

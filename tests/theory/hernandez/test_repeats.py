@@ -10,6 +10,7 @@ import minimodels as mm
 import theory
 from minimodels.errors import InputError
 from tests.minimodels.test_cli import keeps_what_was_there, main, refuses_paths
+from tests.minimodels.test_cli_json import read
 from theory.hernandez.costs import RepeatCosts
 from theory.hernandez.effective import effective_edges
 
@@ -260,3 +261,14 @@ def test_a_million_rows_are_read_in_a_few_seconds(tmp_path: Path) -> None:
     found = theory.read_histogram(path)
     assert time.process_time() - begun < 5
     assert found.tokens.sum() == rows[:, 1].sum()
+
+
+def test_a_document_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
+    found = read(capsys, *ONE, "--json")
+    made = costs([50], [0.03])
+    assert (found["f"], found["worst_r"], found["x"]) == (made.f, made.worst_r, list(made.x))
+    assert found["data_vars"]["share"]["data"] == made.shares.tolist()
+    refused = next(row for row in found["damages"] if not row["applies"])
+    assert (refused["low"], refused["low_status"]) == (None, "nan")
+    assert refused["why"]
+    assert found["sentences"][0] == {"text": made.sentences[0].text, "sure": made.sentences[0].sure}
