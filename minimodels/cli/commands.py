@@ -9,13 +9,14 @@ from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 from minimodels.cli import documents
-from minimodels.cli.answers import check_folder, deliver, deliver_folder, say, taken_back, targets
+from minimodels.cli.answers import check_folder, deliver, deliver_folder, say, say_forecast, taken_back, targets
 from minimodels.cli.options import (
     Command,
     Completion,
     Derive,
     Descend,
     Explore,
+    Forecast,
     Models,
     Predict,
     Repeats,
@@ -24,7 +25,7 @@ from minimodels.cli.options import (
     Validate,
 )
 from minimodels.cli.stopping import fail
-from minimodels.cli.words import Choices, axes, clamps, flags, numbers, pairs, sizes
+from minimodels.cli.words import Choices, axes, beliefs, clamps, event, flags, numbers, pairs, sizes
 from minimodels.errors import InputError, unknown
 from minimodels.files import write_file
 
@@ -255,4 +256,32 @@ def do_completion(command: Completion, chosen: Choices) -> int:
     from validation.papers import papers
 
     sys.stdout.write(SHELLS[command.shell](known(papers())))
+    return 0
+
+
+def do_forecast(command: Forecast, chosen: Choices) -> int:
+    """Forecast a training curve."""
+    import minimodels as mm
+    from minimodels.plot import write_figure
+
+    targets(command.output)
+    model = build(command.model, chosen, command)
+    curve = mm.read_curve(
+        command.log, step=command.step, loss=None if command.loss == "none" else command.loss,
+        observe=pairs(command.observe, "observe"),
+    )  # fmt: skip
+    result = mm.forecast(
+        curve, model, lr=command.lr, rates=pairs(command.rates, "rates"), init=numbers(command.init, "init"),
+        event=event(command.event), prior=beliefs(command.prior), free=command.free or None, horizon=command.horizon,
+        samples=command.samples, seed=command.seed,
+    )  # fmt: skip
+    if command.output.out is not None:
+        mm.save(result, command.output.out, overwrite=command.output.overwrite)
+    if command.output.plot is not None:
+        write_figure(mm.plot_forecast(result), command.output.plot)
+    if command.json:
+        told = {name: result.attrs[name] for name in ("verdict", "reason")}
+        documents.write("forecast", told | documents.results(result.drop_vars("draw")))
+    else:
+        say_forecast(result)
     return 0
