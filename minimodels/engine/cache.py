@@ -13,7 +13,7 @@ KERNEL = re.compile(r"model_[0-9a-f]{32}\.o")
 STEPPER = re.compile(r"stepper_\w+_[0-9a-f]{16}")
 LEFT = re.compile(r"\.[0-9a-f]{32}\.tmp")  # by a process that was killed while it wrote
 LOCK = ".lock"  # stays: others may wait for it
-INSIDE = (".py", ".pyc", ".nbi", ".nbc", ".tmp")  # what a stepper is made of
+INSIDE = (".py", ".pyc", ".nbi", ".nbc", ".tmp", ".whole")  # what a stepper is made of
 
 
 def place() -> Path:

@@ -59,7 +59,7 @@ def _load(method: str, part: str, what: str) -> ModuleType:
         if hasattr(os, "getuid"):
             private(package, "the folder of a stepper")
         processor = hashlib.sha256(machine.processor().encode()).hexdigest()[:8]
-        made = package / f".{part}.{processor}"  # says that nothing is left to write or to compile
+        made = package / f"{part}_{processor}.whole"  # says that nothing is left to write or to compile
         with nullcontext() if made.exists() else alone():
             for file, text in texts.items():
                 if not (package / file).exists():
