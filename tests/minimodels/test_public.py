@@ -33,19 +33,23 @@ NAMES = [
     "RunFailed",
     "State",
     "Status",
+    "coarse",
     "descend",
     "describe",
     "draw_vectors",
     "evaluate",
     "fixed_points",
+    "histogram",
     "load",
     "logsumexp",
     "model",
     "models",
+    "open_sweep",
     "oracles",
     "place_vectors",
     "plot_run",
     "plot_sweep",
+    "quantiles",
     "save",
     "sigmoid",
     "simulate",
@@ -72,8 +76,13 @@ def test_the_public_names() -> None:
         mm.simulat  # noqa: B018
 
 
+def test_functions_that_use_the_package_reach_other_processes() -> None:
+    assert pickle.loads(pickle.dumps(mm)) is mm
+
+
 def test_an_import_loads_nothing_heavy() -> None:
     heavy = {"sympy", "numba", "xarray", "torch", "matplotlib", "scipy", "numpy", "theory", "validation"}
+    heavy |= {"dask", "distributed", "zarr"}
     loaded = python("import sys, minimodels; print(*{m.split('.')[0] for m in sys.modules})").split()
     assert "minimodels" in loaded
     assert not heavy & set(loaded)
