@@ -82,19 +82,10 @@ def statement(model: Model, build: Any) -> list[str]:
 
 def domain(parameter: Parameter) -> str:
     """Return the interval that a parameter may lie in."""
-    low, high = (f"{limit:g}" if math.isfinite(limit) else "" for limit in (parameter.low, parameter.high))
-    low = low if not 0 < parameter.low < TINY else "above 0"
-    return (
-        f"{low} to {high}"
-        if low and high
-        else low
-        if low.startswith("above")
-        else f"from {low}"
-        if low
-        else f"up to {high}"
-        if high
-        else "any"
-    )
+    low, high = parameter.low, parameter.high
+    if math.isfinite(high):
+        return f"{low:g} to {high:g}" if math.isfinite(low) else f"up to {high:g}"
+    return "above 0" if 0 < low < TINY else f"from {low:g}" if math.isfinite(low) else "any"
 
 
 def end_of(model: Model) -> float:

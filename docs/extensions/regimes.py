@@ -17,7 +17,7 @@ from minimodels.model import Model
 from minimodels.plot import plot_sweep, style
 from theory.derivation import Derivation, Result
 
-TRIED = 7  # values of a quantity alone
+TRIED = 5  # values of a quantity alone
 CELLS, SIDE = 17, 28  # along an axis: of the regimes (the default among them), and of the map below them
 REACH = 8.0  # times the default, up and down
 STATES = 4  # whose starts are tried
