@@ -53,7 +53,7 @@ class Knob:
             if self.field.value != text:
                 self.field.value = text
             at = self.spread.position(value)
-            if abs(self.slider.value - at) > 1e-9 * (1 + abs(at)):
+            if self.spread.value(self.slider.value) != self.spread.value(at):  # to the digits that it is read with
                 self.slider.value = at
         finally:
             self._quiet = False

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minimodels.engine.stepper.status import REMEDIES, WHAT, Status
+from minimodels.explore.looks import symbol
 from minimodels.explore.state import State
 from minimodels.model import GradientFlow
 from minimodels.problem import check_starts, problem
@@ -71,5 +72,5 @@ def time_label(state: State) -> str:
 
 def event_text(name: str, when: float, state: State) -> str:
     """Return when an event happens, in words."""
-    shown = name.replace("_", " ")
+    shown = symbol(name)
     return f"{shown} {when:.5g}" if np.isfinite(when) else f"{shown}: none by {time_word(state)} {state.end:g}"

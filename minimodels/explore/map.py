@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from minimodels.engine.stepper.status import Status
 from minimodels.explore.background import LATER
+from minimodels.explore.looks import symbol
 from minimodels.explore.state import State
 from minimodels.problem import problem
 from minimodels.sweep import solve
@@ -112,7 +113,7 @@ def reasons(found: dict[str, NDArray[Any]], target: str) -> NDArray[np.int8]:
 
 def described(state: State) -> str:
     """Return what a diagram shows, as a title."""
-    shown = state.target.replace("_", " ")
+    shown = symbol(state.target)
     if state.target in state.problem.events:
         return shown
     return f"{shown} at {'step' if state.discrete else 'time'} {state.end:g}"

@@ -22,11 +22,12 @@ from minimodels.explore.subject import Subject
 from minimodels.models import models
 
 SECTIONS = ("options", "parameters", "initial", "rates", "clamps", "run", "view")
-PANELS = ("said", "curves", "map", "flow", "predictions", "rests")
+PANELS = ("said", "events", "curves", "map", "flow", "predictions", "rests")
 SETTLED = 0.25  # seconds without a change before what takes long is begun
 FOLLOW = 70  # milliseconds without a change before the other panels follow the curve,
 PATIENCE = 0.3  # or seconds since they did
 WORK = ("flow", "map", "rests", "predictions")
+ADDRESS = "if (wire.link) history.replaceState(null, '', '?' + wire.link)"
 WAITING = "<p>Being computed …</p>"
 
 
@@ -60,12 +61,6 @@ class Page:
         self.roots = {name: Column(name=name, sizing_mode="stretch_width") for name in (*SECTIONS, *PANELS)}
         self.said = Div(text="", visible=False, margin=0, sizing_mode="stretch_width", stylesheets=[looks.SAID])
         self.roots["said"].children = [self.said]
-        self.address = Div(text="", visible=False, margin=0)
-        code = "if (address.text) history.replaceState(null, '', '?' + address.text)"
-        told = CustomJS(args={"address": self.address}, code=code)
-        self.address.js_on_change("text", told)
-        document.js_on_event("document_ready", told)  # what settled before the browser listened
-        self.roots["said"].children.append(self.address)
         self.behind = Background(WORK, self._failed)
         self.build(state)
         self.say(said)
@@ -80,6 +75,9 @@ class Page:
         self.controls = Controls(state, self.set, self.restructure)
         self.controls.show(state)
         self.panel = CurvePanel(state)
+        told = CustomJS(args={"wire": self.panel.wire}, code=ADDRESS)
+        self.panel.wire.js_on_change("link", told)
+        self.document.js_on_event("document_ready", told)  # what settled before the browser listened
         self.map = MapPanel(state, self.move) if state.diagram is not None else None
         self.flow = FlowPanel(state) if state.slice is not None else None
         self.events = Div(text="", margin=(4, 5, 0, 5), sizing_mode="stretch_width", stylesheets=[looks.LEGEND])
@@ -87,12 +85,14 @@ class Page:
         self.rests = Div(text=WAITING, sizing_mode="stretch_width", stylesheets=[looks.TABLE, looks.LEGEND])
         for name, children in self.controls.roots.items():
             self.roots[name].children = children
-        self.roots["curves"].children = [self.events, *self.panel.children]
-        self.roots["map"].children = self.map.children if self.map else []
-        self.roots["flow"].children = self.flow.children if self.flow else []
+        self.roots["events"].children = [self.events]
+        self.roots["curves"].children = self.panel.children
+        self.roots["map"].children = self.map.children if self.map else [Div(visible=False)]
+        self.roots["flow"].children = self.flow.children if self.flow else [Div(visible=False)]
         self.roots["predictions"].children = [self.predictions]
         self.roots["rests"].children = [self.rests]
         self.diagram_key = None
+        self.panel.begin(self.curves, state)
         self._shown()
         self._follow()
         self._behind(after=0.0)
@@ -131,6 +131,7 @@ class Page:
             return
         self.state, self.curves = state, curves
         self.answered += 1
+        self.panel.show(curves, state, self.drained)
         self._shown()
         if self.following is None or monotonic() - self.followed < PATIENCE:
             if self.following is not None:
@@ -162,8 +163,7 @@ class Page:
             self.set(**{self.state.key(name): f"{value:.4g}" for (name, _), value in places})
 
     def _shown(self) -> None:
-        """Show the run, at once."""
-        self.panel.show(self.curves, self.state)
+        """Say what there is to say of the run, and that what follows from it is of another."""
         self.say(self.curves.said)
         if "stale" not in self.predictions.css_classes:
             self.predictions.css_classes = self.rests.css_classes = ["stale"]
@@ -172,7 +172,7 @@ class Page:
     def _behind(self, after: float) -> None:
         """Ask for everything that follows from the state and takes longer."""
         state, curves, ask = self.state, self.curves, self.behind.ask
-        ask("flow", lambda flag: self._settled(state, curves), self._deliver(self._show_flow), after=after / 4)
+        ask("flow", lambda flag: self._settled(state, curves), self._deliver(self._show_flow), after=after)
         if self.map and key(state) != self.diagram_key:
             ask("map", lambda flag: diagrams(state, flag), self._deliver(partial(self._show_map, state)), after=after)
         elif self.map:
@@ -207,7 +207,7 @@ class Page:
                 self.flow.show(found, self.state)
             return
         self.controls.show(self.state)
-        self.address.text = self.state.link()
+        self.panel.wire.link = self.state.link()
         times = [("", "#333333", event_text(k, t, self.state)) for k, t in self.curves.events.items()]
         self.events.text = looks.marks(times)
 
@@ -249,6 +249,9 @@ class Page:
 def variables(subject: Subject) -> dict[str, Any]:
     """Return what the page's template needs."""
     words = ("Structure", "Parameters", "Initial values", "Rates", "Clamps", "Run", "View")
-    shown = [(key, word, key in ("parameters", "view")) for key, word in zip(SECTIONS, words, strict=True)]
+    shown = [
+        (key, word, key in ("parameters", "view"), key != "options" or bool(subject.options))
+        for key, word in zip(SECTIONS, words, strict=True)
+    ]
     about = models().get(subject.model.name, "") if subject.build is not None else ""
     return {"name": subject.model.name, "about": about, "source": subject.model.source, "sections": shown}

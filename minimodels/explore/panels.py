@@ -4,10 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from bokeh.core.properties import Any as Any_
+from bokeh.core.properties import String
 from bokeh.events import Tap
+from bokeh.model import DataModel
 from bokeh.models import (
     ColorBar,
     ColumnDataSource,
+    CustomJS,
     Div,
     HoverTool,
     HSpan,
@@ -27,8 +31,18 @@ from minimodels.explore.map import REASONS, Diagram, described
 from minimodels.explore.state import State
 from minimodels.fixed_points import FixedPoint
 
-HEIGHTS = {"loss": 190, "states": 220, "observables": 220}
+HEIGHTS = {"loss": 170, "states": 190, "observables": 190}
+LABELS = 40  # pixels of the axis of time, below the last
 SHAPE = (320, 290)  # of the frame of the flow, about
+UNPACK = """
+    const {flat, events, ends} = cb_obj.run
+    const count = flat.length / order.length, quiet = {sync: false}
+    const data = {}
+    order.forEach((name, k) => { data[name] = flat.slice(k * count, (k + 1) * count) })
+    if (span.start !== ends[0] || span.end !== ends[1]) span.setv({start: ends[0], end: ends[1]}, quiet)
+    marks.setv({data: {x: events}}, quiet)
+    source.setv({data}, quiet)
+"""  # in the browser, and nothing of it is sent back
 AXIS = {
     "axis_label_text_font_style": "normal",
     "axis_label_text_font_size": "12px",
@@ -57,6 +71,15 @@ def heading(text: str) -> Div:
     return Div(text=shown, sizing_mode="stretch_width", margin=(0, 5))
 
 
+class Wire(DataModel):
+    """What the server tells in one message, without a view: of a run its numbers, the times of events, the ends of the
+    axis and how many events it answers; and the link to the state.
+    """
+
+    run = Any_()
+    link = String("")
+
+
 class CurvePanel:
     """Loss, states and observables over time, with the events of the run and what is predicted of them."""
 
@@ -70,21 +93,28 @@ class CurvePanel:
         self.groups = {what: names for what, names in self.groups.items() if names}
         names = [name for group in self.groups.values() for name in group]
         self.source = ColumnDataSource({"time": [], **{name: [] for name in names}})
-        self.events = ColumnDataSource({"x": [], "text": []})
+        self.events = ColumnDataSource({"x": []})
+        self.wire = Wire(name="wire", run={"asked": 0})
+        self.order = ["time", *names]
         self.times = ColumnDataSource({"x": [], "text": []})
         self.levels = {what: ColumnDataSource({"y": [], "colour": []}) for what in self.groups}
         self.courses = {what: ColumnDataSource({"xs": [], "ys": [], "colour": []}) for what in self.groups}
-        self.span = Range1d(1, 2)
         self.colours: dict[str, str] = {}
+        self.span = Range1d(1, 2)
+        parts = {"source": self.source, "marks": self.events, "span": self.span, "order": self.order}
+        self.wire.js_on_change("run", CustomJS(args=parts, code=UNPACK))
         self.figures: list[Any] = []
         self.children: list[Any] = []
         meanings = {k: s.meaning for k, s in m.state_info.items()}
         for what, group in self.groups.items():
+            last = what == list(self.groups)[-1]
             made = new_figure(
-                HEIGHTS[what], what, x_axis_type=state.time, y_axis_type=state.values,
-                x_axis_label=time_label(state) if what == list(self.groups)[-1] else None,
+                HEIGHTS[what] + (LABELS if last else 0), what, x_axis_type=state.time, y_axis_type=state.values,
+                x_axis_label=time_label(state) if last else None,
             )  # fmt: skip
             made.x_range = self.span
+            made.xaxis.visible = last  # painting labels is half of the time of a frame
+            made.yaxis.ticker.desired_num_ticks = 4
             shades = looks.palette(len(group))
             self.colours |= dict(zip(group, shades, strict=True))
             lines = [
@@ -110,6 +140,7 @@ class CurvePanel:
                     )
                 )  # fmt: skip
             self.figures.append(made)
+            made.tags = [self.wire]
             known = looks.legend(group, shades, meanings) if what != "loss" else ""
             self.children += [heading(what.capitalize()), *([self._legend(known)] if known else []), made]
 
@@ -117,17 +148,26 @@ class CurvePanel:
     def _legend(text: str) -> Div:
         return Div(text=text, sizing_mode="stretch_width", stylesheets=[looks.LEGEND], margin=(0, 5))
 
-    def show(self, curves: Curves, state: State) -> None:
-        """Show a run."""
-        columns = {"time": curves.time, **{k: curves.values[k] for k in self.colours}}
-        ends = (curves.time[curves.time > 0][0], state.end * 1.15) if state.time == "log" else (0.0, state.end * 1.02)
-        if (self.span.start, self.span.end) != ends:
-            self.span.update(start=ends[0], end=ends[1])
+    def _told(self, curves: Curves, state: State) -> tuple[Any, list[float], tuple[float, float]]:
+        """Return the time and all values (rows, T), times of events, and the ends of the axis of time."""
+        rows = np.stack([curves.time, *(curves.values[k] for k in self.order[1:])])
         if state.values == "log":  # what has no place on the axis is left out
-            columns = {k: v if k == "time" else np.where(v > 0, v, np.nan) for k, v in columns.items()}
-        self.source.data = columns
-        happened = [t for t in curves.events.values() if np.isfinite(t)]
-        self.events.data = {"x": happened, "text": [""] * len(happened)}
+            rows[1:][~(rows[1:] > 0)] = np.nan
+        first = float(curves.time[curves.time > 0][0])
+        ends = (first, 1.15 * state.end) if state.time == "log" else (0.0, 1.02 * state.end)
+        return rows, [t for t in curves.events.values() if np.isfinite(t)], ends
+
+    def begin(self, curves: Curves, state: State) -> None:
+        """Show the first run, before there is a browser."""
+        rows, happened, (start, end) = self._told(curves, state)
+        self.source.data = dict(zip(self.order, rows, strict=True))
+        self.events.data = {"x": happened}
+        self.span.update(start=start, end=end)
+
+    def show(self, curves: Curves, state: State, asked: int) -> None:
+        """Show a run: all its numbers in one array, which the browser takes apart, as the answer to so many events."""
+        rows, happened, ends = self._told(curves, state)
+        self.wire.run = {"flat": rows.ravel(), "events": happened, "ends": list(ends), "asked": asked}
 
     def predict(
         self,
@@ -234,6 +274,8 @@ class FlowPanel:
             self.figure.multi_line("xs", "ys", source=self.lines[name], line_color=colour, line_width=2)
         self.figure.line(first, second, source=self.run, line_color="#000000", line_width=2)
         self.figure.scatter("x", "y", source=self.rests, size=11, line_color="colour", fill_color="fill", line_width=2)
+        self._entries: list[tuple[str, str, str]] = []
+        self._note, self._open = "", False
         self.title = heading("Flow")
         self.legend = Div(text="", sizing_mode="stretch_width", stylesheets=[looks.LEGEND])
         self.children = [self.title, self.figure, self.legend]
@@ -264,14 +306,24 @@ class FlowPanel:
         entries += [
             ("", colour, f"{name} does not move") for name, colour in zip(names, ("#56B4E9", "#E69F00"), strict=True)
         ]
-        note = f"<p style='margin:2px 0;color:#666'>Arrows from slow (light) to fast (dark){where}.</p>"
-        self.legend.text = looks.marks(entries) + note
+        self._entries = entries
+        self._note = f"<p style='margin:2px 0;color:#666'>Arrows from slow (light) to fast (dark){where}.</p>"
+        self._explain([])
+
+    def _explain(self, kinds: Sequence[str]) -> None:
+        dots = [("dot", looks.KINDS[kind], kind) for kind in kinds]
+        open_ones = (
+            "<p style='margin:2px 0;color:#666'>Open circles lie outside of this slice.</p>" if self._open else ""
+        )
+        self.legend.text = looks.marks([*self._entries, *dots]) + self._note + open_ones
 
     def rest(self, points: Sequence[FixedPoint], held: Mapping[str, float]) -> None:
         """Mark the fixed points: filled where they lie in the slice, open where they are only seen along it."""
         first, second = self.slice
         inside = [all(abs(p.state[k] - v) <= 1e-3 * (1 + abs(v)) for k, v in held.items()) for p in points]
         colours = [looks.KINDS[p.kind] for p in points]
+        self._open = not all(inside)
+        self._explain(list(dict.fromkeys(p.kind for p in points)))
         self.rests.data = {
             "x": [p.state[first] for p in points],
             "y": [p.state[second] for p in points],

@@ -90,4 +90,5 @@ def around(value: float, low: float = -math.inf, high: float = math.inf) -> Rang
 
 def factor(value: float, times: float = 100.0) -> Range:
     """Return the range of a positive number that is known by its order of magnitude."""
-    return Range(value / times, value * times, True) if value > 0 else Range(1 / times, times, True)
+    middle = float(f"{value:.2g}") if value > 0 else 1.0
+    return Range(float(f"{middle / times:.2g}"), float(f"{middle * times:.2g}"), True)

@@ -139,6 +139,7 @@ def _server(subject: Subject, port: int, predict: Predict | None, pages: "WeakSe
     except OSError as error:
         raise InputError(f"port {port} is taken ({error.strerror}); choose another, or 0 for any.") from error
     listening.setblocking(False)
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # small messages leave at once
     port = listening.getsockname()[1]
     hosts = [f"{name}:{port}" for name in (HOST, "localhost")]
     tornado = BokehTornado(

@@ -230,7 +230,7 @@ def read(subject: Subject, settings: Mapping[str, str]) -> State:
     lr = numeric(left.pop("lr", "1" if a_map else "0.01"), "lr")
     events = {"start", "end", *m.events}
     drawn = left.pop("show", ",".join(list(m.observables)[:SHOWN]))
-    time, scale = left.pop("time", "log"), left.pop("values", "linear")
+    time, scale = left.pop("time", "linear" if a_map else "log"), left.pop("values", "linear")
     end = left.pop("end", None)
     state = State(
         subject=subject,

@@ -95,9 +95,9 @@ class Subject:
         return Subject(model, self.name, self.build, kept, self.given), used | fixed
 
     def usual_end(self, model: Model, *, discrete: bool, lr: float) -> float:
-        """Return an end at which what happens can be seen: ten times the last event, or when it has come to rest."""
+        """Return an end at which what happens can be seen: ten times the last event or more, or when it rests."""
         if model.kind == "map":
-            return 1000.0
+            return 100.0
         time = _rounded(self._time(model))
         return min(1e6, max(100.0, _rounded(time / lr))) if discrete else time
 
@@ -107,14 +107,14 @@ class Subject:
         times = np.concatenate([[0.0], np.geomspace(1e-6 * LONGEST, LONGEST, 400)])
         run = mm.simulate(model, t_end=LONGEST, save=times, on_failure="keep", max_steps=PATIENCE, rtol=1e-4)
         found = [float(run[k]) for k in model.events if math.isfinite(float(run[k])) and float(run[k]) > 0]
-        if found:
-            return 10 * max(found)
         last = 0.0
         for name in model.state:
             x = run[name].values[np.isfinite(run[name].values)]
             if len(x) and np.ptp(x) > 0:
                 moving = np.flatnonzero(np.abs(x - x[-1]) > 0.02 * np.ptp(x))
                 last = max(last, times[min(moving[-1] + 1, len(times) - 1)] if len(moving) else 0.0)
+        if found:
+            return max(10 * max(found), min(1.5 * last, 30 * max(found)))
         return 3 * last if last else 100.0
 
 

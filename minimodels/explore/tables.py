@@ -103,10 +103,12 @@ def fixed_points(points: Sequence[FixedPoint], state: State) -> str:
         eigenvalue = "at a bound"
         if len(p.eigenvalues):
             first = p.eigenvalues[np.argmax(np.abs(p.eigenvalues) if state.discrete else p.eigenvalues.real)]
-            eigenvalue = f"{first.real:.3g}" + (f" ± {abs(first.imag):.3g}i" if abs(first.imag) > 1e-12 else "")
+            eigenvalue = f"{first.real if abs(first.real) > 1e-12 else 0.0:.3g}" + (
+                f" ± {abs(first.imag):.3g}i" if abs(first.imag) > 1e-12 else ""
+            )
         where = {k: v if abs(v) > 1e-12 else 0.0 for k, v in list(p.state.items())[:6]}
         more = " …" if len(p.state) > 6 else ""
-        loss = "" if p.loss is None else f"{p.loss:.4g}"
+        loss = "" if p.loss is None else f"{p.loss if abs(p.loss) > 1e-12 else 0.0:.4g}"
         lines.append(
             f'<tr><td><i class="dot" style="background:{looks.KINDS[p.kind]}"></i>{p.kind}</td>'
             f'<td class="number">{looks.numbers(where, 4)}{more}</td><td class="number">{loss}</td>'

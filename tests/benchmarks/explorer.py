@@ -29,26 +29,21 @@ MODELS = {
 WATCH = """(name) => {
   const models = [...Bokeh.documents[0]._all_models.values()]
   const named = (n) => models.find((m) => m.name === n)
-  const slider = named(name + " slider"), field = named(name)
   const figures = ["loss", "states", "observables"].map((n) => named(n + " figure")).filter(Boolean)
-  const source = figures[0].renderers[0].data_source
-  const order = new Map()
+  const slider = named(name + " slider"), wire = named("wire")
   const log = window.log = {events: [], frames: []}
-  log.clear = () => { log.events.length = log.frames.length = 0; order.clear() }
+  log.clear = () => { log.events.length = log.frames.length = 0; log.before = wire.run.asked }
+  log.clear()
+  slider.properties.value.change.connect(() => log.events.push(performance.now()))
   let left = new Set()
-  slider.properties.value.change.connect(() => order.set(slider.value, log.events.push(performance.now()) - 1))
-  const log10 = slider.format.code.includes("10 **")
-  const close = (v) => Math.abs((log10 ? 10 ** v : v) / Number(field.value) - 1) < 2e-4
-  const at = () => [...order].filter(([v]) => close(v)).at(-1)?.[1] ?? -1
-  let shown = -1
-  source.properties.data.change.connect(() => { shown = at(); left = new Set(figures.map((f) => f.id)) })
+  wire.properties.run.change.connect(() => { left = new Set(figures.map((f) => f.id)) })
   for (const figure of figures) {
     const view = Bokeh.index.find_one_by_id(figure.id)
     const paint = view.paint.bind(view)
     view.paint = (...given) => {
       const result = paint(...given)
       if (left.delete(figure.id) && left.size === 0) {
-        const event = shown, channel = new MessageChannel()
+        const event = wire.run.asked - log.before - 1, channel = new MessageChannel()
         channel.port1.onmessage = () => log.frames.push([event, performance.now()])
         channel.port2.postMessage(null)
       }

@@ -131,7 +131,7 @@ def test_a_slider_moves_by_the_keyboard_and_the_curve_follows(view: View) -> Non
     view.until(f"{link} !== '50' && {link} === {MODELS}.find((m) => m.name === 'L').value")
     value = float(view.get("L", "value"))
     assert 50 < value < 60
-    run = mm.simulate(mm.model("nested_logit", N=9, L=value, attend="labels"), t_end=500.0)
+    run = mm.simulate(mm.model("nested_logit", N=9, L=value, attend="labels"), t_end=float(view.get("end", "value")))
     assert view.curve() == pytest.approx(float(run.xi[-1]), rel=1e-6)
     assert view.curve() != before
 

@@ -179,7 +179,7 @@ def test_descent_and_maps_count_in_steps() -> None:
 
 
 def test_the_map_is_that_of_sweep_from_coarse_to_fine() -> None:
-    state = labels(x="N=log:2:16", y="L=log:8:128")
+    state = labels(x="N=log:2:16", y="L=log:8:128", end="100")
     found = [d for d in map.diagrams(state, np.zeros(1, np.uint8)) if isinstance(d, map.Diagram)]
     assert [len(d.x) for d in found][:3] == [9, 17, 33]
     assert [d.final for d in found] == [False] * (len(found) - 1) + [True]
