@@ -1,4 +1,4 @@
-"""What a terminal is told: how far long work is, what compiles, and where a page is."""
+"""What a terminal is told: how far long work is, what compiles, and where something is."""
 
 import logging
 import sys

@@ -25,6 +25,7 @@ ACTIONS: dict[type, Callable[[Any, Choices], int]] = {
     options.Explore: commands.do_explore,
     options.Validate: commands.do_validate,
     options.Repeats: commands.do_repeats,
+    options.Forecast: commands.do_forecast,
     options.New: upkeep.do_new,
     options.Completion: commands.do_completion,
     options.Doctor: upkeep.do_doctor,
