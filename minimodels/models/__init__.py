@@ -7,6 +7,7 @@ dictionaries, whose kernels `minimodels warmup` compiles (the default ones other
 
 import inspect
 import re
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -89,10 +90,19 @@ def structure(name: str, /, **choices: Any) -> tuple[Model, dict[str, Any]]:
     return built, {k: v for k, v in choices.items() if k not in built.options}
 
 
+def builder(name: str) -> Callable[..., Model] | None:
+    """Return the function that builds a model with its options, None where a name has none."""
+    if own.is_own(name):
+        source = own.find(name)
+        return None if isinstance(source, Model) else source
+    module = _modules().get(name)
+    return None if module is None else module.build
+
+
 def options_of(name: str) -> list[str]:
     """Return the names of the options that a model of a user's own is built with."""
-    source = own.find(name) if own.is_own(name) else None
-    return [] if source is None or isinstance(source, Model) else list(own.takes(source, name))
+    build = builder(name) if own.is_own(name) else None
+    return [] if build is None else list(own.takes(build, name))
 
 
 def variants() -> list[Model]:
