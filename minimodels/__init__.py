@@ -15,7 +15,13 @@ if TYPE_CHECKING:
     from minimodels.engine.stepper.status import Status
     from minimodels.errors import InputError, RunFailed
     from minimodels.evaluate import evaluate
+    from minimodels.explore.server import explore
     from minimodels.fixed_points import FixedPoint, fixed_points
+    from minimodels.forecast.fit import fit
+    from minimodels.forecast.forecast import forecast
+    from minimodels.forecast.logs import read_curve
+    from minimodels.forecast.plot import plot_forecast
+    from minimodels.forecast.prior import Prior
     from minimodels.induction_head.head import InductionHead
     from minimodels.induction_head.train import train_head
     from minimodels.model import Constraint, Event, Flow, GradientFlow, Map, Parameter, State
@@ -37,7 +43,13 @@ _HOMES = {
     "engine.stepper.status": ("Status",),
     "errors": ("InputError", "RunFailed"),
     "evaluate": ("evaluate",),
+    "explore.server": ("explore",),
     "fixed_points": ("FixedPoint", "fixed_points"),
+    "forecast.fit": ("fit",),
+    "forecast.forecast": ("forecast",),
+    "forecast.logs": ("read_curve",),
+    "forecast.plot": ("plot_forecast",),
+    "forecast.prior": ("Prior",),
     "induction_head.head": ("InductionHead",),
     "induction_head.train": ("train_head",),
     "model": ("Constraint", "Event", "Flow", "GradientFlow", "Map", "Parameter", "State"),
@@ -68,6 +80,7 @@ __all__ = [
     "LinearRegressionTask",
     "Map",
     "Parameter",
+    "Prior",
     "RunFailed",
     "State",
     "Status",
@@ -76,7 +89,10 @@ __all__ = [
     "describe",
     "draw_vectors",
     "evaluate",
+    "explore",
+    "fit",
     "fixed_points",
+    "forecast",
     "histogram",
     "load",
     "logsumexp",
@@ -85,9 +101,11 @@ __all__ = [
     "open_sweep",
     "oracles",
     "place_vectors",
+    "plot_forecast",
     "plot_run",
     "plot_sweep",
     "quantiles",
+    "read_curve",
     "save",
     "sigmoid",
     "simulate",

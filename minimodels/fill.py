@@ -9,9 +9,9 @@ from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from minimodels.errors import InputError
+from minimodels.notices import bar
 from minimodels.part import solve_shard
 from minimodels.pool import run_parts
 from minimodels.problem import Problem
@@ -74,8 +74,7 @@ def fill(
 
     total = int(np.prod(store.shape))
     there = total - sum(map(points, missing))
-    disable = None if progress is None else not progress
-    with tqdm(total=total, initial=there, unit="points", unit_scale=True, disable=disable, leave=False) as bar:
+    with bar(total, "points", progress, done=there) as under_way:
 
         def finished(part: slice, result: tuple[NDArray[np.int64], dict[str, NDArray[Any]] | None] | None) -> None:
             if result is None:
@@ -84,7 +83,7 @@ def fill(
             if left is not None:
                 store.write(part.start, left)
             counts[:] += here
-            bar.update(points(part.start))
+            under_way.update(points(part.start))
 
         parts = (slice(number, number + 1) for number in missing)
         run_parts(solve_shard, task, parts, threads=threads, executor=executor, on_done=finished)

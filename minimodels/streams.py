@@ -27,6 +27,7 @@ class Stream(IntEnum):
     REPEATED = 13  # the sequences that are repeated
     ORDER = 14  # in which they are gone through
     COPIES = 15  # segments that are copied again and again
+    FORECAST = 2**32  # draws of what is unknown of a training; beyond the numbers of all papers
 
 
 FREE = 16

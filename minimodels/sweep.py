@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from tqdm import tqdm
 
 from minimodels.clamp import Windows
 from minimodels.compiled import compiled
@@ -29,6 +28,7 @@ from minimodels.errors import (
 )
 from minimodels.fill import fill, taken_up
 from minimodels.model import Event, Model, Statement, check_model
+from minimodels.notices import bar
 from minimodels.part import solve
 from minimodels.pool import available_threads, check_workers, run_parts
 from minimodels.problem import Options, Problem, problem
@@ -210,17 +210,15 @@ def sweep(
         given |= {name: values[index[name]] for name, values in grid.items()}
         return stated, given, len(todo[part]), keep, on_failure
 
-    bar = tqdm(total=len(todo), unit="points", disable=None if progress is None else not progress, leave=False)
-
     def collect(part: slice, values: Mapping[str, NDArray[Any]]) -> None:
         for name, array in values.items():
             if name not in results:
                 results[name] = _blank((total, *array.shape[1:]), name, array.dtype)
             results[name][todo[part]] = array
-        bar.update(len(todo[part]))
 
     def finished(part: slice, values: Mapping[str, NDArray[Any]]) -> None:
         collect(part, values)
+        under_way.update(len(todo[part]))
         if shards is not None and not (values["status"] == Status.INTERRUPTED).any():
             shards.write(part, values)
 
@@ -240,8 +238,9 @@ def sweep(
         parts = missing
     stated.kernel()
     compiled(stated.model).observe()
-    complete = run_parts(solve, task, parts, threads=threads, executor=executor, on_done=finished)
-    bar.close()
+    before = len(todo) - sum(len(todo[part]) for part in parts)
+    with bar(len(todo), "points", progress, done=before) as under_way:
+        complete = run_parts(solve, task, parts, threads=threads, executor=executor, on_done=finished)
     if not results:
         results = {"status": _blank((total,), "status", np.dtype(np.int8))}
     warn_of_failures(np.bincount(results["status"], minlength=16))

@@ -100,6 +100,32 @@ def deliver_folder(command: Sweep, result: "xr.Dataset", folder: Path, draw: Cal
         say(f"{name:<22} {numbers}{', '.join(f'{k}: {v}' for k, v in counts.items() if v)}")
 
 
+def say_forecast(result: "xr.Dataset") -> None:
+    """Say what a forecast holds, in lines."""
+    about, now = result.attrs, float(result.attrs["now"])
+
+    def step(value: float, censored: bool) -> str:
+        return "beyond the horizon" if censored else f"{value:.4g}"
+
+    say(f"{about['verdict']}: {about['reason']}")
+    if about["verdict"] == "forecast":
+        every = zip(
+            result["quantile"].values, result["drop_step"].values, result["drop_step_censored"].values, strict=True
+        )
+        say(f"{'step of the drop':<22} {', '.join(f'{q:.0%} {step(v, c)}' for q, v, c in every)}")
+        ahead = [at for at in (1.25 * now, 1.5 * now, 2 * now, 3 * now, 5 * now) if at <= about["horizon"]]
+        none = (f"{at:.4g}: {float(result['none_before'].interp(step=at)):.2f}" for at in ahead)
+        say(f"{'none up to, with probability':<22} {', '.join(none)}")
+    for which, value, censored in zip(
+        result["which"].values, result["baseline_step"].values, result["baseline_step_censored"].values, strict=True
+    ):
+        say(f"{f'baseline, {which}':<22} {step(value, censored)}")
+    ratio = result["width_ratio"]
+    loose = [f"{k} ({v:.2f})" for k, v in zip(ratio["parameter"].values, ratio.values, strict=True) if v >= 0.5]
+    say(f"{'not determined':<22} {', '.join(loose) or 'nothing'} (width over that of the prior)")
+    say(f"{'trajectories':<22} {about['trajectories']}, effective {float(result['ess']):.0f}")
+
+
 @contextmanager
 def taken_back(*folders: Path) -> Iterator[None]:
     """Remove what was made of these folders, if empty, when a command is refused."""

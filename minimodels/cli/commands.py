@@ -9,12 +9,14 @@ from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 from minimodels.cli import documents
-from minimodels.cli.answers import check_folder, deliver, deliver_folder, say, taken_back, targets
+from minimodels.cli.answers import check_folder, deliver, deliver_folder, say, say_forecast, taken_back, targets
 from minimodels.cli.options import (
     Command,
     Completion,
     Derive,
     Descend,
+    Explore,
+    Forecast,
     Models,
     Predict,
     Repeats,
@@ -23,7 +25,7 @@ from minimodels.cli.options import (
     Validate,
 )
 from minimodels.cli.stopping import fail
-from minimodels.cli.words import Choices, axes, clamps, flags, numbers, pairs, sizes
+from minimodels.cli.words import Choices, axes, beliefs, clamps, event, flags, numbers, pairs, sizes
 from minimodels.errors import InputError, unknown
 from minimodels.files import write_file
 
@@ -157,6 +159,27 @@ def do_predict(command: Predict, chosen: Choices) -> int:
     return 0
 
 
+def do_explore(command: Explore, chosen: Choices) -> int:
+    """Serve the explorer until Ctrl-C."""
+    from minimodels.explore.server import serving, wait
+    from minimodels.explore.subject import Subject
+
+    model = build(command.model, chosen, command).with_rates(**pairs(command.rates, "rates"))
+    subject = Subject.of(model, name=command.model, choices=chosen)
+    with serving(subject, port=command.port, predict=predictions) as address:
+        say(f"{model.name} at {address} until Ctrl-C.")
+        sys.stdout.flush()
+        wait(address, browser=not command.no_browser)
+    return 0
+
+
+def predictions(model: "Model", init: Any = None) -> Any:
+    """Return what theory predicts; `theory` is opened when it is first asked."""
+    import theory
+
+    return theory.predict(model, init=init)
+
+
 def do_validate(command: Validate, chosen: Choices) -> int:
     """Check the claims and write the reports."""
     import validation
@@ -233,4 +256,32 @@ def do_completion(command: Completion, chosen: Choices) -> int:
     from validation.papers import papers
 
     sys.stdout.write(SHELLS[command.shell](known(papers())))
+    return 0
+
+
+def do_forecast(command: Forecast, chosen: Choices) -> int:
+    """Forecast a training curve."""
+    import minimodels as mm
+    from minimodels.plot import write_figure
+
+    targets(command.output)
+    model = build(command.model, chosen, command)
+    curve = mm.read_curve(
+        command.log, step=command.step, loss=None if command.loss == "none" else command.loss,
+        observe=pairs(command.observe, "observe"),
+    )  # fmt: skip
+    result = mm.forecast(
+        curve, model, lr=command.lr, rates=pairs(command.rates, "rates"), init=numbers(command.init, "init"),
+        event=event(command.event), prior=beliefs(command.prior), free=command.free or None, horizon=command.horizon,
+        samples=command.samples, seed=command.seed,
+    )  # fmt: skip
+    if command.output.out is not None:
+        mm.save(result, command.output.out, overwrite=command.output.overwrite)
+    if command.output.plot is not None:
+        write_figure(mm.plot_forecast(result), command.output.plot)
+    if command.json:
+        told = {name: result.attrs[name] for name in ("verdict", "reason")}
+        documents.write("forecast", told | documents.results(result.drop_vars("draw")))
+    else:
+        say_forecast(result)
     return 0

@@ -168,6 +168,18 @@ class Predict:
 
 
 @dataclass(frozen=True)
+class Explore:
+    """Open a page of sliders, curves and a phase diagram, as in: explore nested_logit --N 8. Ctrl-C ends it."""
+
+    model: Name
+    port: int = 0
+    """Port on this machine; any that is free unless given."""
+    no_browser: Flag = False
+    """Print the address, and open no browser."""
+    rates: Rates = ()
+
+
+@dataclass(frozen=True)
 class Validate:
     """Check the claims of a paper against models, theory and trained networks; write a report."""
 
@@ -228,6 +240,40 @@ class Repeats:
 
 
 @dataclass(frozen=True)
+class Forecast:
+    """Say when the drop of a training comes, as in: forecast log.csv --model nested_logit --N 8 --L 32 --loss loss."""
+
+    log: Positional[Annotated[Path, arg(metavar="LOG", constructor=Path)]]
+    """A CSV file, JSON lines, or a folder of TensorBoard events, up to now."""
+    model: Annotated[str, arg(metavar="MODEL")] = "nested_logit"
+    """A model that `minimodels models` lists, or one of your own, as own.py:model."""
+    step: str = "step"
+    """Column of the step; TensorBoard has its own."""
+    loss: str = "loss"
+    """Column of the loss; none if the log has none that the model states."""
+    observe: Annotated[tuple[str, ...], _listed("OBSERVABLE=COLUMN ...")] = ()
+    """Columns of other measures, by what the model calls them, as correct=test_accuracy ILA1=induction."""
+    lr: Size = None
+    """Learning rate, if the model's time is learning rate x steps; the clock is unknown unless given."""
+    rates: Rates = ()
+    init: Init = ()
+    prior: Annotated[tuple[str, ...], _listed("UNKNOWN=BELIEF ...")] = ()
+    """What is believed of an unknown, as rate_xi=lognormal:1:0.5 growth_xi=0; help(minimodels.fit) lists them."""
+    free: Annotated[tuple[str, ...], _listed("UNKNOWN ...")] = ()
+    """The only unknowns, as clock delay; the others are held."""
+    event: str = ""
+    """What the drop is: an event of the model, or as 'loss<0.5'; the model's first event unless given."""
+    horizon: float = 10.0
+    """How far to look, in multiples of the last step."""
+    samples: int = 100_000
+    """Trajectories at most."""
+    seed: int = 0
+    """Seed of the draws."""
+    json: Json = False
+    output: Output = field(default_factory=Output)
+
+
+@dataclass(frozen=True)
 class New:
     """Write a model of your own to start from, NAME.py in the current folder."""
 
@@ -275,8 +321,10 @@ Command = (
     | Sweep
     | Derive
     | Predict
+    | Explore
     | Validate
     | Repeats
+    | Forecast
     | New
     | Completion
     | Doctor

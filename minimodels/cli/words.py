@@ -15,6 +15,8 @@ from minimodels.errors import InputError, unknown
 if TYPE_CHECKING:
     import numpy as np
 
+    from minimodels.model import Event
+
 ABOUT = """A laboratory for minimal models of in-context learning.
 
 Options and parameters of a model follow its name by their symbols, as in
@@ -147,6 +149,30 @@ def clamps(words: Sequence[str]) -> dict[str, Any]:
             held = value
         found[key] = (held, *(_number(part, f"--clamp {key}") for part in times)) if times else held
     return found
+
+
+def beliefs(words: Sequence[str]) -> dict[str, Any]:
+    """Read words such as rate_xi=lognormal:1:0.5 or growth_xi=0."""
+    found: dict[str, Any] = {}
+    for key, text in pairs(words, "prior").items():
+        kind, *numbers = text.split(":")
+        if numbers and len(numbers) != 2:
+            raise InputError(f"--prior {key} takes a number or kind:a:b, as lognormal:1:0.5; got {text!r}.")
+        found[key] = (
+            (kind, *(_number(n, f"--prior {key}") for n in numbers)) if numbers else _number(kind, f"--prior {key}")
+        )
+    return found
+
+
+def event(text: str) -> "str | Event | None":
+    """Read an event's name, or one stated as loss<0.5 or correct>0.9."""
+    from minimodels.model import Event
+
+    for sign, direction in (("<", -1), (">", 1)):
+        expression, found, level = text.partition(sign)
+        if found:
+            return Event(expression.strip(), _number(level, "--event"), direction)
+    return text or None
 
 
 def axes(words: Sequence[str]) -> "dict[str, list[float] | np.ndarray]":

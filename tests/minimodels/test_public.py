@@ -30,6 +30,7 @@ NAMES = [
     "LinearRegressionTask",
     "Map",
     "Parameter",
+    "Prior",
     "RunFailed",
     "State",
     "Status",
@@ -38,7 +39,10 @@ NAMES = [
     "describe",
     "draw_vectors",
     "evaluate",
+    "explore",
+    "fit",
     "fixed_points",
+    "forecast",
     "histogram",
     "load",
     "logsumexp",
@@ -47,9 +51,11 @@ NAMES = [
     "open_sweep",
     "oracles",
     "place_vectors",
+    "plot_forecast",
     "plot_run",
     "plot_sweep",
     "quantiles",
+    "read_curve",
     "save",
     "sigmoid",
     "simulate",
@@ -82,7 +88,7 @@ def test_functions_that_use_the_package_reach_other_processes() -> None:
 
 def test_an_import_loads_nothing_heavy() -> None:
     heavy = {"sympy", "numba", "xarray", "torch", "matplotlib", "scipy", "numpy", "theory", "validation"}
-    heavy |= {"dask", "distributed", "zarr"}
+    heavy |= {"dask", "distributed", "zarr", "bokeh", "tornado", "jinja2"}
     loaded = python("import sys, minimodels; print(*{m.split('.')[0] for m in sys.modules})").split()
     assert "minimodels" in loaded
     assert not heavy & set(loaded)
@@ -96,8 +102,10 @@ def test_the_command_line_knows_the_methods_without_numba() -> None:
 
 
 def test_simulating_loads_no_torch_and_no_matplotlib() -> None:
-    loaded = python("import sys, minimodels as mm; mm.simulate; mm.sweep; mm.plot_run; print(*sys.modules)").split()
-    assert not {"torch", "matplotlib", "theory", "validation"} & set(loaded)
+    loaded = python(
+        "import sys, minimodels as mm; mm.simulate; mm.sweep; mm.forecast; mm.read_curve; print(*sys.modules)"
+    ).split()
+    assert not {"torch", "matplotlib", "tensorboard", "theory", "validation"} & set(loaded)
 
 
 def test_verbs_are_functions_in_any_order_of_imports() -> None:

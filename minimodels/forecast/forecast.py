@@ -1,0 +1,159 @@
+"""When the drop of a training curve comes."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minimodels.engine.kernel import Floats
+from minimodels.errors import InputError, check_number
+from minimodels.forecast.baseline import NAMES, baselines, crossing
+from minimodels.forecast.fit import BROAD, FEW, MISFIT, PAST, QUANTILES, TEMPERED, Posterior, posterior, told
+from minimodels.forecast.plan import MISFIT as WRONG
+from minimodels.forecast.prior import Belief
+from minimodels.model import Event, Model, Statement
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+FUTURE = 120  # steps of the band ahead
+REMAINING = 0.1  # width of the logarithm of what the model's remaining time is wrong by
+VERDICTS = ("forecast", "nothing can be said yet", "the model does not fit", "the drop is behind")
+
+
+def forecast(
+    curve: Any,
+    model: Model,
+    *,
+    lr: float | None = None,
+    rates: Mapping[str, Statement] | None = None,
+    init: Mapping[str, float] | None = None,
+    event: str | Event | None = None,
+    prior: Mapping[str, Belief] | None = None,
+    free: Sequence[str] | None = None,
+    horizon: float = 10.0,
+    samples: int = 100_000,
+    seed: int = 0,
+    threads: int | None = None,
+) -> "xr.Dataset":
+    """Forecast a training curve and the step of its drop, from its part up to now.
+
+    Trajectories of the model are weighted by how well they fit what was seen, as by `fit`. What is left to the drop is
+    wrong by a lognormal factor (width 0.1) besides, as it is for networks with other classifiers than the model's.
+
+    Parameters
+    ----------
+    horizon : float
+        How far to look, in multiples of the last step.
+    curve, model, lr, rates, init, event, prior, free, samples, seed, threads
+        As of `fit`.
+
+    Returns
+    -------
+    xarray.Dataset
+        What `fit` returns, on steps up to the horizon, and
+
+        =================  =============================================================================================
+        attribute          ``verdict``: "forecast", "nothing can be said yet", "the model does not fit" or "the drop is
+                           behind"; ``reason``: a sentence. Unless it is "forecast", the three below are nan
+        the measures       (step, quantile): predictive band, noise included, after the last step seen
+        ``drop_step``      (quantile) of the step of the drop; nan and ``drop_step_censored`` where beyond the horizon
+        ``none_before``    (step) probability that no drop comes up to there
+        ``baseline``       (which, step): power law and slope of the last third, through the loss, or else the first
+                           measure; ``baseline_step`` (which), with ``_censored``: where they reach its level at the
+                           model's drop. They are there whatever the verdict
+        =================  =============================================================================================
+
+    Raises
+    ------
+    InputError
+        For a curve or an option that cannot be.
+
+    Examples
+    --------
+    >>> import minimodels as mm
+    >>> m = mm.model("nested_logit", N=8, L=32, attend="labels")
+    >>> run = mm.simulate(m, t_end=35.0, save=np.linspace(0, 35, 36))         # the drop is at 49
+    >>> curve = {"step": 100 * run.time.values, "loss": run.loss.values}
+    >>> ahead = mm.forecast(curve, m, samples=10_000)
+    >>> low, high = ahead.drop_step.sel(quantile=[0.1, 0.9]).values
+    >>> ahead.verdict, bool(low < 4900 < high)
+    ('forecast', True)
+    """
+    horizon = check_number(horizon, "`horizon`")
+    if not 1 < horizon <= 1000:
+        raise InputError(f"`horizon` is in multiples of the last step, above 1 and at most 1000; got {horizon:g}.")
+    found = posterior(
+        curve, model, lr=lr, rates=rates, init=init, event=event, prior=prior, free=free, horizon=horizon,
+        samples=samples, seed=seed, threads=threads,
+    )  # fmt: skip
+    plan, now = found.plan, found.plan.now
+    past = np.linspace(0, 1, PAST) ** 2 * now
+    future = np.geomspace(1, horizon, FUTURE + 1)[1:] * now
+    steps = np.concatenate([past, future])
+    rng = found.rng
+    wrong = np.exp(REMAINING * rng.standard_normal(len(found.z)))[:, None]
+    at = np.concatenate([np.broadcast_to(past, (len(wrong), PAST)), now + (future - now) / wrong], axis=1)
+    there = [np.concatenate([at, np.broadcast_to(s.step, (len(at), len(s.step)))], axis=1) for s in plan.seen]
+    paths = plan.paths(found.z, there, beyond=True)
+    drop = np.where(paths.drop > now, now + (paths.drop - now) * wrong[:, 0], paths.drop)
+    drop[drop > plan.horizon] = np.inf
+    measures = {}
+    for seen in plan.seen:
+        sd = np.hypot(seen.noise, WRONG * seen.size)
+        values = paths.measures[seen.name]
+        measures[seen.name] = plan.corrected(seen, values[:, len(steps) :], values[:, : len(steps)])
+        measures[seen.name][:, PAST:] += sd * rng.standard_normal(len(wrong))[:, None]
+    ds = told(found, steps, measures, title="forecast of a training curve")
+    verdict, reason = judge(found, drop, float(ds["misfit"]))
+    late = drop_quantiles(drop)
+    ds["drop_step"] = "quantile", np.where(np.isfinite(late), late, np.nan)
+    ds["drop_step_censored"] = "quantile", np.isinf(late)
+    ds["none_before"] = "step", (drop[:, None] > steps).mean(0)
+    if verdict != "forecast":
+        for name in ("drop_step", "none_before"):
+            ds[name] = ds[name] * np.nan
+        ds["drop_step_censored"] = ds["drop_step_censored"] & False
+        for seen in plan.seen:
+            ds[seen.name] = ds[seen.name].where(ds["step"] <= now)
+    about = plan.seen[0]
+    lines = baselines(about, now)
+    level = found.own.at_drop.get(about.name, np.nan)
+    reached = np.array([crossing(lines[k], level, now, plan.horizon) for k in NAMES])
+    ds = ds.assign_coords(which=list(NAMES))
+    ds["baseline"] = ("which", "step"), np.array([lines[k](steps) for k in NAMES])
+    ds["baseline_step"] = "which", np.where(np.isfinite(reached), reached, np.nan)
+    ds["baseline_step_censored"] = "which", np.isinf(reached)
+    return ds.assign_attrs(verdict=verdict, reason=reason, baseline_of=about.name, horizon=plan.horizon)
+
+
+def drop_quantiles(drop: Floats) -> Floats:
+    """Quantiles of steps that may be infinite, without interpolation between those."""
+    return np.quantile(drop, QUANTILES, method="inverted_cdf")
+
+
+def judge(found: Posterior, drop: Floats, misfit: float) -> tuple[str, str]:
+    """Say whether something can be said of the drop, and why not."""
+    plan, draws = found.plan, found.draws
+    low, high = np.quantile(drop, [0.1, 0.9], method="inverted_cdf")
+    if not misfit < MISFIT:
+        return VERDICTS[2], (
+            f"the best trajectory is off by {misfit:.1f} times what one of a model that fits would be: the curve is of "
+            "another mechanism, or what is held is wrong."
+        )
+    if draws.ess < FEW or draws.power < TEMPERED:
+        return VERDICTS[1], (
+            f"only {draws.ess:.0f} effective of {len(draws.z)} trajectories fit what was seen (likelihood to the power "
+            f"{draws.power:.2g}): ask for more `samples`, or say more by `prior`."
+        )
+    if low <= plan.now >= high:
+        return VERDICTS[3], f"trajectories that fit have dropped before the last step, {plan.now:g}: look at the curve."
+    if np.isinf(high) and np.isinf(low):
+        return VERDICTS[1], f"no drop up to step {plan.horizon:g} fits what was seen; look further by `horizon`."
+    if np.isinf(high) or high > BROAD * max(low, plan.now):
+        until = "beyond the horizon" if np.isinf(high) else f"{high:.3g}"
+        return VERDICTS[1], (
+            f"the drop may come anywhere from step {low:.3g} to {until} (80 %): what was seen up to step {plan.now:g} "
+            "does not determine it."
+        )
+    return VERDICTS[0], f"the drop comes between steps {low:.4g} and {high:.4g} with a probability of 80 %."

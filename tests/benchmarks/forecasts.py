@@ -1,0 +1,192 @@
+"""Forecasts of trained networks against what came: coverage of the band, error beside the baseline's, controls.
+
+``python -m tests.benchmarks.forecasts FOLDER`` trains what FOLDER lacks (minutes), forecasts every curve at 30, 50 and
+70 % of the time to its drop, and prints the tables; cells are kept in FOLDER, so that a second call resumes.
+``--table FILE.csv`` writes every cell, ``--curves FOLDER2`` takes public curves (CSV with step and value) as further
+controls, ``--parts tuning`` a part alone. Unknown is everything that `mm.forecast` has unknown, the clock above all;
+known are N, L, B and, for a linear read-out, the rates, which do not grow; for a classifier of several layers the rates
+are believed to be around those of the tuning set. The curve is the minibatch loss.
+
+The constants of `minimodels.forecast` were chosen on the tuning set; the held-out set has other N, L, B and seeds.
+"""
+
+import argparse
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from tqdm import tqdm
+
+import minimodels as mm
+from minimodels.files import write_atomic
+from minimodels.forecast import fit, forecast, plan, prior, sampler, seen
+from tests.benchmarks.forecast_curves import Case, cases, flat_cases, trained
+
+SHARES = (0.3, 0.5, 0.7)
+STATES = ("beta_1", "alpha", "xi")
+KNOWN: dict[str, dict[str, Any]] = {
+    "linear": {
+        "rates": {"xi": "1/(L-1)"},
+        "prior": {f"growth_{name}": 0.0 for name in STATES} | {f"rate_{name}": 1.0 for name in STATES},
+    },
+    # of several layers: the medians of fits of whole curves of the tuning set
+    "deep": {"rates": {"xi": 3.0, "alpha": 0.4}},
+    "network": {"rates": {"xi": 3.0, "alpha": 0.4}},
+}
+COLUMNS = ("part", "curve", "share", "last_step", "drop_step", "verdict", "q10", "q25", "q50", "q75", "q90",
+           "power_law", "slope", "ess", "misfit")  # fmt: skip
+Cell = dict[str, Any]
+
+
+def constants() -> str:
+    """Return a hash of all that a cell depends on besides its curve."""
+    kept = {
+        f"{module.__name__}.{name}": str(value)
+        for module in (fit, forecast, plan, prior, sampler, seen)
+        for name, value in vars(module).items()
+        if name.isupper()
+    }
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def cell(folder: Path, name: str, curve: Any, model: mm.GradientFlow, samples: int, **known: Any) -> Cell:
+    """Forecast a curve, or read what was forecast before with the same constants."""
+    path = folder / f"{name}-{samples}-{constants()}.json"
+    if path.exists():
+        found: Cell = json.loads(path.read_text())
+        return found
+    try:
+        ahead = mm.forecast(curve, model, samples=samples, **known)
+    except mm.InputError as error:
+        made: Cell = {"verdict": "refused", "reason": str(error)}
+    else:
+        late = ahead.drop_step.where(~ahead.drop_step_censored, np.inf)
+        made = {
+            "verdict": ahead.verdict,
+            "reason": ahead.reason,
+            "last_step": ahead.now,
+            **{f"q{100 * q:.0f}": float(late.sel(quantile=q)) for q in (0.1, 0.25, 0.5, 0.75, 0.9)},
+            **{
+                which.replace(" ", "_"): float(step)
+                for which, step in zip(ahead.which.values, ahead.baseline_step.fillna(np.inf).values, strict=True)
+            },
+            "ess": float(ahead.ess),
+            "misfit": float(ahead.misfit),
+        }
+    write_atomic(path, json.dumps(made).encode())
+    return made
+
+
+def part_of(run: xr.Dataset, until: float) -> xr.Dataset:
+    """The minibatch loss up to a step."""
+    return run[["train_loss"]].rename(train_loss="loss").sel(step=slice(0, until))
+
+
+def of_networks(wanted: list[Case], folder: Path, samples: int) -> Iterator[Cell]:
+    """Every network at every share of the time to its drop."""
+    for case, run in trained(wanted, folder):
+        drop = float(run["escape_step"])
+        for share in SHARES:
+            curve = part_of(run, share * drop)
+            found = cell(folder, f"{case.name}-{share}", curve, case.model(), samples, **KNOWN[case.kind])
+            yield {"part": case.part, "curve": case.name, "kind": case.kind, "share": share, "drop_step": drop} | found
+
+
+def controls(folder: Path, samples: int, public: Path | None) -> Iterator[Cell]:
+    """Curves without a drop, curves that are cut off while they are flat, noise, and those of other mechanisms."""
+
+    def control(name: str, curve: Any, model: mm.GradientFlow, **known: Any) -> Cell:
+        return {"part": "control", "curve": name} | cell(folder, name, curve, model, samples, **known)
+
+    for case, run in trained(flat_cases(), folder):
+        yield control(f"{case.name}-whole", part_of(run, np.inf), case.model(), **KNOWN[case.kind])
+    short = [case for case in cases() if case.part == "held out" and case.seed == 11]
+    for case, run in trained(short, folder):
+        curve = part_of(run, 0.15 * float(run["escape_step"]))
+        yield control(f"{case.name}-short", curve, case.model(), **KNOWN[case.kind])
+    for seed in range(3):
+        noise = 0.02 * np.random.default_rng(seed).standard_normal(200)
+        model = mm.model("nested_logit", N=8, L=32)
+        yield control(f"noise-{seed}", {"step": np.arange(200), "loss": np.log(32) + noise}, model)
+    for path in sorted(public.glob("*.csv")) if public else ():
+        for share in (0.25, 0.5, 1.0):
+            log = mm.read_curve(path, loss=None, observe={"loss" if "loss" in path.stem else "correct": "value"})
+            steps = log.step.values
+            curve = log.sel(step=slice(0, share * steps[-1] * (1 if share == 1 else 0.5)))
+            labels = 97 if "p97" in path.stem else 120
+            yield control(f"{path.stem}-{share}", curve, mm.model("nested_logit", N=8, L=labels))
+
+
+def table(cells: list[Cell]) -> str:
+    """Coverage and errors of what was answered, by kind and share."""
+    lines = [
+        "| networks | seen | answered | 80 % band holds | 50 % band holds | median error | slope | power law |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for kind in ("linear", "deep", "network", "all"):
+        for share in (*SHARES, "all"):
+            every = [c for c in cells if kind in (c["kind"], "all") and share in (c["share"], "all")]
+            told = [c for c in every if c["verdict"] == "forecast"]
+            if not told:
+                lines.append(f"| {kind} | {share} | 0 of {len(every)} | | | | | |")
+                continue
+
+            def held(low: str, high: str, told: list[Cell] = told) -> str:
+                return f"{np.mean([c[low] <= c['drop_step'] <= c[high] for c in told]):.0%}"
+
+            def error(what: str, told: list[Cell] = told) -> str:
+                middle = np.median([abs(c[what] / c["drop_step"] - 1) for c in told])
+                return f"{middle:.0%}" if np.isfinite(middle) else "no drop"
+
+            lines.append(
+                f"| {kind} | {share} | {len(told)} of {len(every)} | {held('q10', 'q90')} | {held('q25', 'q75')} | "
+                f"{error('q50')} | {error('slope')} | {error('power_law')} |"
+            )
+    return "\n".join(lines)
+
+
+def write_table(path: Path, cells: list[Cell], samples: int) -> None:
+    """Write every cell as CSV, with a line that says where it is from."""
+    text = io.StringIO()
+    text.write(f"# python -m tests.benchmarks.forecasts FOLDER --samples {samples}; constants {constants()}\n")
+    writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    for one in cells:
+        writer.writerow({k: f"{v:.5g}" if isinstance(v, float) else v for k, v in one.items()})
+    write_atomic(path, text.getvalue().encode())
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--parts", nargs="*", default=["tuning", "held out", "control"])
+    parser.add_argument("--samples", type=int, default=100_000)
+    parser.add_argument("--table", type=Path)
+    parser.add_argument("--curves", type=Path)
+    given = parser.parse_args()
+    made: list[Cell] = []
+    for part in given.parts:
+        if part == "control":
+            found = list(tqdm(controls(given.folder, given.samples, given.curves), desc=part, disable=None))
+            print("\ncontrols\n")
+            for one in found:
+                band = "" if one["verdict"] != "forecast" else f" ({one['q10']:.4g} to {one['q90']:.4g})"
+                print(f"- {one['curve']}: {one['verdict']}{band}; {one['reason']}")
+        else:
+            wanted = [case for case in cases() if case.part == part]
+            found = list(tqdm(of_networks(wanted, given.folder, given.samples), desc=part, disable=None))
+            print(f"\n{part}: {len(wanted)} networks\n\n{table(found)}")
+        made += found
+    if given.table is not None:
+        write_table(given.table, made, given.samples)
+
+
+if __name__ == "__main__":
+    main()
