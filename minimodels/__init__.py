@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from minimodels.models import describe, model, models
     from minimodels.plot import plot_run, plot_sweep
     from minimodels.primitives import logsumexp, sigmoid, softmax, softplus
+    from minimodels.reductions import coarse, histogram, quantiles
     from minimodels.results import load, save
     from minimodels.simulate import simulate
+    from minimodels.store import open_sweep
     from minimodels.sweep import sweep
     from minimodels.tasks.item_label import ItemLabelTask
     from minimodels.tasks.item_label_oracles import oracles
@@ -52,11 +54,13 @@ _HOMES = {
     "models": ("describe", "model", "models"),
     "plot": ("plot_run", "plot_sweep"),
     "primitives": ("logsumexp", "sigmoid", "softmax", "softplus"),
+    "reductions": ("coarse", "histogram", "quantiles"),
     "results": ("load", "save"),
     "tasks.item_label": ("ItemLabelTask",),
     "tasks.item_label_oracles": ("oracles",),
     "tasks.linear_regression": ("LinearRegressionTask",),
     "simulate": ("simulate",),
+    "store": ("open_sweep",),
     "sweep": ("sweep",),
     "vectors": ("draw_vectors", "place_vectors"),
 }
@@ -78,6 +82,7 @@ __all__ = [
     "RunFailed",
     "State",
     "Status",
+    "coarse",
     "descend",
     "describe",
     "draw_vectors",
@@ -85,15 +90,18 @@ __all__ = [
     "fit",
     "fixed_points",
     "forecast",
+    "histogram",
     "load",
     "logsumexp",
     "model",
     "models",
+    "open_sweep",
     "oracles",
     "place_vectors",
     "plot_forecast",
     "plot_run",
     "plot_sweep",
+    "quantiles",
     "read_curve",
     "save",
     "sigmoid",
@@ -111,6 +119,9 @@ class _Package(ModuleType):
     def __setattr__(self, name: str, value: Any) -> None:
         if not (name in _HOME and isinstance(value, ModuleType)):
             super().__setattr__(name, value)
+
+    def __reduce__(self) -> tuple[Any, ...]:  # functions of a notebook that use it go to other processes
+        return import_module, (self.__name__,)
 
 
 sys.modules[__name__].__class__ = _Package

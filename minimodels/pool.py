@@ -10,10 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from minimodels.errors import InputError, RunFailed, check_whole, shown
 from minimodels.work import packed, unreadable
 
-WAITING = 2  # parts at a time that wait or run, for each that can run
+WAITING = 4  # parts that wait or run at a time, for each that can run
 LOOK = 10.0  # seconds after which the workers of an executor are counted again
+
+
+class PartsLost(RuntimeWarning):
+    """Parts are missing, for which nobody asked by Ctrl-C."""
 
 
 class _Lost(Exception):
@@ -23,6 +28,13 @@ class _Lost(Exception):
 def available_threads() -> int:
     """Return the number of processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def check_workers(threads: Any, executor: Any) -> int | None:
+    """Return the number of threads, if that and the executor can be what they are given as."""
+    if executor is not None and not isinstance(executor, Executor):
+        raise InputError(f"`executor` is one of concurrent.futures, of threads or processes; got {shown(executor)}.")
+    return None if threads is None else check_whole(threads, "`threads`", high=4096)
 
 
 def slots(executor: Executor) -> int:
@@ -44,6 +56,7 @@ def run_parts(
     threads: int | None = None,
     executor: Executor | None = None,
     on_done: Callable[[slice, Any], None],
+    whole: bool = False,
 ) -> bool:
     """Call ``function(*arguments(part))`` for every part; return False if some are missing.
 
@@ -51,7 +64,8 @@ def run_parts(
     that makes running kernels return at once on Ctrl-C: what they got to is handed over. Other executors have the
     function and its arguments pickled; what they are at then is dropped. No more parts wait than keep all workers
     busy. A part whose worker died again and again is left out, and after the loss of all of them (or of a scheduler)
-    what is there is kept; a warning says so.
+    what is there is kept; a warning says so. Where only the ``whole`` is of use, that is a RunFailed, and Ctrl-C is
+    raised again.
     """
     pool = executor or ThreadPoolExecutor(threads or available_threads(), thread_name_prefix="minimodels")
     interrupt = np.zeros(1, dtype=np.uint8)
@@ -99,11 +113,13 @@ def run_parts(
                 break
             hand_over(wait(waiting, timeout=LOOK, return_when="FIRST_COMPLETED").done)
     except _Lost as error:
-        _warn(f"the executor was lost ({error})")
+        _say(f"the executor was lost ({error})", whole)
         return False
     except KeyboardInterrupt:
         interrupt[0] = 1
         hand_over([future for future in list(waiting) if not future.cancel() and (here or future.done())])
+        if whole:
+            raise
         return False
     finally:
         interrupt[0] = 1
@@ -113,13 +129,15 @@ def run_parts(
             pool.shutdown(wait=True, cancel_futures=True)
     if dropped:
         many = "a part was" if dropped == 1 else f"{dropped} parts were"
-        _warn(f"{many} left out, whose workers died again and again")
+        _say(f"{many} left out, whose workers died again and again", whole)
     return not dropped
 
 
-def _warn(what: str) -> None:
+def _say(what: str, whole: bool) -> None:
+    if whole:
+        raise RunFailed(f"{what}; call it again, with workers that stay.")
     warnings.warn(
         f"{what}; its points have the status INTERRUPTED, and the same call with `out` goes on from what is there.",
-        RuntimeWarning,
+        PartsLost,
         stacklevel=4,
     )

@@ -78,16 +78,20 @@ def dataset(
     return ds
 
 
-def check_target(path: str | Path, *, overwrite: bool = False) -> Path:
-    """Return a path that a result can be written to, before any work is done for it."""
+def check_target(path: str | Path, *, overwrite: bool = False, folders: bool = False) -> Path:
+    """Return a path that a result can be written to, before any work is done for it; ``folders``: also a .zarr."""
     target = check_path(path, "`out`")
-    if target.suffix != ".nc":
+    if folders and target.suffix != ".nc" and target.suffix != ".zarr":
+        what = "as NetCDF or, beyond memory, in a folder: give a name that ends in .nc or .zarr"
+        raise InputError(f"a sweep is saved {what}, not {target.name!r}.")
+    if not folders and target.suffix != ".nc":
         raise InputError(f"a result is saved as NetCDF: give a name that ends in .nc, not {target.name!r}.")
     if not target.parent.is_dir():
         raise InputError(f"the folder {str(target.parent)!r} does not exist; make it or choose another `out`.")
-    if target.exists() and not overwrite:
+    store = target.suffix == ".zarr"  # one that is unfinished is taken up
+    if target.exists() and not overwrite and not store:
         raise InputError(f"{str(target)!r} exists and is left as it is; choose another `out` or allow overwriting.")
-    if target.is_dir() or not os.access(target.parent, os.W_OK):
+    if (target.is_dir() and not store) or not os.access(target.parent, os.W_OK):
         raise InputError(f"cannot write {str(target)!r}; choose another `out`.")
     try:
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")

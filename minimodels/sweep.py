@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from tqdm import tqdm
 
 from minimodels.clamp import Windows
 from minimodels.compiled import compiled
@@ -25,16 +24,18 @@ from minimodels.errors import (
     check_memory,
     check_names,
     check_steps,
-    check_whole,
-    shown,
     unknown,
 )
+from minimodels.fill import fill, taken_up
 from minimodels.model import Event, Model, Statement, check_model
-from minimodels.pool import available_threads, run_parts
+from minimodels.notices import bar
+from minimodels.part import solve
+from minimodels.pool import available_threads, check_workers, run_parts
 from minimodels.problem import Options, Problem, problem
 from minimodels.results import check_target, dataset, load
 from minimodels.results import save as save_dataset
 from minimodels.shards import Shards
+from minimodels.store import open_sweep
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -98,8 +99,10 @@ def sweep(
         ``client.get_executor()`` of a ``distributed.Client`` (docs/cluster.md). Its workers compile once a machine and
         give the same results to the last bit; a part whose worker dies goes to another one.
     out : path
-        Save the result there (NetCDF). Finished shards are kept beside it meanwhile, so that the same call
-        resumes after an interruption, bitwise equal to an uninterrupted one.
+        Save the result there: a NetCDF file (.nc), finished shards of which are kept beside it meanwhile, or, for
+        results beyond memory, a folder in the format Zarr (.zarr, extra ``[cluster]``), filled shard by shard, by
+        workers of an executor where they see it. The same call resumes after an interruption, bitwise equal to an
+        uninterrupted one.
     overwrite : bool
         Whether an existing ``out`` may be replaced.
     extend : path or xarray.Dataset
@@ -112,8 +115,8 @@ def sweep(
     -------
     xarray.Dataset
         Dimensions are the axes, then ``time`` or ``step`` if ``save`` is given. No point raises: see ``status``, and a
-        warning says how many failed. After Ctrl-C the points that are missing have the status INTERRUPTED. The other
-        arguments are those of `simulate`.
+        warning says how many failed. After Ctrl-C the points that are missing have the status INTERRUPTED. Of a folder
+        .zarr: what `open_sweep` returns. The other arguments are those of `simulate`.
 
     Raises
     ------
@@ -158,19 +161,42 @@ def sweep(
         if name not in stated.results:
             raise unknown("result to keep", name, stated.results)
     check_choice(on_failure, "`on_failure` of a sweep", ("nan", "keep"))
-    if threads is not None:
-        threads = check_whole(threads, "`threads`", high=4096)
+    threads = check_workers(threads, executor)
     check_flag(overwrite, "`overwrite`")
     if progress is not None:
         check_flag(progress, "`progress`")
-    if executor is not None and not isinstance(executor, Executor):
-        raise InputError(f"`executor` is one of concurrent.futures, of threads or processes; got {shown(executor)}.")
-    target = None if out is None else check_target(out, overwrite=overwrite)
+    target = None if out is None else check_target(out, overwrite=overwrite, folders=True)
+    beyond = target is not None and target.suffix == ".zarr"
+    if beyond and extend is not None:
+        raise InputError("`extend` is for results in memory: a sweep in a folder .zarr goes on from what is there.")
     sizes = {"point": len(next(iter(rows.values())))} if rows else {}
     sizes |= {name: len(values) for name, values in grid.items()}
     shape, total = tuple(sizes.values()), math.prod(sizes.values())
-    check_memory(8 * total * (len(keep) * max(1, len(stated.save)) + 1), f"the result of {total:.3g} points")
     settings = _settings(stated, keep, on_failure, [*rows, *grid])
+    dims, over = tuple(sizes), "time" if steps is None else "step"
+    tail = {0: (), 1: (over,)}
+    varied = {*rows, *grid}
+
+    def described(results: Mapping[str, NDArray[Any]]) -> "xr.Dataset":
+        return dataset(
+            stated.model,
+            dict(grid) | ({over: stated.save} if len(stated.save) else {}),
+            {k: ((*dims, *tail[v.ndim - len(dims)]), v) for k, v in results.items()},
+            **stated.settings(varied),
+            **({"t_end": stated.end} if steps is None else {"steps": steps, "lr": stated.lr}),
+            parameters=json.dumps({k: v for k, v in stated.stated_values().items() if k not in varied}),
+            settings=settings,
+        ).assign_coords({k: ("point", v) for k, v in rows.items()})
+
+    if target is not None and beyond:
+        first = solve(stated, {k: v[:1] for k, v in (*rows.items(), *grid.items())}, 1, keep, on_failure)
+        template = described({k: np.broadcast_to(v[0], (*shape, *v.shape[1:])) for k, v in first.items()})
+        store = taken_up(target, template, dims, overwrite=overwrite)
+        warn_of_failures(
+            fill(store, stated, keep, on_failure, rows, grid, threads=threads, executor=executor, progress=progress)
+        )
+        return open_sweep(target)
+    check_memory(8 * total * (len(keep) * max(1, len(stated.save)) + 1), f"the result of {total:.3g} points")
     results: dict[str, NDArray[Any]] = {}
     todo = np.arange(total)
     if extend is not None:
@@ -184,17 +210,15 @@ def sweep(
         given |= {name: values[index[name]] for name, values in grid.items()}
         return stated, given, len(todo[part]), keep, on_failure
 
-    bar = tqdm(total=len(todo), unit="points", disable=None if progress is None else not progress, leave=False)
-
     def collect(part: slice, values: Mapping[str, NDArray[Any]]) -> None:
         for name, array in values.items():
             if name not in results:
                 results[name] = _blank((total, *array.shape[1:]), name, array.dtype)
             results[name][todo[part]] = array
-        bar.update(len(todo[part]))
 
     def finished(part: slice, values: Mapping[str, NDArray[Any]]) -> None:
         collect(part, values)
+        under_way.update(len(todo[part]))
         if shards is not None and not (values["status"] == Status.INTERRUPTED).any():
             shards.write(part, values)
 
@@ -214,52 +238,28 @@ def sweep(
         parts = missing
     stated.kernel()
     compiled(stated.model).observe()
-    complete = run_parts(solve, task, parts, threads=threads, executor=executor, on_done=finished)
-    bar.close()
+    before = len(todo) - sum(len(todo[part]) for part in parts)
+    with bar(len(todo), "points", progress, done=before) as under_way:
+        complete = run_parts(solve, task, parts, threads=threads, executor=executor, on_done=finished)
     if not results:
         results = {"status": _blank((total,), "status", np.dtype(np.int8))}
-    warn_of_failures(results["status"])
-    dims, over = tuple(sizes), "time" if steps is None else "step"
-    tail = {1: (), 2: (over,)}
-    varied = {*rows, *grid}
-    ds = dataset(
-        stated.model,
-        dict(grid) | ({over: stated.save} if len(stated.save) else {}),
-        {k: ((*dims, *tail[v.ndim]), v.reshape(*shape, *v.shape[1:])) for k, v in results.items()},
-        **stated.settings(varied),
-        **({"t_end": stated.end} if steps is None else {"steps": steps, "lr": stated.lr}),
-        parameters=json.dumps({k: v for k, v in stated.stated_values().items() if k not in varied}),
-        settings=settings,
-    ).assign_coords({k: ("point", v) for k, v in rows.items()})
+    warn_of_failures(np.bincount(results["status"], minlength=16))
+    ds = described({k: v.reshape(*shape, *v.shape[1:]) for k, v in results.items()})
     if target is not None and shards is not None and complete:
         save_dataset(ds, target, overwrite=True)  # it was not there, or may be replaced, when the sweep began
         shards.remove()
     return ds
 
 
-def solve(
-    stated: Problem,
-    given: Mapping[str, NDArray[np.float64]],
-    count: int,
-    keep: Sequence[str],
-    on_failure: str,
-    interrupt: NDArray[np.uint8] | None = None,
-) -> dict[str, NDArray[Any]]:
-    """Integrate some points of a problem, in any thread or process, and return the results by name."""
-    y0, par, status = stated.points(given, count)
-    batch = stated.run(y0, par, status, np.zeros(1, dtype=np.uint8) if interrupt is None else interrupt)
-    return stated.named(batch, par, keep, on_failure=on_failure)
-
-
-def warn_of_failures(status: NDArray[np.int8]) -> None:
-    """Say once how many points failed, and what to do about the most frequent kind."""
+def warn_of_failures(counts: NDArray[np.int64]) -> None:
+    """Say once how many points failed, and what to do about the most frequent kind; counts by status."""
     kinds = (Status.MAX_STEPS, Status.STEP_TOO_SMALL, Status.NON_FINITE)
-    counts = {kind: int((status == kind).sum()) for kind in kinds}
-    if any(counts.values()):
-        worst = max(kinds, key=counts.__getitem__)
-        many = "a point" if sum(counts.values()) == 1 else f"{sum(counts.values())} points"
+    failed = sum(int(counts[kind]) for kind in kinds)
+    if failed:
+        worst = max(kinds, key=lambda kind: int(counts[kind]))
+        many = "a point" if failed == 1 else f"{failed} points"
         cause = f"most of them because the run {WHAT[worst]}: {REMEDIES[worst]}"
-        warnings.warn(f"{many} of {status.size} failed, {cause}.", RuntimeWarning, stacklevel=3)
+        warnings.warn(f"{many} of {counts.sum()} failed, {cause}.", RuntimeWarning, stacklevel=3)
 
 
 def _axis(name: str, values: ArrayLike, stated: Problem, what: str) -> NDArray[np.float64]:

@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 
 from minimodels.clamp import active
 from minimodels.errors import InputError, RunFailed
+from minimodels.notices import bar
 from validation.checkpoint import Folder, snapshot_steps
 from validation.curriculum import Stage
 from validation.protocols import Held, Network, Optimiser, Parameters
@@ -125,17 +125,16 @@ class Loop:
             raise InputError(f"no measure {unknown[0]!r} is recorded to stop at; there are {', '.join(self.columns)}.")
         if folder and self.step in snapshots:
             folder.write_snapshot(self.step, self.parameters)
-        bar = tqdm(total=steps, initial=self.step, unit="step", disable=None if progress is None else not progress)
-        with bar:
+        with bar(steps, "steps", progress, done=self.step, leave=True) as under_way:
             try:
                 while self.step < steps and not self.passed(above, below):
                     self.update(parameters)
                     if folder and self.step in snapshots:
                         folder.write_snapshot(self.step, self.parameters)
-                    bar.update()
+                    under_way.update()
                     if self.step % record_every == 0 or self.step == steps:
                         self.record()
-                        bar.set_postfix(loss=f"{self.last('loss').mean():.3f}", refresh=False)
+                        under_way.set_postfix(loss=f"{self.last('loss').mean():.3f}", refresh=False)
                         done = self.step == steps or self.passed(above, below)
                         if folder and (done or self.step - written >= checkpoint_every):
                             folder.write(self.step, self.tensors())

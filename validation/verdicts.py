@@ -9,9 +9,9 @@ from typing import Any
 
 from platformdirs import user_data_path
 from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
 from minimodels.errors import InputError, check_flag, check_names, check_whole, shown, unknown
+from minimodels.notices import bar
 from validation import papers, records
 from validation.checks import Check, undecided, verdict_of
 from validation.jobs import Trainings
@@ -93,7 +93,7 @@ def claims(
     with (
         threadpool_limits(1),  # matrix products here would wait for processors that trainings have
         Trainings(places, out=kept, workers=workers or os.cpu_count() or 1) as trainings,
-        tqdm(total=len(places) + len(lines), disable=None if progress is None else not progress) as bar,
+        bar(len(places) + len(lines), "trainings and claims", progress, leave=True) as under_way,
     ):
 
         def settle_those_ready() -> None:
@@ -101,7 +101,7 @@ def claims(
                 if claim.id not in found and waiting[claim.id] <= contexts[paper].seconds.keys():
                     found[claim.id] = settle(claim, contexts[paper], paper)
                     each(found[claim.id])
-                    bar.update()
+                    under_way.update()
 
         settle_those_ready()
         for trained in trainings.finished():
@@ -111,7 +111,7 @@ def claims(
                 context.failures[name] = trained.failure
             for file, result in trained.results.items():
                 context.runs[name if file == "run" else f"{name}/{file}"] = result
-            bar.update()
+            under_way.update()
             settle_those_ready()
     outcomes = [found[claim.id] for _, claim in lines]
     if record:

@@ -14,6 +14,8 @@ from minimodels.errors import InputError
 if TYPE_CHECKING:
     import xarray as xr
 
+DRAWN = 500  # values of an axis that a picture of a large sweep shows
+
 
 Computed = Simulate | Descend | Sweep
 
@@ -23,13 +25,13 @@ def say(text: str) -> None:
     sys.stdout.write(text + "\n")
 
 
-def targets(output: Output) -> None:
-    """Refuse an output that cannot be written, before any work."""
+def targets(output: Output, *, folders: bool = False) -> None:
+    """Refuse an output that cannot be written, before any work; ``folders``: also a .zarr."""
     from minimodels.plot import check_figure
     from minimodels.results import check_target
 
     if output.out is not None:
-        check_target(output.out, overwrite=output.overwrite)
+        check_target(output.out, overwrite=output.overwrite, folders=folders)
     if output.plot is not None and check_figure(output.plot).exists() and not output.overwrite:
         raise InputError(f"{str(output.plot)!r} exists and is left as it is; choose another name or add --overwrite.")
 
@@ -101,6 +103,27 @@ def say_forecast(result: "xr.Dataset") -> None:
     loose = [f"{k} ({v:.2f})" for k, v in zip(ratio["parameter"].values, ratio.values, strict=True) if v >= 0.5]
     say(f"{'not determined':<22} {', '.join(loose) or 'nothing'} (width over that of the prior)")
     say(f"{'trajectories':<22} {about['trajectories']}, effective {float(result['ess']):.0f}")
+
+
+def deliver_folder(command: Sweep, result: "xr.Dataset", folder: Path, draw: Callable[["xr.Dataset"], Any]) -> None:
+    """Draw what a folder .zarr holds, of a long axis every so many values, and say what there is, shard by shard."""
+    from minimodels.plot import write_figure
+    from minimodels.reductions import extremes
+
+    if command.output.plot is not None:
+        thin = {axis: slice(None, None, -(-size // DRAWN)) for axis, size in result["status"].sizes.items()}
+        write_figure(draw(result.isel(thin).load()), command.output.plot)
+    names = [str(name) for name in result.data_vars if name != "status" and not str(name).endswith("_censored")]
+    found = {name: extremes(folder, name, threads=command.threads) for name in names}
+    if command.json:
+        ranges = {
+            name: {"least": low, "greatest": high, "points": counts} for name, (low, high, counts) in found.items()
+        }
+        documents.write("sweep", {"dims": dict(result.sizes), "folder": str(folder), "data_vars": ranges})
+        return
+    for name, (low, high, counts) in found.items():
+        numbers = f"{low:.6g} to {high:.6g}, " if counts["number"] else ""
+        say(f"{name:<22} {numbers}{', '.join(f'{k}: {v}' for k, v in counts.items() if v)}")
 
 
 @contextmanager

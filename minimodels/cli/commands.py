@@ -9,7 +9,7 @@ from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 from minimodels.cli import documents
-from minimodels.cli.answers import check_folder, deliver, say, say_forecast, taken_back, targets
+from minimodels.cli.answers import check_folder, deliver, deliver_folder, say, say_forecast, taken_back, targets
 from minimodels.cli.options import (
     Command,
     Completion,
@@ -97,22 +97,30 @@ def do_descend(command: Descend, chosen: Choices) -> int:
 def do_sweep(command: Sweep, chosen: Choices) -> int:
     """Integrate a grid."""
     import minimodels as mm
+    from minimodels.cluster import executor_at
     from minimodels.plot import plot_sweep
+    from minimodels.pool import PartsLost
 
-    targets(command.output)
+    targets(command.output, folders=True)
     end = 2000.0 if command.t_end is None and command.steps is None else command.t_end
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always")
+    model = build(command.model, chosen, command)
+    with executor_at(command.cluster) as executor, warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", RuntimeWarning)
         result = mm.sweep(
-            build(command.model, chosen, command), axes(command.axis), steps=command.steps, lr=command.lr,
+            model, axes(command.axis), steps=command.steps, lr=command.lr,
             t_end=end, keep=command.keep or None,
             init=numbers(command.init, "init"), rates=pairs(command.rates, "rates"), clamp=clamps(command.clamp),
             method=command.method, rtol=command.rtol, atol=command.atol, threads=command.threads,
-            out=command.output.out, overwrite=command.output.overwrite,
+            out=command.output.out, overwrite=command.output.overwrite, executor=executor,
         )  # fmt: skip
     for warning in said:
         fail(str(warning.message), 0)
-    deliver(command, result, plot_sweep, saved=True)
+    if command.output.out is not None and command.output.out.suffix == ".zarr":
+        deliver_folder(command, result, command.output.out, plot_sweep)
+    else:
+        deliver(command, result, plot_sweep, saved=True)
+    if any(issubclass(warning.category, PartsLost) for warning in said):
+        return 1
     interrupted = bool((result["status"] == mm.Status.INTERRUPTED).any())
     return fail("interrupted; the same command with --out takes it up where it stopped.", 130) if interrupted else 0
 

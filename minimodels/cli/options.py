@@ -34,6 +34,15 @@ File = Annotated[Path | None, arg(metavar="FILE", constructor=Path, help_behavio
 Folder = Annotated[Path, arg(metavar="FOLDER")]
 Size = Annotated[float | None, arg(metavar="FLOAT", constructor=float, help_behavior_hint="")]
 Count = Annotated[int | None, arg(metavar="INT", constructor=int, help_behavior_hint="")]
+Cluster = Annotated[
+    str | None,
+    arg(
+        metavar="ADDRESS",
+        constructor=str,
+        help="Run on a cluster: the address of its scheduler (dask.distributed), or the file that this wrote (.json).",
+        help_behavior_hint="",
+    ),
+]
 if TYPE_CHECKING:
     FlowMethod = str
     AdaptiveMethod = str
@@ -103,7 +112,10 @@ class Descend:
 
 @dataclass(frozen=True)
 class Sweep:
-    """Integrate a model over a grid; with --out it resumes after an interruption."""
+    """Integrate a model over a grid; with --out it resumes after an interruption.
+
+    Beyond memory, --out takes a folder that ends in .zarr.
+    """
 
     model: Name
     axis: Annotated[tuple[str, ...], _listed("NAME=VALUES ...")] = ()
@@ -127,6 +139,7 @@ class Sweep:
     """Absolute tolerance."""
     threads: Count = None
     """Threads; all processors unless given."""
+    cluster: Cluster = None
     json: Json = False
     output: Output = field(default_factory=Output)
 

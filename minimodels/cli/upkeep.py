@@ -1,8 +1,10 @@
 """Commands that look after an installation and a user's files."""
 
 import keyword
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from minimodels.cli import documents
 from minimodels.cli.answers import say
@@ -11,6 +13,14 @@ from minimodels.cli.starter import STARTER
 from minimodels.cli.words import Choices
 from minimodels.errors import InputError, shown
 from minimodels.files import write_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from minimodels.model import Model
+
+
+STEPPER = 40  # parts of the work of a model, which is what makes the time that is left about right
 
 
 def do_new(command: New, chosen: Choices) -> int:
@@ -69,28 +79,39 @@ def do_cache(command: Cache, chosen: Choices) -> int:
 
 def do_warmup(command: Warmup, chosen: Choices) -> int:
     """Compile the steppers, and the kernels of the built-in models and of the induction head."""
-    from minimodels.compiled import compiled
     from minimodels.engine import steppers
     from minimodels.engine.stepper.methods import methods
     from minimodels.induction_head.train import train_head
-    from minimodels.model import Map
     from minimodels.models import variants
-    from minimodels.notices import notice
+    from minimodels.notices import bar, unsaid
     from minimodels.tasks.item_label import ItemLabelTask
 
-    steppers.points()
-    for method in methods():
-        steppers.driver(method)
-    for model in variants():
-        kernels = compiled(model)
-        events = [event.expr for event in model.events.values()]
-        kernels.flow(events, discrete=True)
-        for implicit in () if isinstance(model, Map) else (False, True):
-            kernels.flow(events, implicit=implicit)
-        kernels.observe()
-        kernels.linearise()
-    task = ItemLabelTask(N=2, L=4, K=4, D=4, N_max=2, K_c=None)
-    with notice("compiling the induction head"):
+    def head() -> None:
+        task = ItemLabelTask(N=2, L=4, K=4, D=4, N_max=2, K_c=None)
         for optimiser in ("sgd", "adam"):
             train_head(task, optimiser=optimiser, steps=1, held_out=1, tests=(), progress=False)
+
+    work: list[tuple[str, int, Callable[[], Any]]] = [("what evaluates programs", 1, steppers.points)]
+    work += [(f"the stepper {method}", STEPPER, partial(steppers.driver, method)) for method in methods()]
+    work += [(model.name, 1, partial(compile_model, model)) for model in variants()]
+    work.append(("the induction head", STEPPER, head))
+    with unsaid(), bar(sum(parts for _, parts, _ in work), "parts", None, leave=True) as under_way:
+        for what, parts, compile_it in work:
+            under_way.set_description(what)
+            compile_it()
+            under_way.update(parts)
     return 0
+
+
+def compile_model(model: "Model") -> None:
+    """Compile every kernel of a model."""
+    from minimodels.compiled import compiled
+    from minimodels.model import Map
+
+    kernels = compiled(model)
+    events = [event.expr for event in model.events.values()]
+    kernels.flow(events, discrete=True)
+    for implicit in () if isinstance(model, Map) else (False, True):
+        kernels.flow(events, implicit=implicit)
+    kernels.observe()
+    kernels.linearise()

@@ -9,11 +9,11 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from tqdm import tqdm
 
 from minimodels.errors import InputError, check_choice, check_flag, check_names, check_number, check_whole, shown
 from minimodels.induction_head.head import InductionHead
 from minimodels.induction_head.run import HeadRun
+from minimodels.notices import bar
 from minimodels.pool import available_threads
 from minimodels.results import FORMAT
 from minimodels.tasks.item_label import TESTS as KINDS
@@ -118,12 +118,12 @@ def train_head(
     runs = [HeadRun(stages, head, optimiser, lr, decay, s, batch, held_out, wanted) for s in seeds]
     stop = threading.Event()
     with (
-        tqdm(total=steps * len(runs), unit="step", disable=None if progress is None else not progress) as bar,
+        bar(steps * len(runs), "steps", progress, leave=True) as under_way,
         threadpool_limits(1),
         ThreadPoolExecutor(threads or available_threads()) as pool,
     ):
         try:
-            futures = [pool.submit(run.go, steps, record_every, stop_above, stop, bar.update) for run in runs]
+            futures = [pool.submit(run.go, steps, record_every, stop_above, stop, under_way.update) for run in runs]
             for future in futures:
                 future.result()
         except KeyboardInterrupt:

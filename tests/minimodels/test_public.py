@@ -34,6 +34,7 @@ NAMES = [
     "RunFailed",
     "State",
     "Status",
+    "coarse",
     "descend",
     "describe",
     "draw_vectors",
@@ -41,15 +42,18 @@ NAMES = [
     "fit",
     "fixed_points",
     "forecast",
+    "histogram",
     "load",
     "logsumexp",
     "model",
     "models",
+    "open_sweep",
     "oracles",
     "place_vectors",
     "plot_forecast",
     "plot_run",
     "plot_sweep",
+    "quantiles",
     "read_curve",
     "save",
     "sigmoid",
@@ -77,8 +81,13 @@ def test_the_public_names() -> None:
         mm.simulat  # noqa: B018
 
 
+def test_functions_that_use_the_package_reach_other_processes() -> None:
+    assert pickle.loads(pickle.dumps(mm)) is mm
+
+
 def test_an_import_loads_nothing_heavy() -> None:
     heavy = {"sympy", "numba", "xarray", "torch", "matplotlib", "scipy", "numpy", "theory", "validation"}
+    heavy |= {"dask", "distributed", "zarr"}
     loaded = python("import sys, minimodels; print(*{m.split('.')[0] for m in sys.modules})").split()
     assert "minimodels" in loaded
     assert not heavy & set(loaded)

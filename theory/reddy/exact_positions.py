@@ -3,7 +3,7 @@ r"""Transition time of the induction head with exact positions, and what the ove
 The regression vectors of a linear read-out are combinations :math:`\kappa_k=\sum_l A_{kl}l_l` of the label vectors.
 With :math:`A=P\,\mathrm{diag}(a)`, :math:`P=1-\mathbf 1\mathbf 1^\top/L`, the logits are, up to a common term,
 
-.. math:: z_k = a_k\sum_l G_{kl}\,q_l + a_k\,l_k\cdot\!\!\sum_{\rm items}p_j x_j , \qquad G_{kl}=l_k\cdot l_l ,
+.. math:: z_k = a_k\sum_l G_{kl}\,q_l + a_k\,l_k\cdot\!\!\sum_{\mathrm{items}}p_j x_j , \qquad G_{kl}=l_k\cdot l_l ,
 
 for attention :math:`q_l` to label l. With orthonormal vectors :math:`G=1` and all :math:`a_k=\xi`: the nested-logit
 model with exact positions. With components of variance 1/D, to second order in :math:`D^{-1/2}`:

@@ -1,0 +1,1 @@
+"""What the site is built with: formulas as MathML, pages of models and papers, the gallery."""

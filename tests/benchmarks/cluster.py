@@ -1,0 +1,142 @@
+"""Sweeps on dask.distributed: what a task costs, how much workers do beside threads, and 1e8 points by streaming.
+
+Run ``python -m tests.benchmarks.cluster`` (``--smoke`` for a short run whose figures mean little). Nested logits,
+attend="labels", N in [2, 16], L in [17, 129], t = 10, final loss. What two threads do, two workers of one thread can.
+"""
+
+import argparse
+import json
+import operator
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import minimodels as mm
+from minimodels.pool import run_parts
+from minimodels.store import LARGEST, SHARDS
+
+T_END = 10.0
+
+
+def axes(n: int, m: int) -> dict[str, Any]:
+    return {"N": np.linspace(2, 16, n), "L": np.linspace(17, 129, m)}
+
+
+def stream(n: int, m: int, out: Path, **options: Any) -> float:
+    """Sweep into a folder; return the seconds it took."""
+    start = time.perf_counter()
+    mm.sweep(mm.model("nested_logit", attend="labels"), axes(n, m), t_end=T_END, keep="loss", out=out, **options)
+    return time.perf_counter() - start
+
+
+@contextmanager
+def workers(count: int) -> Iterator[Any]:
+    """Start workers of one thread on loopback, and let them compile or load what a sweep needs."""
+    from distributed import Client, LocalCluster
+
+    with (
+        LocalCluster(
+            count, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address="127.0.0.1:0"
+        ) as at,
+        Client(at, set_as_default=False) as client,
+    ):
+        client.wait_for_workers(count)
+        client.run(warm)
+        yield client.get_executor()
+
+
+def warm() -> None:
+    """Load what the sweep needs in this process."""
+    mm.sweep(mm.model("nested_logit", attend="labels"), axes(2, 2), t_end=T_END, keep="loss", threads=1)
+
+
+def overhead(count: int, executor: Any) -> float:
+    """Return the seconds that each of many tasks which do nothing takes, of all together."""
+    start = time.perf_counter()
+    parts = (slice(k, k + 1) for k in range(count))
+    run_parts(operator.index, lambda part: (part.start,), parts, executor=executor, on_done=lambda part, value: None)
+    return (time.perf_counter() - start) / count
+
+
+def large(n: int, m: int, threads: int) -> None:
+    """Sweep, then reduce, in a process whose memory is measured; print the figures as JSON."""
+    import resource
+
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "grid.zarr"
+        warm()
+        found: dict[str, Any] = {"seconds": stream(n, m, out, threads=threads, progress=False)}
+        found["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+        found["disk"] = sum(path.stat().st_size for path in out.rglob("*") if path.is_file()) / 1e9
+        found["shards"] = len(list(out.glob("status/c/*/*")))
+        for name, reduction in {
+            "quantiles": lambda: mm.quantiles(out, "loss", [0.1, 0.5, 0.9], threads=threads),
+            "histogram": lambda: mm.histogram(out, "loss", bins=200, threads=threads),
+            "map": lambda: mm.coarse(out, "loss", {"N": 200, "L": 200}, threads=threads),
+        }.items():
+            start = time.perf_counter()
+            reduction()
+            found[name] = time.perf_counter() - start
+        found["peak_reduced"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+    sys.stdout.write(json.dumps(found) + "\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--smoke", action="store_true")
+    parser.add_argument("--large", nargs=3, type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--threads", type=int, default=2)
+    chosen = parser.parse_args()
+    if chosen.large:
+        large(*chosen.large)
+        return
+    rounds, tasks, side, big = (1, 50, 100, 300) if chosen.smoke else (3, 2000, 1400, 10_000)
+    points = side * side
+    seconds: dict[str, float] = {}
+    costs: dict[int, float] = {}
+    warm()
+    with tempfile.TemporaryDirectory() as folder, workers(1) as one, workers(2) as two:
+        kinds: dict[str, dict[str, Any]] = {
+            "1 thread": {"threads": 1},
+            "1 worker": {"executor": one},
+            "2 threads": {"threads": 2},
+            "2 workers": {"executor": two},
+        }
+        for number in range(rounds):  # in turns: what else runs on the machine meets all alike
+            for kind, options in kinds.items():
+                taken = stream(side, side, Path(folder) / f"{kind} {number}.zarr", progress=False, **options)
+                seconds[kind] = min(taken, seconds.get(kind, np.inf))
+            for count, executor in ((1, one), (2, two)):
+                costs[count] = min(overhead(tasks, executor), costs.get(count, np.inf))
+    print(f"{points:.3g} points to a folder, {rounds} rounds, best:")
+    for kind, taken in seconds.items():
+        print(f"  {kind:<10} {points / taken:>10,.0f} points/s")
+    for count, cost in costs.items():
+        print(f"  a task that does nothing, {count} worker{'s' * (count > 1)}: {1e3 * cost:.2f} ms")
+    print(f"  2 workers against 2 threads: {seconds['2 threads'] / seconds['2 workers']:.2f}")
+    command = [sys.executable, "-m", "tests.benchmarks.cluster", "--large", str(big), str(big), str(chosen.threads)]
+    found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    total = big * big
+    print(f"{total:.3g} points by streaming, {chosen.threads} threads, {found['shards']} shards:")
+    print(f"  {found['seconds']:.0f} s, {total / found['seconds']:,.0f} points/s, {found['disk']:.2g} GB on disk")
+    print(f"  most memory {found['peak']:.2f} GB, with the reductions {found['peak_reduced']:.2f} GB")
+    print("  " + ", ".join(f"{name} {found[name]:.1f} s" for name in ("quantiles", "histogram", "map")))
+    rate, cost, cores, many = points / seconds["1 worker"], min(costs.values()), 1000, 1e10
+    shard = min(max(many // SHARDS, 1), LARGEST)
+    count, gigabytes = many / shard, many * found["disk"] / total
+    whole = np.ceil(count / cores) * shard / rate
+    print(f"1e10 points on {cores} cores, from these figures (not measured):")
+    print(f"  {count:.0f} shards of {shard:.0f} points, {shard / rate:.1f} s each, {np.ceil(count / cores):.0f} a core")
+    print(f"  {whole:.0f} s; to hand out the tasks, {1e3 * cost:.2f} ms each, takes {count * cost:.0f} s of it")
+    print(f"  {gigabytes:.0f} GB on disk, {gigabytes / whole:.1f} GB/s")
+
+
+if __name__ == "__main__":
+    main()
