@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from minimodels.engine.stepper.status import Status
     from minimodels.errors import InputError, RunFailed
     from minimodels.evaluate import evaluate
+    from minimodels.explore.server import explore
     from minimodels.fixed_points import FixedPoint, fixed_points
     from minimodels.forecast.fit import fit
     from minimodels.forecast.forecast import forecast
@@ -42,6 +43,7 @@ _HOMES = {
     "engine.stepper.status": ("Status",),
     "errors": ("InputError", "RunFailed"),
     "evaluate": ("evaluate",),
+    "explore.server": ("explore",),
     "fixed_points": ("FixedPoint", "fixed_points"),
     "forecast.fit": ("fit",),
     "forecast.forecast": ("forecast",),
@@ -87,6 +89,7 @@ __all__ = [
     "describe",
     "draw_vectors",
     "evaluate",
+    "explore",
     "fit",
     "fixed_points",
     "forecast",

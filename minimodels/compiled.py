@@ -99,6 +99,13 @@ class Compiled:
             self._kernels["observe",] = self._kernel({"observe": ([], values)}, f"the observables of {self.name}")
         return self._kernels["observe",]
 
+    def move(self, *, discrete: bool = False) -> Kernel:
+        """Return the program ``move``: the rate of change of every state, zero where a bound holds it, or its step."""
+        if ("move", discrete) not in self._kernels:
+            changes = self.step if discrete else self.bounds.held(self.drift)
+            self._kernels["move", discrete] = self._kernel({"move": ([], changes)}, f"the motion of {self.name}")
+        return self._kernels["move", discrete]
+
     def linearise(self) -> Kernel:
         """Return the program ``linearise``: the drift that knows of no bounds, then its Jacobian row by row."""
         if ("linearise",) not in self._kernels:

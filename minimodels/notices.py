@@ -1,4 +1,4 @@
-"""What a terminal is told while one waits: how far long work is, and what compiles."""
+"""What a terminal is told: how far long work is, what compiles, and where something is."""
 
 import logging
 import sys
@@ -16,6 +16,14 @@ BAR = f"{{desc}}{PLACE} [{{elapsed}}, {{remaining}} left, {{rate_noinv_fmt}}{{po
 MANY = 100_000  # from here on numbers are written as 1.2M
 _quiet = threading.Event()
 logger = logging.getLogger("minimodels")
+
+
+def tell(what: str) -> None:
+    """Say something on a terminal, elsewhere in the log."""
+    logger.info("%s", what)
+    if sys.stderr is not None and sys.stderr.isatty():
+        sys.stderr.write(f"minimodels: {what}\n")
+        sys.stderr.flush()
 
 
 @contextmanager

@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from minimodels.errors import InputError, check_array, check_number, check_numbers, check_whole, shown, unknown
+from minimodels.errors import (
+    InputError,
+    by_name,
+    check_array,
+    check_flag,
+    check_number,
+    check_numbers,
+    check_whole,
+    shown,
+    unknown,
+)
 from minimodels.store import Store
 from minimodels.tally import DIGITS, EXTREMES, WITHOUT, cells_of, counts_in, digits, extent, over, valued
 
@@ -71,6 +81,7 @@ def histogram(
     import xarray as xr
 
     store, at = asked(sweep, name, time)
+    check_flag(log, "`log`")
     run: dict[str, Any] = {"threads": threads, "executor": executor}
     if isinstance(bins, int | np.integer):
         count = check_whole(bins, "`bins`", high=10**7)
@@ -185,6 +196,7 @@ def coarse(
     import xarray as xr
 
     store, at = asked(sweep, name, time)
+    cells = by_name(cells, "`cells`", "{'N': 100}")
     for dim, count in cells.items():
         if dim not in store.dims:
             raise unknown("axis in cells", dim, store.dims)
@@ -231,7 +243,7 @@ def asked(sweep: Any, name: str, time: float | None) -> tuple[Store, int | None]
     """Return the store, and the number of the saved time that is meant."""
     store = Store.read(sweep)
     names = [k for k in store.variables if k != "status" and not k.endswith("_censored")]
-    if name not in names:
+    if not isinstance(name, str) or name not in names:
         raise unknown("result", name, names)
     if not store.variables[name][1]:
         if time is not None:

@@ -3,30 +3,38 @@
 A worker is ``python -m validation.jobs``: it takes trainings from its standard input, so a script that runs claims
 needs no main guard, and libraries are imported once. It ends at once when that input ends, in the middle of a training
 too: however the process that started it ended, none is left. What one that was cut off goes on from is its affair.
+
+On an executor, as of a cluster, each training is a task that starts such a worker where it runs, in a folder that all
+machines share. A file in it says that the results are still waited for.
 """
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from socket import gethostname
 from tempfile import TemporaryDirectory, TemporaryFile
-from threading import Thread
+from threading import Event, Thread
+from uuid import uuid4
 
 import xarray as xr
 
 from minimodels.errors import InputError, RunFailed
 from minimodels.results import load
+from minimodels.work import packed, unreadable
 from validation.protocols import Training
 from validation.spelled import read, spell
 
 Place = tuple[str, Training]  # the paper, and what is trained: their folder is PAPER/NAME
+Ended = tuple[list[str] | None, float, list[str]]  # kind and text of what went wrong, seconds, files that are there
 
 
 @dataclass(frozen=True)
@@ -44,11 +52,18 @@ class Trainings:
     """Trainings that are run in the background from entering to leaving this context, `workers` at a time.
 
     With `out`, every one keeps its folder PAPER/NAME below it, and one that is finished there is not run again. Leaving
-    early ends what runs.
+    early ends what runs. With an `executor`, its workers run them, as many as it has.
     """
 
-    def __init__(self, places: Iterable[Place], *, out: str | os.PathLike[str] | None, workers: int) -> None:
-        self.places, self.out, self.workers = list(places), out, workers
+    def __init__(
+        self,
+        places: Iterable[Place],
+        *,
+        out: str | os.PathLike[str] | None,
+        workers: int,
+        executor: Executor | None = None,
+    ) -> None:
+        self.places, self.out, self.workers, self.executor = list(places), out, workers, executor
 
     def __enter__(self) -> "Trainings":
         self._stack = ExitStack()
@@ -57,9 +72,16 @@ class Trainings:
         self._busy: set[Worker] = set()
         self._left = False
         self._pool = ThreadPoolExecutor(self.workers)
+        self._futures: dict[Future[Ended], Place] = {}
         longest_first = sorted(self.places, key=lambda place: place[1].cost, reverse=True)
         try:
-            self._futures = {self._pool.submit(self._run, *place): place for place in longest_first}
+            if self.executor is not None:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                self._waited_for = self._folder.resolve() / f".{uuid4().hex}.waiting"
+                self._waited_for.touch()
+                self._stack.callback(self._waited_for.unlink, missing_ok=True)
+            for place in longest_first:
+                self._futures[self._submitted(*place)] = place
         except BaseException:
             self.__exit__()
             raise
@@ -67,6 +89,8 @@ class Trainings:
 
     def __exit__(self, *error: object) -> None:
         self._left = True
+        for future in self._futures:
+            future.cancel()
         self._pool.shutdown(wait=False, cancel_futures=True)
         for worker in list(self._busy):
             worker.process.kill()
@@ -85,16 +109,32 @@ class Trainings:
         """
         for future in as_completed(self._futures):
             paper, training = self._futures[future]
-            error, seconds = future.result()
+            try:
+                error, seconds, files = future.result()
+            except InputError:
+                raise
+            except Exception as lost:  # with its worker, or its scheduler
+                if (sentence := unreadable(lost)) is not None:
+                    raise sentence from None
+                error, seconds, files = [type(lost).__name__, "its worker is lost"], 0.0, []
             if error is None:
-                paths = (self._folder / paper / training.name).glob("*.nc")
-                yield Trained(paper, training, seconds, {path.stem: load(path) for path in sorted(paths)})
+                paths = [self._folder / paper / training.name / file for file in files]
+                seen(paths)
+                yield Trained(paper, training, seconds, {path.stem: load(path) for path in paths})
             elif error[0] == InputError.__name__:
                 raise InputError(error[1])
             else:
                 yield Trained(paper, training, seconds, failure=": ".join(error))
 
-    def _run(self, paper: str, training: Training) -> tuple[list[str] | None, float]:
+    def _submitted(self, paper: str, training: Training) -> "Future[Ended]":
+        if self.executor is None:
+            return self._pool.submit(self._run, paper, training)
+        spelled = json.dumps(spell(training))
+        packages = ("minimodels", "theory", "validation")
+        task = packed(run_there, str(self._waited_for), paper, training.name, spelled, packages=packages)
+        return self.executor.submit(pickle.loads, task)
+
+    def _run(self, paper: str, training: Training) -> "Ended":
         folder = self._folder / paper / training.name
         folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -103,13 +143,61 @@ class Trainings:
             worker = Worker()
         self._busy.add(worker)
         start = time.perf_counter()
-        error = [RunFailed.__name__, "interrupted"] if self._left else worker.run(training, folder)
+        spelled = json.dumps(spell(training))
+        error = [RunFailed.__name__, "interrupted"] if self._left else worker.run(spelled, folder)
         self._busy.remove(worker)
         if worker.process.poll() is None:
             self._free.put(worker)
         else:
             worker.close()
-        return error, time.perf_counter() - start
+        return error, time.perf_counter() - start, results_in(folder)
+
+
+def run_there(waited_for: str, paper: str, name: str, spelled: str) -> Ended:
+    """Run a training where this is, beside the file that says it is waited for; without that it is given up.
+
+    Raises
+    ------
+    InputError
+        If the file is not seen here.
+    """
+    mark = Path(waited_for)
+    if not mark.exists():
+        raise InputError(
+            f"a worker on {gethostname()} does not see {str(mark.parent)!r}: name a folder for the trainings that all "
+            "machines share."
+        )
+    folder, start = mark.parent / paper / name, time.perf_counter()
+    folder.mkdir(parents=True, exist_ok=True)
+    worker, ended = Worker(), Event()
+
+    def watch() -> None:
+        while not ended.wait(1.0):
+            if not mark.exists():
+                worker.process.kill()
+                return
+
+    watcher = Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        error = worker.run(spelled, folder)
+    finally:
+        ended.set()
+        watcher.join()
+        worker.close()
+    return error, time.perf_counter() - start, results_in(folder)
+
+
+def results_in(folder: Path) -> list[str]:
+    """Return the names of the files that a training left."""
+    return sorted(path.name for path in folder.glob("*.nc"))
+
+
+def seen(paths: Sequence[Path], patience: float = 60.0) -> None:
+    """Wait until files are there that another machine wrote: a shared folder may lag behind."""
+    until = time.monotonic() + patience
+    while not all(path.exists() for path in paths) and time.monotonic() < until:
+        time.sleep(0.5)
 
 
 class Worker:
@@ -130,12 +218,12 @@ class Worker:
             start_new_session=True,  # Ctrl-C reaches the process that started it, which decides
         )
 
-    def run(self, training: Training, folder: Path) -> list[str] | None:
-        """Run one training; None, or kind and text of what went wrong."""
+    def run(self, spelled: str, folder: Path) -> list[str] | None:
+        """Run one training, spelled as JSON; None, or kind and text of what went wrong."""
         assert self.process.stdin
         assert self.process.stdout
         try:
-            print(json.dumps([str(folder), spell(training)]), file=self.process.stdin, flush=True)
+            print(f"[{json.dumps(str(folder))}, {spelled}]", file=self.process.stdin, flush=True)
             answer = self.process.stdout.readline()
         except OSError:
             answer = ""

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from minimodels.errors import InputError, check_flag, check_names, check_whole, shown, unknown
 from minimodels.notices import bar
+from minimodels.pool import check_workers
 from validation import papers, records
 from validation.checks import Check, undecided, verdict_of
 from validation.jobs import Trainings
@@ -29,6 +31,7 @@ def claims(
     only: Sequence[str] | None = None,
     out: str | os.PathLike[str] | None = None,
     workers: int | None = None,
+    executor: Executor | None = None,
     device: str = "cpu",
     record: bool = False,
     progress: bool | None = None,
@@ -52,6 +55,9 @@ def claims(
     workers : int, optional
         Trainings side by side, one thread each; by default one for every processor. Claims are measured meanwhile, in
         this process.
+    executor : concurrent.futures.Executor, optional
+        Runs the trainings in its processes instead, as ``client.get_executor()`` of a cluster (docs/cluster.md), in a
+        folder `out` that all its machines share.
     device : str
         Torch device of the trainings.
     record : bool
@@ -71,6 +77,9 @@ def claims(
         raise InputError(f"`workers` must be at least 1; got {shown(workers)}.")
     if workers is not None:
         workers = check_whole(workers, "`workers`", low=1, high=4096)
+    check_workers(None, executor)
+    if workers is not None and executor is not None:
+        raise InputError("`workers` are processes of this machine: leave it out where an `executor` has its own.")
     if not callable(each):
         raise InputError(f"`each` is a function of an outcome, as Report(folder).add; got {shown(each)}.")
     check_flag(full, "`full`")
@@ -92,7 +101,7 @@ def claims(
     waiting = {claim.id: {training.name for training in claim.wanted(full)[0]} for _, claim in lines}
     with (
         threadpool_limits(1),  # matrix products here would wait for processors that trainings have
-        Trainings(places, out=kept, workers=workers or os.cpu_count() or 1) as trainings,
+        Trainings(places, out=kept, workers=workers or os.cpu_count() or 1, executor=executor) as trainings,
         bar(len(places) + len(lines), "trainings and claims", progress, leave=True) as under_way,
     ):
 

@@ -8,13 +8,16 @@ import runpy
 from pathlib import Path
 from typing import Any
 
+import matplotlib
+import matplotlib.pyplot as plt
 from docutils import nodes
-from docutils.parsers.rst import directives
 from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from minimodels.plot import style, write_figure
+
+matplotlib.use("Agg")
 
 HERE = Path(__file__).parent.parent / "gallery"
 
@@ -23,6 +26,7 @@ def made(name: str) -> tuple[Any, str]:
     """Run a file of the gallery; return its figure and its caption."""
     with style():
         left = runpy.run_path(str(HERE / f"{name}.py"))
+        plt.close("all")
     return left["figure"], str(left["caption"])
 
 
@@ -30,7 +34,6 @@ class Figure(SphinxDirective):
     """`{made} NAME`: the figure of `gallery/NAME.py`, its caption, and the lines that make it."""
 
     required_arguments = 1
-    option_spec = {"alt": directives.unchanged_required}  # noqa: RUF012
 
     def run(self) -> list[nodes.Node]:
         """Make the figure and show it."""
@@ -39,9 +42,17 @@ class Figure(SphinxDirective):
         self.env.note_dependency(str(source))
         figure, caption = made(name)
         write_figure(figure, HERE / f"{name}.png")
-        text = source.read_text(encoding="utf-8").partition('"""\n')[2].lstrip("\n")
-        title = source.read_text(encoding="utf-8").split('"""')[1].strip()
-        lines = [f"![{title}](/gallery/{name}.png)", "", caption, "", "```python", *text.splitlines(), "```", ""]
+        _, title, text = source.read_text(encoding="utf-8").split('"""', 2)
+        lines = [
+            f"![{title}](/gallery/{name}.png)",
+            "",
+            caption,
+            "",
+            "```python",
+            *text.strip().splitlines(),
+            "```",
+            "",
+        ]
         node = nodes.section(ids=[f"made-{name}"])
         node += nodes.title(title, title)
         self.state.nested_parse(StringList(lines, str(source)), self.content_offset, node)

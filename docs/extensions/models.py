@@ -25,6 +25,7 @@ KINDS = {"gradient_flow": "a gradient flow, stated by its loss", "flow": "a flow
 LONGEST = 170  # characters of an expression that a table has room for
 ROWS = 10  # states that are listed
 ENCODED = ("SoftMax", "LogSumExp")  # functions that print as their arguments only
+TINY = 1e-8  # a lower limit that stands for zero left out
 FIRST, LAST = 1e2, 1e7  # times tried until the model's events have happened
 
 
@@ -81,8 +82,10 @@ def statement(model: Model, build: Any) -> list[str]:
 
 def domain(parameter: Parameter) -> str:
     """Return the interval that a parameter may lie in."""
-    low, high = (f"{limit:g}" if math.isfinite(limit) else "" for limit in (parameter.low, parameter.high))
-    return f"{low} to {high}" if low and high else f"from {low}" if low else f"up to {high}" if high else "any"
+    low, high = parameter.low, parameter.high
+    if math.isfinite(high):
+        return f"{low:g} to {high:g}" if math.isfinite(low) else f"up to {high:g}"
+    return "above 0" if 0 < low < TINY else f"from {low:g}" if math.isfinite(low) else "any"
 
 
 def end_of(model: Model) -> float:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from scipy.ndimage import distance_transform_edt
 
 import minimodels as mm
@@ -16,8 +17,8 @@ from minimodels.model import Model
 from minimodels.plot import plot_sweep, style
 from theory.derivation import Derivation, Result
 
-TRIED = 7  # values of a quantity alone
-CELLS, SIDE = 16, 28  # along an axis: of the regimes, and of the map below them
+TRIED = 5  # values of a quantity alone
+CELLS, SIDE = 17, 28  # along an axis: of the regimes (the default among them), and of the map below them
 REACH = 8.0  # times the default, up and down
 STATES = 4  # whose starts are tried
 
@@ -91,6 +92,11 @@ class Regimes:
             figure = plot_sweep(self.grid)
             ax = figure.axes[0]
             x, y = self.axes.values()
+            for axis in (ax.xaxis, ax.yaxis):
+                if axis.get_scale() == "log":
+                    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+                    axis.set_minor_formatter(NullFormatter())
             nearest = distance_transform_edt(self.sets < 0, return_distances=False, return_indices=True)
             beyond = self.sets[tuple(nearest)]  # outside of the domain: as the nearest inside, where nothing is drawn
             for k in range(len(self.kinds)):

@@ -79,6 +79,27 @@ def show(result: "xr.Dataset") -> None:
             say(f"{'status':<22} {points}{code.name}: {'; '.join(filter(None, (WHAT[code], REMEDIES.get(code))))}.")
 
 
+def deliver_folder(command: Sweep, result: "xr.Dataset", folder: Path, draw: Callable[["xr.Dataset"], Any]) -> None:
+    """Draw what a folder .zarr holds, of a long axis every so many values, and say what there is, shard by shard."""
+    from minimodels.plot import write_figure
+    from minimodels.reductions import extremes
+
+    if command.output.plot is not None:
+        thin = {axis: slice(None, None, -(-size // DRAWN)) for axis, size in result["status"].sizes.items()}
+        write_figure(draw(result.isel(thin).load()), command.output.plot)
+    names = [str(name) for name in result.data_vars if name != "status" and not str(name).endswith("_censored")]
+    found = {name: extremes(folder, name, threads=command.threads) for name in names}
+    if command.json:
+        ranges = {
+            name: {"least": low, "greatest": high, "points": counts} for name, (low, high, counts) in found.items()
+        }
+        documents.write("sweep", {"dims": dict(result.sizes), "folder": str(folder), "data_vars": ranges})
+        return
+    for name, (low, high, counts) in found.items():
+        numbers = f"{low:.6g} to {high:.6g}, " if counts["number"] else ""
+        say(f"{name:<22} {numbers}{', '.join(f'{k}: {v}' for k, v in counts.items() if v)}")
+
+
 def say_forecast(result: "xr.Dataset") -> None:
     """Say what a forecast holds, in lines."""
     about, now = result.attrs, float(result.attrs["now"])
@@ -103,27 +124,6 @@ def say_forecast(result: "xr.Dataset") -> None:
     loose = [f"{k} ({v:.2f})" for k, v in zip(ratio["parameter"].values, ratio.values, strict=True) if v >= 0.5]
     say(f"{'not determined':<22} {', '.join(loose) or 'nothing'} (width over that of the prior)")
     say(f"{'trajectories':<22} {about['trajectories']}, effective {float(result['ess']):.0f}")
-
-
-def deliver_folder(command: Sweep, result: "xr.Dataset", folder: Path, draw: Callable[["xr.Dataset"], Any]) -> None:
-    """Draw what a folder .zarr holds, of a long axis every so many values, and say what there is, shard by shard."""
-    from minimodels.plot import write_figure
-    from minimodels.reductions import extremes
-
-    if command.output.plot is not None:
-        thin = {axis: slice(None, None, -(-size // DRAWN)) for axis, size in result["status"].sizes.items()}
-        write_figure(draw(result.isel(thin).load()), command.output.plot)
-    names = [str(name) for name in result.data_vars if name != "status" and not str(name).endswith("_censored")]
-    found = {name: extremes(folder, name, threads=command.threads) for name in names}
-    if command.json:
-        ranges = {
-            name: {"least": low, "greatest": high, "points": counts} for name, (low, high, counts) in found.items()
-        }
-        documents.write("sweep", {"dims": dict(result.sizes), "folder": str(folder), "data_vars": ranges})
-        return
-    for name, (low, high, counts) in found.items():
-        numbers = f"{low:.6g} to {high:.6g}, " if counts["number"] else ""
-        say(f"{name:<22} {numbers}{', '.join(f'{k}: {v}' for k, v in counts.items() if v)}")
 
 
 @contextmanager

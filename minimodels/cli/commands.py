@@ -15,6 +15,7 @@ from minimodels.cli.options import (
     Completion,
     Derive,
     Descend,
+    Explore,
     Forecast,
     Models,
     Predict,
@@ -158,9 +159,31 @@ def do_predict(command: Predict, chosen: Choices) -> int:
     return 0
 
 
+def do_explore(command: Explore, chosen: Choices) -> int:
+    """Serve the explorer until Ctrl-C."""
+    from minimodels.explore.server import serving, wait
+    from minimodels.explore.subject import Subject
+
+    model = build(command.model, chosen, command).with_rates(**pairs(command.rates, "rates"))
+    subject = Subject.of(model, name=command.model, choices=chosen)
+    with serving(subject, port=command.port, predict=predictions) as address:
+        say(f"{model.name} at {address} until Ctrl-C.")
+        sys.stdout.flush()
+        wait(address, browser=not command.no_browser)
+    return 0
+
+
+def predictions(model: "Model", init: Any = None) -> Any:
+    """Return what theory predicts; `theory` is opened when it is first asked."""
+    import theory
+
+    return theory.predict(model, init=init)
+
+
 def do_validate(command: Validate, chosen: Choices) -> int:
     """Check the claims and write the reports."""
     import validation
+    from minimodels.cluster import executor_at
     from validation.report import Report, by_paper, summary, table
     from validation.verdicts import chosen as lines
 
@@ -183,10 +206,11 @@ def do_validate(command: Validate, chosen: Choices) -> int:
         written = Report(command.out)
         if trainings:
             check_folder(trainings)
-        outcomes = validation.claims(
-            command.paper or None, **wanted, full=command.full, out=trainings, workers=command.workers,
-            device=command.device, record=command.record, each=written.add,
-        )  # fmt: skip
+        with executor_at(command.cluster) as executor:
+            outcomes = validation.claims(
+                command.paper or None, **wanted, full=command.full, out=trainings, workers=command.workers,
+                executor=executor, device=command.device, record=command.record, each=written.add,
+            )  # fmt: skip
     path = written.write(outcomes)
     if command.json:
         claims = [o.record() | {"measured": o.measured, "expected": o.expected} for o in outcomes]

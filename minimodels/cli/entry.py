@@ -22,6 +22,7 @@ ACTIONS: dict[type, Callable[[Any, Choices], int]] = {
     options.Sweep: commands.do_sweep,
     options.Derive: commands.do_derive,
     options.Predict: commands.do_predict,
+    options.Explore: commands.do_explore,
     options.Validate: commands.do_validate,
     options.Repeats: commands.do_repeats,
     options.Forecast: commands.do_forecast,

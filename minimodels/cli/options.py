@@ -168,6 +168,18 @@ class Predict:
 
 
 @dataclass(frozen=True)
+class Explore:
+    """Open a page of sliders, curves and a phase diagram, as in: explore nested_logit --N 8. Ctrl-C ends it."""
+
+    model: Name
+    port: int = 0
+    """Port on this machine; any that is free unless given."""
+    no_browser: Flag = False
+    """Print the address, and open no browser."""
+    rates: Rates = ()
+
+
+@dataclass(frozen=True)
 class Validate:
     """Check the claims of a paper against models, theory and trained networks; write a report."""
 
@@ -185,6 +197,15 @@ class Validate:
     """Folder that keeps the trainings: the same command again goes on from there."""
     workers: Count = None
     """Trainings side by side; one a processor unless given."""
+    cluster: Annotated[
+        str | None,
+        arg(
+            metavar="ADDRESS",
+            constructor=str,
+            help="Train on a cluster, by the address of its scheduler or its file; --trainings: a shared folder.",
+            help_behavior_hint="",
+        ),
+    ] = None
     device: str = "cpu"
     """Torch device of the trainings."""
     record: Flag = False
@@ -300,6 +321,7 @@ Command = (
     | Sweep
     | Derive
     | Predict
+    | Explore
     | Validate
     | Repeats
     | Forecast

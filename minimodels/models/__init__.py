@@ -7,6 +7,7 @@ dictionaries, whose kernels `minimodels warmup` compiles (the default ones other
 
 import inspect
 import re
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -24,8 +25,16 @@ _TOLD: "WeakKeyDictionary[Identity, str]" = WeakKeyDictionary()  # docstrings of
 
 
 def _modules() -> dict[str, ModuleType]:
-    found = {entry.name: import_module(f"{__name__}.{entry.name}") for entry in iter_modules(__path__)}
-    return {name: found[name] for name in sorted(found) if hasattr(found[name], "build")}
+    names = sorted(entry.name for entry in iter_modules(__path__))
+    return {name: module for name in names if (module := _module(name)) is not None}
+
+
+def _module(name: object) -> ModuleType | None:
+    """Return the file of a model, which is all that is loaded for it; None if there is none of this name."""
+    if not isinstance(name, str) or name not in [entry.name for entry in iter_modules(__path__)]:
+        return None
+    module = import_module(f"{__name__}.{name}")
+    return module if hasattr(module, "build") else None
 
 
 def models() -> dict[str, str]:
@@ -71,20 +80,29 @@ def structure(name: str, /, **choices: Any) -> tuple[Model, dict[str, Any]]:
         built, values = own.build(source, name, choices)
         _TOLD[built.statement] = "" if isinstance(source, Model) else inspect.getdoc(source) or ""
         return built, values
-    modules = _modules()
-    if not (isinstance(name, str) and name in modules):
+    module = _module(name)
+    if module is None:
         if isinstance(name, str) and name.isidentifier() and Path(f"{name}.py").is_file():
             raise InputError(f"unknown model {name!r}; a model of your own is given by its file: '{name}.py'.")
-        raise unknown("model", name, modules)
-    taken = inspect.signature(modules[name].build).parameters
-    built = modules[name].build(**{k: v for k, v in choices.items() if k in taken})
+        raise unknown("model", name, _modules())
+    taken = inspect.signature(module.build).parameters
+    built = module.build(**{k: v for k, v in choices.items() if k in taken})
     return built, {k: v for k, v in choices.items() if k not in built.options}
+
+
+def builder(name: str) -> Callable[..., Model] | None:
+    """Return the function that builds a model with its options, None where a name has none."""
+    if own.is_own(name):
+        source = own.find(name)
+        return None if isinstance(source, Model) else source
+    module = _modules().get(name)
+    return None if module is None else module.build
 
 
 def options_of(name: str) -> list[str]:
     """Return the names of the options that a model of a user's own is built with."""
-    source = own.find(name) if own.is_own(name) else None
-    return [] if source is None or isinstance(source, Model) else list(own.takes(source, name))
+    build = builder(name) if own.is_own(name) else None
+    return [] if build is None else list(own.takes(build, name))
 
 
 def variants() -> list[Model]:
@@ -111,7 +129,7 @@ def describe(model: Model) -> str:
 
 def meanings(model: Model) -> dict[str, str]:
     """Return what the options of a model may be, from the docstring of the function that builds it."""
-    module = _modules().get(model.name)
+    module = _module(model.name)
     text = _TOLD.get(model.statement, inspect.getdoc(module.build) if module else "")
     found = re.findall(r"^(\w+) : (.+)\n((?: {4}.+\n?)+)", text or "", re.MULTILINE)
     return {option: f" ({kind}). {' '.join(meaning.split())}" for option, kind, meaning in found}

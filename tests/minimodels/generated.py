@@ -4,10 +4,12 @@
 """
 
 import argparse
+import atexit
 import contextlib
 import io
 import os
 import random
+import shutil
 import signal
 import sys
 import tempfile
@@ -204,6 +206,10 @@ PAIR = mm.model("tensor_product", k=2, d_1=2, d_2=3)
 NESTED = {"name": "nested_logit", "attend": "labels"}
 TASK = mm.ItemLabelTask(N=2, L=4, K=4, D=4, N_max=2, K_c=None)
 CURVE = np.exp(-np.linspace(0, 5, 50))
+FOLDER = tempfile.mkdtemp()
+atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
+GRID = f"{FOLDER}/grid.zarr"  # beyond memory
+mm.sweep(LINE, {"a": [-1.0, -2.0, 1.0], "x_0": [1.0, 2.0]}, t_end=1.0, keep=["x"], threads=1, out=GRID)
 CALLS: list[tuple[Callable[..., Any], dict[str, Any]]] = [
     (mm.simulate, {
         "model": LINE, "t_end": 1.0, "init": {"x": 1}, "rates": {"x": 1}, "clamp": {"x": (1, 0, 0.5)},
@@ -250,6 +256,11 @@ CALLS: list[tuple[Callable[..., Any], dict[str, Any]]] = [
     (mm.train_head, {"task": TASK, "head": mm.InductionHead(), "optimiser": "sgd", "lr": 0.1, "steps": 2, "seed": 0,
                      "batch": 4, "record_every": 1, "held_out": 4, "tests": (), "progress": False, "threads": 1}),
     (mm.load, {"path": "none.nc"}),
+    (mm.open_sweep, {"path": GRID}),
+    (mm.histogram, {"sweep": GRID, "name": "x", "bins": 5, "log": True, "time": None, "threads": 1, "executor": None}),
+    (mm.histogram, {"sweep": GRID, "name": "x", "bins": [0, 1, 2]}),
+    (mm.quantiles, {"sweep": GRID, "name": "x", "q": [0.1, 0.5], "time": None, "threads": 1, "executor": None}),
+    (mm.coarse, {"sweep": GRID, "name": "x", "cells": {"a": 2}, "time": None, "threads": 1, "executor": None}),
     (mm.oracles, {"task": TASK}),
     (theory.derive, {"model": "nested_logit", "attend": "labels"}),
     (theory.predict, {"model": mm.model(**NESTED)}),

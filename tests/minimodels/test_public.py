@@ -39,6 +39,7 @@ NAMES = [
     "describe",
     "draw_vectors",
     "evaluate",
+    "explore",
     "fit",
     "fixed_points",
     "forecast",
@@ -87,7 +88,7 @@ def test_functions_that_use_the_package_reach_other_processes() -> None:
 
 def test_an_import_loads_nothing_heavy() -> None:
     heavy = {"sympy", "numba", "xarray", "torch", "matplotlib", "scipy", "numpy", "theory", "validation"}
-    heavy |= {"dask", "distributed", "zarr"}
+    heavy |= {"dask", "distributed", "zarr", "bokeh", "tornado", "jinja2"}
     loaded = python("import sys, minimodels; print(*{m.split('.')[0] for m in sys.modules})").split()
     assert "minimodels" in loaded
     assert not heavy & set(loaded)
