@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
 FUTURE = 120  # steps of the band ahead
-REMAINING = 0.1  # width of the logarithm of what the model's remaining time is wrong by
 VERDICTS = ("forecast", "nothing can be said yet", "the model does not fit", "the drop is behind")
 
 
@@ -38,8 +37,7 @@ def forecast(
 ) -> "xr.Dataset":
     """Forecast a training curve and the step of its drop, from its part up to now.
 
-    Trajectories of the model are weighted by how well they fit what was seen, as by `fit`. What is left to the drop is
-    wrong by a lognormal factor (width 0.1) besides, as it is for networks with other classifiers than the model's.
+    Trajectories of the model are weighted by how well they fit what was seen, as by `fit`.
 
     Parameters
     ----------
@@ -92,18 +90,14 @@ def forecast(
     future = np.geomspace(1, horizon, FUTURE + 1)[1:] * now
     steps = np.concatenate([past, future])
     rng = found.rng
-    wrong = np.exp(REMAINING * rng.standard_normal(len(found.z)))[:, None]
-    at = np.concatenate([np.broadcast_to(past, (len(wrong), PAST)), now + (future - now) / wrong], axis=1)
-    there = [np.concatenate([at, np.broadcast_to(s.step, (len(at), len(s.step)))], axis=1) for s in plan.seen]
-    paths = plan.paths(found.z, there, beyond=True)
-    drop = np.where(paths.drop > now, now + (paths.drop - now) * wrong[:, 0], paths.drop)
-    drop[drop > plan.horizon] = np.inf
+    paths = plan.paths(found.z, [np.concatenate([steps, s.step]) for s in plan.seen], beyond=True)
+    drop = paths.drop
     measures = {}
     for seen in plan.seen:
         sd = np.hypot(seen.noise, WRONG * seen.size)
         values = paths.measures[seen.name]
         measures[seen.name] = plan.corrected(seen, values[:, len(steps) :], values[:, : len(steps)])
-        measures[seen.name][:, PAST:] += sd * rng.standard_normal(len(wrong))[:, None]
+        measures[seen.name][:, PAST:] += sd * rng.standard_normal(len(drop))[:, None]
     ds = told(found, steps, measures, title="forecast of a training curve")
     verdict, reason = judge(found, drop, float(ds["misfit"]))
     late = drop_quantiles(drop)

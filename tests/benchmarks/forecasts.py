@@ -2,10 +2,10 @@
 
 ``python -m tests.benchmarks.forecasts FOLDER`` trains what FOLDER lacks (minutes), forecasts every curve at 30, 50 and
 70 % of the time to its drop, and prints the tables; cells are kept in FOLDER, so that a second call resumes.
-``--table FILE.csv`` writes every cell, ``--curves FOLDER2`` takes public curves (CSV with step and value) as further
-controls, ``--parts tuning`` a part alone. Unknown is everything that `mm.forecast` has unknown, the clock above all;
-known are N, L, B and, for a linear read-out, the rates, which do not grow; for a classifier of several layers the rates
-are believed to be around those of the tuning set. The curve is the minibatch loss.
+``--table FILE.csv`` writes every cell, ``--figures FOLDER3`` draws some, ``--curves FOLDER2`` takes public curves (CSV
+with step and value) as further controls, ``--parts tuning`` is a part alone. Unknown is all that `mm.forecast` has
+unknown, the clock above all; known are N, L, B and, for a linear read-out, the rates, which do not grow; for classifiers
+of several layers the rates are believed to be around those of the tuning set. The curve is the minibatch loss.
 
 The constants of `minimodels.forecast` were chosen on the tuning set; the held-out set has other N, L, B and seeds.
 """
@@ -39,6 +39,8 @@ KNOWN: dict[str, dict[str, Any]] = {
     "deep": {"rates": {"xi": 3.0, "alpha": 0.4}},
     "network": {"rates": {"xi": 3.0, "alpha": 0.4}},
 }
+DRAWN = ("linear-N8-L32-B1-s11", "deep-N8-L32-B1-s11", "network-N5-L20-B1-s11")
+PUBLIC_SHARE = {"grok_S5_muon_s4_test_acc": 0.25, "grok_add_p97_adamw_wd0_test_loss": 0.25}
 COLUMNS = ("part", "curve", "share", "last_step", "drop_step", "verdict", "q10", "q25", "q50", "q75", "q90",
            "power_law", "slope", "ess", "misfit")  # fmt: skip
 Cell = dict[str, Any]
@@ -115,12 +117,53 @@ def controls(folder: Path, samples: int, public: Path | None) -> Iterator[Cell]:
         model = mm.model("nested_logit", N=8, L=32)
         yield control(f"noise-{seed}", {"step": np.arange(200), "loss": np.log(32) + noise}, model)
     for path in sorted(public.glob("*.csv")) if public else ():
-        for share in (0.25, 0.5, 1.0):
-            log = mm.read_curve(path, loss=None, observe={"loss" if "loss" in path.stem else "correct": "value"})
-            steps = log.step.values
-            curve = log.sel(step=slice(0, share * steps[-1] * (1 if share == 1 else 0.5)))
-            labels = 97 if "p97" in path.stem else 120
-            yield control(f"{path.stem}-{share}", curve, mm.model("nested_logit", N=8, L=labels))
+        log, labels = public_curve(path)
+        for share in (0.125, 0.25, 1.0):
+            curve = log.sel(step=slice(0, share * float(log.step[-1])))
+            yield control(f"{path.stem}-first-{share}", curve, mm.model("nested_logit", N=8, L=labels))
+
+
+def draw(folder: Path, samples: int, public: Path | None, out: Path) -> None:
+    """Draw three forecasts at half time, with what came later, and public curves of another mechanism."""
+    out.mkdir(parents=True, exist_ok=True)
+    wanted = [case for case in cases() if case.name in DRAWN]
+    for case, run in trained(wanted, folder):
+        drop = float(run["escape_step"])
+        known = KNOWN[case.kind]
+        ahead = mm.forecast(part_of(run, 0.5 * drop), case.model(), samples=samples, **known)
+        later = run["train_loss"].sel(step=slice(0.5 * drop, None))
+        save(ahead, later, drop, out / f"{case.kind}.png")
+    for path in sorted(public.glob("*.csv")) if public else ():
+        log, labels = public_curve(path)
+        share = PUBLIC_SHARE.get(path.stem)
+        if share is None:
+            continue
+        name = next(iter(log.data_vars))
+        until = share * float(log.step[-1])
+        ahead = mm.forecast(log.sel(step=slice(0, until)), mm.model("nested_logit", N=8, L=labels), samples=samples)
+        save(ahead, log[name].sel(step=slice(until, None)), None, out / f"{path.stem}.png")
+
+
+def save(ahead: xr.Dataset, later: xr.DataArray, drop: float | None, path: Path) -> None:
+    """Write a figure of a forecast, with what came later in grey and where the drop was."""
+    from minimodels.plot import write_figure
+
+    figure = mm.plot_forecast(ahead)
+    top = figure.axes[0]
+    top.plot(later["step"], later, color="0.45", linewidth=1, label="what came")
+    if drop is not None:
+        for place in figure.axes:
+            place.axvline(drop, color="0.2", linestyle="-.", linewidth=0.9)
+    low, high = top.get_ylim()
+    top.set_ylim(min(low, float(later.min()) - 0.05), max(high, float(later.max()) + 0.05))
+    top.legend(fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5))
+    write_figure(figure, path)
+
+
+def public_curve(path: Path) -> tuple[xr.Dataset, int]:
+    """A public log of grokking, with the number of its classes."""
+    log = mm.read_curve(path, loss=None, observe={"loss" if "loss" in path.stem else "correct": "value"})
+    return log, 97 if "p97" in path.stem else 120
 
 
 def table(cells: list[Cell]) -> str:
@@ -170,6 +213,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=100_000)
     parser.add_argument("--table", type=Path)
     parser.add_argument("--curves", type=Path)
+    parser.add_argument("--figures", type=Path)
     given = parser.parse_args()
     made: list[Cell] = []
     for part in given.parts:
@@ -184,6 +228,8 @@ def main() -> None:
             found = list(tqdm(of_networks(wanted, given.folder, given.samples), desc=part, disable=None))
             print(f"\n{part}: {len(wanted)} networks\n\n{table(found)}")
         made += found
+    if given.figures is not None:
+        draw(given.folder, given.samples, given.curves, given.figures)
     if given.table is not None:
         write_table(given.table, made, given.samples)
 
