@@ -1,7 +1,9 @@
 """A statement's kernels: its expressions read once, each kernel compiled when it is first asked for."""
 
-from collections.abc import Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, wraps
+from threading import RLock
+from typing import ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
 import sympy as sp
@@ -12,6 +14,21 @@ from minimodels.engine.graph import Graph, Reader
 from minimodels.engine.kernel import Kernel, Outputs
 from minimodels.exact import LR
 from minimodels.model import Model
+
+P = ParamSpec("P")
+T = TypeVar("T")
+_compiling = RLock()  # a graph grows while it is read: threads take turns
+
+
+def in_turn(make: Callable[P, T]) -> Callable[P, T]:
+    """Let one thread at a time compile, or look up what is compiled."""
+
+    @wraps(make)
+    def one(*args: P.args, **options: P.kwargs) -> T:
+        with _compiling:
+            return make(*args, **options)
+
+    return one
 
 
 class Compiled:
@@ -63,6 +80,7 @@ class Compiled:
             changes.append(g.mul(g.mul(moves, moves), change))
         return changes
 
+    @in_turn
     def flow(self, events: Sequence[sp.Expr], *, implicit: bool = False, discrete: bool = False) -> Kernel:
         """Return the programs of an integration, or of steps, as `stepper.layout.Programs` lists them."""
         key = ("flow", *events, implicit, discrete)
@@ -92,6 +110,7 @@ class Compiled:
             self._kernels[key] = self._kernel(programs, self.name)
         return self._kernels[key]
 
+    @in_turn
     def observe(self) -> Kernel:
         """Return the program ``observe``: loss, if there is one, and observables."""
         if ("observe",) not in self._kernels:
@@ -99,6 +118,7 @@ class Compiled:
             self._kernels["observe",] = self._kernel({"observe": ([], values)}, f"the observables of {self.name}")
         return self._kernels["observe",]
 
+    @in_turn
     def move(self, *, discrete: bool = False) -> Kernel:
         """Return the program ``move``: the rate of change of every state, zero where a bound holds it, or its step."""
         if ("move", discrete) not in self._kernels:
@@ -106,6 +126,7 @@ class Compiled:
             self._kernels["move", discrete] = self._kernel({"move": ([], changes)}, f"the motion of {self.name}")
         return self._kernels["move", discrete]
 
+    @in_turn
     def linearise(self) -> Kernel:
         """Return the program ``linearise``: the drift that knows of no bounds, then its Jacobian row by row."""
         if ("linearise",) not in self._kernels:
@@ -123,6 +144,7 @@ class Compiled:
 _statements: "WeakKeyDictionary[object, Compiled]" = WeakKeyDictionary()
 
 
+@in_turn
 def compiled(model: Model) -> Compiled:
     """Return the kernels of a model; models that differ in values and rates alone share them."""
     if model.statement not in _statements:

@@ -216,8 +216,13 @@ class Model:
         """Value of every parameter: as given, else its default."""
         values: dict[str, float] = {}
         for key, default in self.defaults.items():
-            earlier = {symbol: sp.Float(values[symbol.name]) for symbol in default.free_symbols}
-            values[key] = self.given[key] if key in self.given else float(elementary(default).xreplace(earlier))
+            if key in self.given:
+                values[key] = self.given[key]
+            elif default.is_Rational or default.is_Float:
+                values[key] = float(default)
+            else:
+                earlier = {symbol: sp.Float(values[symbol.name]) for symbol in default.free_symbols}
+                values[key] = float(elementary(default).xreplace(earlier))
         return values
 
     def with_values(self, /, **values: float) -> Self:

@@ -28,8 +28,8 @@ from minimodels.results import FORMAT
 if TYPE_CHECKING:
     import xarray as xr
 
-SHARDS = 2048  # of a large sweep, unless they would be too small or too large
-SMALLEST, LARGEST = 2**13, 2**20  # points of a shard
+SHARDS = 512  # of a large sweep, unless they would be too small or too large
+SMALLEST, LARGEST = 2**13, 2**21  # points of a shard: a task on a cluster costs 12 ms of the processors
 MOST = 2**26  # bytes of a shard
 
 

@@ -82,10 +82,9 @@ def statement(model: Model, build: Any) -> list[str]:
 
 def domain(parameter: Parameter) -> str:
     """Return the interval that a parameter may lie in."""
-    low, high = parameter.low, parameter.high
-    if math.isfinite(high):
-        return f"{low:g} to {high:g}" if math.isfinite(low) else f"up to {high:g}"
-    return "above 0" if 0 < low < TINY else f"from {low:g}" if math.isfinite(low) else "any"
+    above = f"up to {parameter.high:g}" if math.isfinite(parameter.high) else ""
+    low = "above 0" if 0 < parameter.low < TINY else f"from {parameter.low:g}" if math.isfinite(parameter.low) else ""
+    return " ".join(filter(None, (low, above))) or "any"
 
 
 def end_of(model: Model) -> float:

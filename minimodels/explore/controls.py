@@ -35,12 +35,13 @@ class Knob:
         shown = (
             "Number((10 ** tick).toPrecision(4)).toString()" if spread.log else "Number(tick.toPrecision(4)).toString()"
         )
-        self.field = TextInput(title=f"{label}, {meaning}" if meaning else label, width=84, margin=(2, 6, 2, 0),
+        words = f"{label}, {meaning}" if meaning else label
+        self.field = TextInput(title=words, width=84, margin=(2, 6, 2, 0),
                                stylesheets=[SMALL, LABEL], name=key)  # fmt: skip
         self.slider = Slider(
             start=low, end=high, value=low, step=(high - low) / STEPS, title=None, show_value=False,
             tooltips=False, sizing_mode="stretch_width", margin=(24, 8, 2, 8), name=f"{key} slider",
-            format=CustomJSTickFormatter(code=f"return {shown}"), bar_color="#56B4E9",
+            tags=[words], format=CustomJSTickFormatter(code=f"return {shown}"), bar_color="#56B4E9",
         )  # fmt: skip
         self.field.on_change("value", self._typed)
         self.slider.on_change("value", self._slid)

@@ -27,7 +27,12 @@ SETTLED = 0.25  # seconds without a change before what takes long is begun
 FOLLOW = 70  # milliseconds without a change before the other panels follow the curve,
 PATIENCE = 0.3  # or seconds since they did
 WORK = ("flow", "map", "rests", "predictions")
-ADDRESS = "if (wire.link) history.replaceState(null, '', '?' + wire.link)"
+SETTLED_JS = """
+    if (wire.link) history.replaceState(null, '', '?' + wire.link)
+    for (const view of Bokeh.index.all_views())
+      if (view.model.type === "Slider")
+        view.el.shadowRoot.querySelector(".noUi-handle")?.setAttribute("aria-label", view.model.tags[0])
+"""  # in the browser: the address, and names of the sliders for those who do not see them
 WAITING = "<p>Being computed …</p>"
 
 
@@ -75,7 +80,7 @@ class Page:
         self.controls = Controls(state, self.set, self.restructure)
         self.controls.show(state)
         self.panel = CurvePanel(state)
-        told = CustomJS(args={"wire": self.panel.wire}, code=ADDRESS)
+        told = CustomJS(args={"wire": self.panel.wire}, code=SETTLED_JS)
         self.panel.wire.js_on_change("link", told)
         self.document.js_on_event("document_ready", told)  # what settled before the browser listened
         self.map = MapPanel(state, self.move) if state.diagram is not None else None

@@ -114,7 +114,8 @@ class CurvePanel:
             )  # fmt: skip
             made.x_range = self.span
             made.xaxis.visible = last  # painting labels is half of the time of a frame
-            made.yaxis.ticker.desired_num_ticks = 4
+            made.xgrid.visible = False
+            made.yaxis.ticker.update(desired_num_ticks=4, num_minor_ticks=0)
             shades = looks.palette(len(group))
             self.colours |= dict(zip(group, shades, strict=True))
             lines = [

@@ -139,7 +139,6 @@ def _server(subject: Subject, port: int, predict: Predict | None, pages: "WeakSe
     except OSError as error:
         raise InputError(f"port {port} is taken ({error.strerror}); choose another, or 0 for any.") from error
     listening.setblocking(False)
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # small messages leave at once
     port = listening.getsockname()[1]
     hosts = [f"{name}:{port}" for name in (HOST, "localhost")]
     tornado = BokehTornado(
@@ -147,7 +146,16 @@ def _server(subject: Subject, port: int, predict: Predict | None, pages: "WeakSe
         extra_websocket_origins=hosts,
         extra_patterns=[(rf"/({'|'.join(map(re.escape, FILES))})", _handler(), {"subject": subject, "hosts": hosts})],
     )
-    http = HTTPServer(tornado)
+
+    class Prompt(HTTPServer):
+        """Sends small messages at once: held back until earlier ones are acknowledged, they come 40 ms late."""
+
+        def handle_stream(self, stream: Any, address: Any) -> None:
+            stream.set_nodelay(True)
+            stream.set_nodelay = lambda value: None  # a connection turns it off after its first answer
+            super().handle_stream(stream, address)
+
+    http = Prompt(tornado)
     http.add_sockets([listening])
     return BaseServer(IOLoop.current(), tornado, http), http, port
 

@@ -174,6 +174,8 @@ class State:
 
     def restructured(self, **options: str | None) -> "State":
         """Return the state with another structure, and of its settings those that have a meaning there."""
+        if any(k in self.subject.options for k in options):
+            options = {"end": None, **options}  # it has a time of its own
         now = {k: v for k, v in self.settings().items() if k not in options}
         chosen = {k: now[k] for k in self.subject.chosen if k in now}
         chosen |= {k: v for k, v in options.items() if v is not None}
@@ -184,7 +186,7 @@ class State:
                 return read(self.subject, {k: v for k, v in now.items() if k not in dropped} | chosen)
             except InputError:
                 continue
-        return read(self.subject, chosen | {k: now[k] for k in ("time", "values")})
+        return read(self.subject, chosen | {k: now[k] for k in ("time", "values") if k in now})
 
 
 def from_link(subject: Subject, query: str) -> State:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from minimodels.engine.stepper.status import Status
 from minimodels.errors import InputError
 from minimodels.explore.ranges import number
 from minimodels.model import NONE, Model, check_model
@@ -86,6 +87,7 @@ class Subject:
         if chosen != {k: v for k, v in self.chosen.items() if k in used} or used - set(self.chosen):
             model = self.build(**chosen)
         fixed = {k for k in settings if k in taken and k in model.parameters and _is_fixed(model, k)}
+        fixed |= {k for k in settings if k in taken and k in model.options and k not in model.parameters}
         chosen |= {k: setting(settings[k]) for k in fixed}
         whole = {k: v for k, v in self.chosen.items() if k in used | fixed}
         if model is self.model and chosen == whole:
@@ -98,7 +100,7 @@ class Subject:
         """Return an end at which what happens can be seen: ten times the last event or more, or when it rests."""
         if model.kind == "map":
             return 100.0
-        time = _rounded(self._time(model))
+        time = self._time(model)
         return min(1e6, max(100.0, _rounded(time / lr))) if discrete else time
 
     def _time(self, model: Model) -> float:
@@ -106,6 +108,9 @@ class Subject:
 
         times = np.concatenate([[0.0], np.geomspace(1e-6 * LONGEST, LONGEST, 400)])
         run = mm.simulate(model, t_end=LONGEST, save=times, on_failure="keep", max_steps=PATIENCE, rtol=1e-4)
+        blown = (
+            float(run.stop_time) if Status(int(run.status)).failed and int(run.status) != Status.MAX_STEPS else np.inf
+        )
         found = [float(run[k]) for k in model.events if math.isfinite(float(run[k])) and float(run[k]) > 0]
         last = 0.0
         for name in model.state:
@@ -113,9 +118,10 @@ class Subject:
             if len(x) and np.ptp(x) > 0:
                 moving = np.flatnonzero(np.abs(x - x[-1]) > 0.02 * np.ptp(x))
                 last = max(last, times[min(moving[-1] + 1, len(times) - 1)] if len(moving) else 0.0)
+        end = 3 * last if last else 100.0
         if found:
-            return max(10 * max(found), min(1.5 * last, 30 * max(found)))
-        return 3 * last if last else 100.0
+            end = max(10 * max(found), min(1.5 * last, 30 * max(found)))
+        return _rounded(end) if _rounded(end) < blown else float(f"{0.9 * blown:.2g}")
 
 
 def _is_built_in(model: Model) -> bool:

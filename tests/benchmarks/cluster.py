@@ -152,16 +152,15 @@ def main() -> None:
     print(f"  {found['seconds']:.0f} s, {found['spent']:.0f} s of the processors, {found['disk']:.2g} GB on disk")
     print(f"  most memory {found['peak']:.2f} GB, with the reductions {found['peak_reduced']:.2f} GB")
     print("  " + ", ".join(f"{name} {found[name]:.1f} s" for name in ("quantiles", "histogram", "map")))
-    rate, cost, cores, many = points / took["1 worker"][2], min(here for _, here, _ in costs.values()), 1000, 1e10
+    rate, cores, many = points / took["1 thread"][2], 1000, 1e10
+    here, spent = (min(each[i] for each in costs.values()) for i in (1, 2))
     shard = min(max(many // SHARDS, 1), LARGEST)
     count, gigabytes = many / shard, many * found["disk"] / total
-    whole = np.ceil(count / cores) * shard / rate
+    each, rounds = shard / rate + spent, int(np.ceil(count / cores))
     print(f"1e10 points on {cores} cores, from what processors took (not measured):")
-    print(f"  {count:.0f} shards of {shard:.0f} points, {shard / rate:.1f} s each, {np.ceil(count / cores):.0f} a core")
-    print(
-        f"  {whole:.0f} s; in {count * cost:.0f} s of it client and scheduler hand them out, {1e3 * cost:.1f} ms each"
-    )
-    print(f"  {gigabytes:.0f} GB on disk, {gigabytes / whole:.1f} GB/s")
+    print(f"  {count:.0f} shards of {shard:.0f} points, {each:.1f} s each, {rounds} a core: {each * rounds:.0f} s")
+    print(f"  meanwhile client and scheduler hand them out, {1e3 * here:.1f} ms each: {count * here:.0f} s")
+    print(f"  {gigabytes:.0f} GB on disk, {gigabytes / (each * rounds):.1f} GB/s")
 
 
 if __name__ == "__main__":

@@ -26,6 +26,9 @@ MODELS = {
     "tensor_product": ({}, "d_1"),
     "single_location": ({}, "T"),
 }
+ARGUMENTS = ["--no-sandbox", "--disable-gpu"]  # else a graphics card is emulated where there is none
+READY = """() => ![...Bokeh.documents[0]._all_models.values()].some(
+  (m) => typeof m.text === "string" && m.text.includes("Being computed"))"""
 WATCH = """(name) => {
   const models = [...Bokeh.documents[0]._all_models.values()]
   const named = (n) => models.find((m) => m.name === n)
@@ -34,7 +37,10 @@ WATCH = """(name) => {
   const log = window.log = {events: [], frames: []}
   log.clear = () => { log.events.length = log.frames.length = 0; log.before = wire.run.asked }
   log.clear()
-  slider.properties.value.change.connect(() => log.events.push(performance.now()))
+  let begun = 0
+  for (const kind of ["keydown", "pointermove"])
+    document.addEventListener(kind, (event) => { begun = event.timeStamp }, {capture: true})
+  slider.properties.value.change.connect(() => log.events.push(begun))
   let left = new Set()
   wire.properties.run.change.connect(() => { left = new Set(figures.map((f) => f.id)) })
   for (const figure of figures) {
@@ -70,26 +76,31 @@ def main() -> None:
         return
     found = {}
     with sync_playwright() as player:
-        chromium = player.chromium.launch(executable_path=browser, args=["--no-sandbox"])
+        chromium = player.chromium.launch(executable_path=browser, args=ARGUMENTS)
         for name, (options, axis) in list(MODELS.items())[: 1 if given.smoke else None]:
             model = mm.model(name, **options)
             with serving(Subject.of(model), predict=theory.predict) as url:
                 page = chromium.new_page(viewport={"width": 1200, "height": 900})
                 page.goto(url)
                 page.wait_for_function("() => window.Bokeh && Bokeh.documents[0] && Bokeh.documents[0].is_idle")
-                page.get_by_text("does not apply").first.wait_for(timeout=120_000) if not given.smoke else None
+                page.wait_for_function(READY, timeout=120_000)  # what is computed behind is done
                 page.wait_for_timeout(1500)
                 page.evaluate(WATCH, axis)
                 found[name] = measured(page, axis, 20 if given.smoke else 80) | own(model)
                 page.close()
+            if not given.json:
+                say(name, found[name])
         chromium.close()
     if given.json:
         sys.stdout.write(json.dumps(found) + "\n")
-        return
-    for name, numbers in found.items():
-        sys.stdout.write(f"{name}\n")
-        for what, value in numbers.items():
-            sys.stdout.write(f"  {what:<58} {value:.4g}\n")
+
+
+def say(name: str, numbers: dict[str, float]) -> None:
+    """Print what was measured with a model."""
+    sys.stdout.write(f"{name}\n")
+    for what, value in numbers.items():
+        sys.stdout.write(f"  {what:<58} {value:.4g}\n")
+    sys.stdout.flush()
 
 
 def measured(page: object, axis: str, count: int) -> dict[str, float]:

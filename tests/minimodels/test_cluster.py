@@ -106,6 +106,29 @@ def test_a_killed_worker_costs_nothing_but_time(client: Any, tmp_path: Path, mon
     assert same(mm.load(tmp_path / "grid.nc"), whole)
 
 
+def test_ctrl_c_cancels_what_waits_and_keeps_what_is_finished(
+    client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MODULE, "CHUNK", 50)
+    counting, out = Counting(client.get_executor()), tmp_path / "grid.nc"
+    write = MODULE.Shards.write
+
+    def interrupted(self: Any, part: slice, values: Any) -> None:
+        write(self, part, values)
+        if part.start == 300:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MODULE.Shards, "write", interrupted)
+        part = small(executor=counting, out=out)
+    assert all(future.done() for future in counting.open)
+    assert len(counting.sizes) < 32
+    kept = list((tmp_path / "grid.nc.shards").glob("*.npz"))
+    assert 1 <= len(kept) < 32  # in any order
+    assert (part.status != mm.Status.INTERRUPTED).sum() == 50 * len(kept)
+    assert same(small(out=out), small())
+
+
 def test_a_part_that_kills_its_workers_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MODULE, "CHUNK", 100)
 

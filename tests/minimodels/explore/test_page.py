@@ -82,12 +82,6 @@ class View:
         self.page.keyboard.type(text)
         self.page.keyboard.press("Enter")
 
-    def focus(self, name: str, part: str) -> None:
-        model = f"{MODELS}.find((m) => m.name === '{name}')"
-        self.page.evaluate(
-            f"() => Bokeh.index.find_one_by_id({model}.id).el.shadowRoot.querySelector('{part}').focus()"
-        )
-
 
 @pytest.fixture(scope="module")
 def opened(browser: Any, address: str) -> Iterator[View]:
@@ -124,7 +118,7 @@ def test_predictions_are_drawn_or_grey_with_the_reason(view: View) -> None:
 def test_a_slider_moves_by_the_keyboard_and_the_curve_follows(view: View) -> None:
     view.put(N="9", L="50")
     before = view.curve()
-    view.focus("L slider", ".noUi-handle")
+    view.page.get_by_role("slider", name="L, number of labels").focus()
     for _ in range(5):
         view.page.keyboard.press("ArrowRight")
     link = "new URLSearchParams(location.search).get('L')"

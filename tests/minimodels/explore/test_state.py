@@ -392,3 +392,13 @@ def test_work_behind_takes_the_urgent_first_and_drops_what_is_superseded() -> No
 def test_wrong_arguments_of_explore_are_one_sentence(arguments: dict[str, Any], words: str) -> None:
     with pytest.raises(mm.InputError, match=words):
         mm.explore(**arguments)
+
+
+def test_every_structure_of_a_model_is_reached_from_every_other() -> None:
+    state = opened("linear_attention")
+    for weights in ("onset", "saturation", "anisotropic-merged", "separate"):
+        state = state.restructured(weights=weights)
+        assert state.subject.chosen["weights"] == weights
+        assert "infinity" not in curves.trace(state).said  # it ends before a blow-up
+    with pytest.raises(mm.InputError, match="`beta_2` needs attend='all'"):
+        labels().restructured(beta_2="free")
