@@ -4,8 +4,8 @@
 70 % of the time to its drop, and prints the tables; cells are kept in FOLDER, so that a second call resumes.
 ``--table FILE.csv`` writes every cell, ``--figures FOLDER3`` draws some, ``--curves FOLDER2`` takes public curves (CSV
 with step and value) as further controls, ``--parts tuning`` is a part alone. Unknown is all that `mm.forecast` has
-unknown, the clock above all; known are N, L, B and, for a linear read-out, the rates, which do not grow; for classifiers
-of several layers the rates are believed to be around those of the tuning set. The curve is the minibatch loss.
+unknown, the clock above all; known are N, L, B and, for a linear read-out, the rates, which do not grow; those of
+classifiers of several layers are believed to be around those of the tuning set. The curve is the minibatch loss.
 
 The constants of `minimodels.forecast` were chosen on the tuning set; the held-out set has other N, L, B and seeds.
 """
