@@ -124,17 +124,18 @@ def fit(
     prior : mapping of str to Prior, (kind, a, b) or number
         Changes what is believed of an unknown; a number holds it. Unless told otherwise (s_n the last step):
 
-        ============== ============================================  =========================================
-        ``clock``      lognormal, drop at 2 s_n in the middle, 1.5   model time per step
-        ``rate_<x>``   lognormal, 1, 0.7                             factor on the stated rate of a state
-        ``start``      lognormal, 1, 1                               factor on all initial values
-        ``delay``      lognormal, 0.02 s_n, 2                        steps before the model's start
-        ``drift``      lognormal, 1, 0.15                            exponent of the clock: above 1 it speeds up
-        ``growth_<x>`` lognormal, 1, 0.8; held at 0 for a Flow       how the rate grows with the state
-        ``offset``     held at 0                                     added to the loss
-        ``scale``      held at 1                                     factor on the loss
-        a parameter    held as stated                                of the model, by its name
-        ============== ============================================  =========================================
+        ==============  ============================================  =========================================
+        ``clock``       lognormal, drop at 2 s_n in the middle, 1.5   model time per step
+        ``rate_<x>``    lognormal, 1, 0.7                             factor on the stated rate of a state
+        ``start``       lognormal, 1, 1                               factor on all initial values
+        ``delay``       lognormal, 0.02 s_n, 2                        steps before the model's start
+        ``drift``       lognormal, 1, 0.15                            exponent of the clock: above 1 it speeds up
+        ``growth_<x>``  lognormal, 1, 0.8; held at 0 for a Flow       how the rate grows with the state
+        ``offset``      held at 0                                     added to the loss
+        ``scale``       held at 1                                     factor on the loss
+        a parameter     held as stated                                of the model, by its name
+        ==============  ============================================  =========================================
+
     free : sequence of str
         The only unknowns; the others are held: delay 0, offset 0, the rest 1 or at the middle of their prior.
     samples : int

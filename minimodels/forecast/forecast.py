@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     import xarray as xr
 
 FUTURE = 120  # steps of the band ahead
+# How much of the spread of the time left, in logarithms, is kept: bands of 80 % of the trajectories held the drop in
+# 93 % of 161 forecasts of trained networks, and hold it in 80 % with this (docs/forecast.md)
+SHARP = 0.77
 VERDICTS = ("forecast", "nothing can be said yet", "the model does not fit", "the drop is behind")
 
 
@@ -55,8 +58,10 @@ def forecast(
         attribute          ``verdict``: "forecast", "nothing can be said yet", "the model does not fit" or "the drop is
                            behind"; ``reason``: a sentence. Unless it is "forecast", the three below are nan
         the measures       (step, quantile): predictive band, noise included, after the last step seen
-        ``drop_step``      (quantile) of the step of the drop; nan and ``drop_step_censored`` where beyond the horizon
-        ``none_before``    (step) probability that no drop comes up to there
+        ``drop_step``      (quantile) of the step of the drop; nan and ``drop_step_censored`` where beyond the horizon.
+                           The steps that are left are those of the trajectories, drawn to their median as calibrated on
+                           trained networks: :math:`m(x/m)^{0.77}`
+        ``none_before``    (step) probability that no drop comes up to there, likewise
         ``baseline``       (which, step): power law and slope of the last third, through the loss, or else the first
                            measure; ``baseline_step`` (which), with ``_censored``: where they reach its level at the
                            model's drop. They are there whatever the verdict
@@ -100,7 +105,11 @@ def forecast(
         measures[seen.name][:, PAST:] += sd * rng.standard_normal(len(drop))[:, None]
     ds = told(found, steps, measures, title="forecast of a training curve")
     verdict, reason = judge(found, drop, float(ds["misfit"]))
+    drop = sharpened(drop, now)
     late = drop_quantiles(drop)
+    if verdict == "forecast":
+        low, high = (late[QUANTILES.index(q)] for q in (0.1, 0.9))
+        reason = f"the drop comes between steps {low:.4g} and {high:.4g} with a probability of 80 %."
     ds["drop_step"] = "quantile", np.where(np.isfinite(late), late, np.nan)
     ds["drop_step_censored"] = "quantile", np.isinf(late)
     ds["none_before"] = "step", (drop[:, None] > steps).mean(0)
@@ -121,13 +130,23 @@ def forecast(
     return ds.assign_attrs(verdict=verdict, reason=reason, baseline_of=about.name, horizon=plan.horizon)
 
 
+def sharpened(drop: Floats, now: float) -> Floats:
+    """Draw what is left from now on to its median, in logarithms; what lies behind or beyond stays."""
+    left = drop - now
+    middle = np.quantile(left, 0.5, method="inverted_cdf")
+    if not 0 < middle < np.inf:
+        return drop
+    ahead = (left > 0) & np.isfinite(left)
+    return np.where(ahead, now + middle * (np.where(ahead, left, middle) / middle) ** SHARP, drop)
+
+
 def drop_quantiles(drop: Floats) -> Floats:
     """Quantiles of steps that may be infinite, without interpolation between those."""
     return np.quantile(drop, QUANTILES, method="inverted_cdf")
 
 
 def judge(found: Posterior, drop: Floats, misfit: float) -> tuple[str, str]:
-    """Say whether something can be said of the drop, and why not."""
+    """Say whether something can be said of the drop, as the trajectories have it, and why not."""
     plan, draws = found.plan, found.draws
     low, high = np.quantile(drop, [0.1, 0.9], method="inverted_cdf")
     if not misfit < MISFIT:
@@ -150,4 +169,4 @@ def judge(found: Posterior, drop: Floats, misfit: float) -> tuple[str, str]:
             f"the drop may come anywhere from step {low:.3g} to {until} (80 %): what was seen up to step {plan.now:g} "
             "does not determine it."
         )
-    return VERDICTS[0], f"the drop comes between steps {low:.4g} and {high:.4g} with a probability of 80 %."
+    return VERDICTS[0], ""

@@ -4,8 +4,8 @@
 70 % of the time to its drop, and prints the tables; cells are kept in FOLDER, so that a second call resumes.
 ``--table FILE.csv`` writes every cell, ``--figures FOLDER3`` draws some, ``--curves FOLDER2`` takes public curves (CSV
 with step and value) as further controls, ``--parts tuning`` is a part alone. Unknown is all that `mm.forecast` has
-unknown, the clock above all; known are N, L, B and, for a linear read-out, the rates, which do not grow; for classifiers
-of several layers the rates are believed to be around those of the tuning set. The curve is the minibatch loss.
+unknown, the clock above all; known are N, L, B and, for a linear read-out, the rates, which do not grow; those of
+classifiers of several layers are believed to be around those of the tuning set. The curve is the minibatch loss.
 
 The constants of `minimodels.forecast` were chosen on the tuning set; the held-out set has other N, L, B and seeds.
 """
@@ -194,6 +194,27 @@ def table(cells: list[Cell]) -> str:
     return "\n".join(lines)
 
 
+def needed(one: Cell) -> float:
+    """Return how much of the spread of the time left, in logarithms and unsharpened, the 80 % band needs to hold it."""
+    left = {name: np.log(one[name] - one["last_step"]) for name in ("drop_step", "q10", "q50", "q90")}
+    edge = left["q90"] if left["drop_step"] > left["q50"] else left["q10"]
+    return float((left["drop_step"] - left["q50"]) / (edge - left["q50"]) * forecast.SHARP)
+
+
+def crossed(cells: list[Cell]) -> str:
+    """Say what `SHARP` all networks ask for, and the coverage of every (kind, N, L, B) by that of all others."""
+    told = [c | {"needs": needed(c)} for c in cells if c["verdict"] == "forecast"]
+    of = [c["curve"].rpartition("-s")[0] for c in told]
+    others = {one: np.quantile([c["needs"] for c, its in zip(told, of, strict=True) if its != one], 0.8) for one in of}
+    held = np.array([c["needs"] <= others[its] for c, its in zip(told, of, strict=True)])
+    at = {share: held[[c["share"] == share for c in told]].mean() for share in SHARES}
+    each = ", ".join(f"{share:.0%} of the time: {value:.0%}" for share, value in at.items())
+    return (
+        f"{len(told)} forecasts ask for SHARP = {np.quantile([c['needs'] for c in told], 0.8):.3f}; of each of "
+        f"{len(others)} configurations by that of the others the 80 % band holds {held.mean():.0%} ({each})"
+    )
+
+
 def write_table(path: Path, cells: list[Cell], samples: int) -> None:
     """Write every cell as CSV, with a line that says where it is from."""
     text = io.StringIO()
@@ -228,6 +249,8 @@ def main() -> None:
             found = list(tqdm(of_networks(wanted, given.folder, given.samples), desc=part, disable=None))
             print(f"\n{part}: {len(wanted)} networks\n\n{table(found)}")
         made += found
+    if {"tuning", "held out"} <= set(given.parts):
+        print(f"\n{crossed([one for one in made if one['part'] != 'control'])}")
     if given.figures is not None:
         draw(given.folder, given.samples, given.curves, given.figures)
     if given.table is not None:

@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 
 import minimodels as mm
+from minimodels.forecast.forecast import SHARP, sharpened
 from minimodels.forecast.sampler import importance_sample
 
 MODEL = mm.model("nested_logit", N=4, L=16, attend="labels")
@@ -195,3 +196,15 @@ def test_several_seeds_and_maps_are_refused() -> None:
     halving = mm.Map(name="halving", state={"x": 1.0}, update={"x": "x/2"}, observables={"loss": "x**2"})
     with pytest.raises(mm.InputError, match="is a map: a forecast needs a flow"):
         mm.forecast(GOOD, halving)
+
+
+def test_the_time_left_is_drawn_to_its_median_in_logarithms() -> None:
+    left = np.exp(np.linspace(-1.0, 1.0, 101))
+    drop = np.concatenate([[3.0], 10 + left, [np.inf]])
+    drawn = sharpened(drop, 10.0)
+    assert drawn[0] == 3.0  # behind
+    assert drawn[-1] == np.inf
+    assert drawn[51] == pytest.approx(11.0)
+    np.testing.assert_allclose(np.log(drawn[1:-1] - 10), SHARP * np.log(left), atol=1e-12)
+    late = np.array([1.0, 2.0, np.inf, np.inf, np.inf])
+    assert sharpened(late, 0.5).tolist() == late.tolist()  # no median to draw to
