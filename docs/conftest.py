@@ -2,7 +2,8 @@
 
 Blocks of `python` with prompts are run, and what they print is compared; so are lines that begin with `$` in blocks of
 `console`, and lines that begin with `minimodels` in blocks of `sh`, which have to end with status 0. A block marked as
-in ```` ```sh long ```` is run only with `--long`. Numbers may be off by one in their last digit.
+in ```` ```sh long ```` is run only with `--long`, and blocks of `bash`, for other machines, never. Numbers may be off
+by one in their last digit.
 """
 
 import contextlib
