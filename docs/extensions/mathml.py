@@ -29,7 +29,8 @@ def mathml(tex: str, *, block: bool) -> str:
     if block:
         tex = in_lines(tex)
     try:
-        return str(tex2mathml(tex, as_block=block))
+        # as an accent, a dot would lie on its letter where a browser has no font of mathematics
+        return str(tex2mathml(tex, as_block=block)).replace('accent="true"', 'accent="false"')
     except (MathError, SyntaxError) as error:
         raise ExtensionError(f"the formula {tex!r} cannot be written as MathML: {error}") from error
 
