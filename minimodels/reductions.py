@@ -76,7 +76,7 @@ def histogram(
     >>> grid = mm.sweep(m, {"N": [2, 4, 8], "L": [2, 16, 32]}, t_end=60.0, out=out)
     >>> found = mm.histogram(out, "escape_time", bins=[0, 30, 60])
     >>> found["count"].values.tolist(), int(found.censored), int(found.outside)
-    ([3, 4], 0, 2)
+    ([5, 2], 0, 2)
     """
     import xarray as xr
 

@@ -214,7 +214,7 @@ def open_sweep(path: str | Path) -> "xr.Dataset":
     >>> m = mm.model("nested_logit", attend="labels")
     >>> folder = tempfile.mkdtemp()
     >>> grid = mm.sweep(m, {"N": [2, 4], "L": [16, 32]}, t_end=100.0, out=f"{folder}/grid.zarr")
-    >>> mm.open_sweep(f"{folder}/grid.zarr").escape_time.sel(N=4, L=32).item() == grid.escape_time[1, 1].item()
+    >>> float(mm.open_sweep(f"{folder}/grid.zarr").escape_time.sel(N=4, L=32)) == float(grid.escape_time[1, 1])
     True
     """
     store = Store.read(path)
