@@ -9,7 +9,7 @@ from minimodels.engine.kernel import Floats
 from minimodels.errors import InputError, check_number
 from minimodels.forecast.baseline import NAMES, baselines, crossing
 from minimodels.forecast.fit import BROAD, FEW, MISFIT, PAST, QUANTILES, TEMPERED, Posterior, posterior, told
-from minimodels.forecast.plan import MISFIT as WRONG
+from minimodels.forecast.plan import MODEL_ERROR
 from minimodels.forecast.prior import Belief
 from minimodels.model import Event, Model, Statement
 
@@ -99,7 +99,7 @@ def forecast(
     drop = paths.drop
     measures = {}
     for seen in plan.seen:
-        sd = np.hypot(seen.noise, WRONG * seen.size)
+        sd = np.hypot(seen.noise, MODEL_ERROR * seen.size)
         values = paths.measures[seen.name]
         measures[seen.name] = plan.corrected(seen, values[:, len(steps) :], values[:, : len(steps)])
         measures[seen.name][:, PAST:] += sd * rng.standard_normal(len(drop))[:, None]

@@ -14,13 +14,13 @@ from minimodels.forecast.growth import grown
 from minimodels.forecast.prior import Prior, draws_to_values, highest
 from minimodels.forecast.seen import Seen
 from minimodels.model import Model
+from minimodels.part import solve
 from minimodels.pool import run_parts
 from minimodels.problem import Options, Problem, problem
-from minimodels.sweep import solve
 
 GRID = 96  # saved times of the seen part, equally far apart in their square root
 CHUNK = 2048
-MISFIT = 0.05  # standard deviation of what the model is wrong by, as a share of the seen range
+MODEL_ERROR = 0.05  # standard deviation of what the model is wrong by, as a share of the seen range
 TOGETHER = 0.15  # over which stretch of sqrt(step / last step) it is wrong in the same direction
 LEVEL = 0.01  # standard deviation of a constant error of the loss, as a share of its largest value
 MAX_STEPS = 20_000  # of a trajectory
@@ -107,7 +107,7 @@ class Plan:
             x = np.sqrt(s.step / self.now)
             alike = np.exp(-np.abs(x[:, None] - x) / TOGETHER)
             noise = np.diag(s.noise**2 / s.points + (1e-3 * s.size) ** 2)
-            found.append(cholesky((MISFIT * s.size) ** 2 * alike + noise + level_variance(s), lower=True))
+            found.append(cholesky((MODEL_ERROR * s.size) ** 2 * alike + noise + level_variance(s), lower=True))
         return found
 
     def corrected(self, s: Seen, at_seen: Floats, values: Floats) -> Floats:

@@ -42,8 +42,8 @@ def fits(qkv: Tensor, sequences: int) -> bool:
 
 
 def attend(qkv: Tensor) -> Tensor:
-    """Attention of q, k, v, given as one contiguous array (S, 3, H, C, T, n): z of shape (S, H, C, T, n)."""
-    return _Attention.apply(qkv)
+    """Attention of q, k, v, given as one array (S, 3, H, C, T, n): z of shape (S, H, C, T, n)."""
+    return _Attention.apply(qkv.contiguous())
 
 
 class _Attention(torch.autograd.Function):

@@ -48,6 +48,12 @@ def test_blocks_of_keys_that_do_not_divide_the_length() -> None:
     assert off(gradient, expected) < 5e-6
 
 
+def test_an_array_in_any_order_of_memory() -> None:
+    qkv = drawn(16, 9, 4, 2, 3, 1).permute(5, 4, 3, 2, 1, 0)
+    assert not qkv.is_contiguous()
+    assert off(attend(qkv), reference(qkv.double())) < 2e-6
+
+
 @pytest.mark.parametrize("scale", [1e-3, 30.0, 1e3])
 def test_scores_of_any_size(scale: float) -> None:
     qkv = drawn(1, 3, 2, 4, 20, 16, scale=scale)
