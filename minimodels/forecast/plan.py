@@ -86,8 +86,7 @@ class Plan:
 
         stated.kernel()
         parts = [slice(a, min(a + CHUNK, len(z)), 1) for a in range(0, len(z), CHUNK)]
-        if not run_parts(_paths, task, parts, threads=self.threads, on_done=done):
-            raise KeyboardInterrupt
+        run_parts(_paths, task, parts, threads=self.threads, on_done=done, whole=True)
         return Paths({s.name: m for s, m in zip(self.seen, measures, strict=True)}, drop)
 
     def log_likelihood(self, z: Floats) -> Floats:
