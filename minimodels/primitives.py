@@ -97,6 +97,8 @@ def _flat(name: str, terms: tuple[Any, ...]) -> list[sp.Expr]:
 
 def elementary(expr: sp.Expr) -> sp.Expr:
     """Rewrite the four primitives with exponentials and logarithms, for symbolic manipulation."""
+    if not expr.has(*ON_ARRAYS):
+        return expr
 
     def total(terms: tuple[sp.Expr, ...]) -> sp.Expr:
         return sp.Add(*(w * sp.exp(a) for w, a in zip(terms[::2], terms[1::2], strict=True)))

@@ -65,11 +65,13 @@ class Knob:
 
     def _slid(self, attr: str, old: float, new: float) -> None:
         if not self._quiet:
-            text = number(self.spread.value(new))
-            self._quiet = True
-            self.field.value = text
-            self._quiet = False
-            self._set(**{self.key: text})
+            self._set(**{self.key: number(self.spread.value(new))})
+
+    def echo(self, text: str) -> None:
+        """Write into the field what the slider asked for."""
+        self._quiet = True
+        self.field.value = text
+        self._quiet = False
 
 
 class Controls:
@@ -105,6 +107,12 @@ class Controls:
                 setter(state)
         finally:
             self._quiet = False
+
+    def echo(self, settings: Mapping[str, str | None]) -> None:
+        """Write what was asked for into the fields beside the sliders."""
+        for key, text in settings.items():
+            if key in self.knobs and text is not None:
+                self.knobs[key].echo(text)
 
     def _knob(self, key: str, label: str, meaning: str, spread: Range) -> Any:
         self.knobs[key] = Knob(key, label, meaning, spread, self._set)

@@ -133,10 +133,12 @@ class Page:
         except InputError as error:  # the fields keep what was asked for, the picture what it showed
             self.wanted = wanted | self.wanted
             self.say(str(error))
+            self.controls.echo(wanted)
             return
         self.state, self.curves = state, curves
         self.answered += 1
-        self.panel.show(curves, state, self.drained)
+        self.panel.show(curves, state, self.drained)  # first: the curve is what one waits for
+        self.controls.echo(wanted)
         self._shown()
         if self.following is None or monotonic() - self.followed < PATIENCE:
             if self.following is not None:

@@ -32,6 +32,7 @@ from minimodels.explore.state import State
 from minimodels.fixed_points import FixedPoint
 
 HEIGHTS = {"loss": 170, "states": 190, "observables": 190}
+MARGIN = 0.03  # of an axis, beyond its values
 LABELS = 40  # pixels of the axis of time, below the last
 SHAPE = (320, 290)  # of the frame of the flow, about
 UNPACK = """
@@ -39,7 +40,10 @@ UNPACK = """
     const count = flat.length / order.length, quiet = {sync: false}
     const data = {}
     order.forEach((name, k) => { data[name] = flat.slice(k * count, (k + 1) * count) })
-    if (span.start !== ends[0] || span.end !== ends[1]) span.setv({start: ends[0], end: ends[1]}, quiet)
+    spans.forEach((span, k) => {
+      const [start, end] = ends[k]
+      if (span.start !== start || span.end !== end) span.setv({start, end}, quiet)
+    })
     marks.setv({data: {x: events}}, quiet)
     source.setv({data}, quiet)
 """  # in the browser, and nothing of it is sent back
@@ -72,8 +76,8 @@ def heading(text: str) -> Div:
 
 
 class Wire(DataModel):
-    """What the server tells in one message, without a view: of a run its numbers, the times of events, the ends of the
-    axis and how many events it answers; and the link to the state.
+    """What the server tells in one message, without a view: of a run its numbers, the times of events, the ends of all
+    axes and how many events it answers; and the link to the state.
     """
 
     run = Any_()
@@ -100,20 +104,19 @@ class CurvePanel:
         self.levels = {what: ColumnDataSource({"y": [], "colour": []}) for what in self.groups}
         self.courses = {what: ColumnDataSource({"xs": [], "ys": [], "colour": []}) for what in self.groups}
         self.colours: dict[str, str] = {}
-        self.span = Range1d(1, 2)
-        parts = {"source": self.source, "marks": self.events, "span": self.span, "order": self.order}
+        self.spans = [Range1d(1, 2) for _ in range(1 + len(self.groups))]  # of time, then of every figure
+        parts = {"source": self.source, "marks": self.events, "spans": self.spans, "order": self.order}
         self.wire.js_on_change("run", CustomJS(args=parts, code=UNPACK))
         self.figures: list[Any] = []
         self.children: list[Any] = []
         meanings = {k: s.meaning for k, s in m.state_info.items()}
-        for what, group in self.groups.items():
+        for span, (what, group) in zip(self.spans[1:], self.groups.items(), strict=True):
             last = what == list(self.groups)[-1]
             made = new_figure(
                 HEIGHTS[what] + (LABELS if last else 0), what, x_axis_type=state.time, y_axis_type=state.values,
-                x_axis_label=time_label(state) if last else None,
+                x_axis_label=time_label(state) if last else None, x_range=self.spans[0], y_range=span,
             )  # fmt: skip
-            made.x_range = self.span
-            made.xaxis.visible = last  # painting labels is half of the time of a frame
+            made.xaxis.visible = last  # painting labels is much of the time of a frame
             made.xgrid.visible = False
             made.yaxis.ticker.update(desired_num_ticks=4, num_minor_ticks=0)
             shades = looks.palette(len(group))
@@ -131,8 +134,6 @@ class CurvePanel:
             made.add_tools(
                 HoverTool(renderers=lines[:1], tooltips=[("at", "$x{0.00 a}"), (what, "$y{0.000 a}")], mode="vline")
             )
-            made.y_range.range_padding = 0.03
-            made.y_range.renderers = lines
             if not self.figures:
                 made.add_layout(
                     LabelSet(
@@ -149,26 +150,31 @@ class CurvePanel:
     def _legend(text: str) -> Div:
         return Div(text=text, sizing_mode="stretch_width", stylesheets=[looks.LEGEND], margin=(0, 5))
 
-    def _told(self, curves: Curves, state: State) -> tuple[Any, list[float], tuple[float, float]]:
-        """Return the time and all values (rows, T), times of events, and the ends of the axis of time."""
+    def _told(self, curves: Curves, state: State) -> tuple[Any, list[float], list[tuple[float, float]]]:
+        """Return the time and all values (rows, T), times of events, and the ends of all axes."""
         rows = np.stack([curves.time, *(curves.values[k] for k in self.order[1:])])
         if state.values == "log":  # what has no place on the axis is left out
             rows[1:][~(rows[1:] > 0)] = np.nan
         first = float(curves.time[curves.time > 0][0])
-        ends = (first, 1.15 * state.end) if state.time == "log" else (0.0, 1.02 * state.end)
+        ends = [(first, 1.15 * state.end) if state.time == "log" else (0.0, 1.02 * state.end)]
+        ends += [
+            spanned(rows[[self.order.index(name) for name in group]], state.values == "log")
+            for group in self.groups.values()
+        ]
         return rows, [t for t in curves.events.values() if np.isfinite(t)], ends
 
     def begin(self, curves: Curves, state: State) -> None:
         """Show the first run, before there is a browser."""
-        rows, happened, (start, end) = self._told(curves, state)
+        rows, happened, ends = self._told(curves, state)
         self.source.data = dict(zip(self.order, rows, strict=True))
         self.events.data = {"x": happened}
-        self.span.update(start=start, end=end)
+        for span, (start, end) in zip(self.spans, ends, strict=True):
+            span.update(start=start, end=end)
 
     def show(self, curves: Curves, state: State, asked: int) -> None:
         """Show a run: all its numbers in one array, which the browser takes apart, as the answer to so many events."""
         rows, happened, ends = self._told(curves, state)
-        self.wire.run = {"flat": rows.ravel(), "events": happened, "ends": list(ends), "asked": asked}
+        self.wire.run = {"flat": rows.ravel(), "events": happened, "ends": ends, "asked": asked}
 
     def predict(
         self,
@@ -331,6 +337,18 @@ class FlowPanel:
             "colour": colours,
             "fill": [c if there else "#ffffff" for c, there in zip(colours, inside, strict=True)],
         }
+
+
+def spanned(values: Any, log: bool) -> tuple[float, float]:
+    """Return the ends of an axis that holds values, those that are finite, with a margin."""
+    good = values[np.isfinite(values)]
+    good = np.log10(good) if log else good
+    low, high = (good.min(), good.max()) if len(good) else (0.0, 1.0)
+    margin = MARGIN * (high - low)
+    if high - low <= 1e-12 * max(abs(low), abs(high)):  # a constant: a decade or its own size on either side
+        margin = 1.0 if log else abs(low) or 1.0
+    ends = float(low - margin), float(high + margin)
+    return (10 ** ends[0], 10 ** ends[1]) if log else ends
 
 
 def axis_label(state: State, axis: str) -> str:

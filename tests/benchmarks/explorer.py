@@ -1,22 +1,24 @@
 """From a slider's event to the painted frame, in a real browser, beside the kernel's own time.
 
-``python -m tests.benchmarks.explorer`` (``--smoke``: few events) serves the explorer from this process and drives it in
-headless Chromium. Times are taken in the browser: from the input event to the task after the frame in which every
-figure of the curves was painted with the value that the event asked for, or a newer one.
+``python -m tests.benchmarks.explorer`` (``--smoke``: few events) starts ``minimodels explore`` and drives headless Chromium.
+Times are taken in the browser: from the input event to the task after the frame in which every figure of the curves was
+painted with the value that the event asked for, or a newer one.
 """
 
 import argparse
 import json
 import shutil
+import subprocess
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
 import minimodels as mm
-import theory
 from minimodels.explore.curves import times
-from minimodels.explore.server import serving
 from minimodels.explore.state import State, read
 from minimodels.explore.subject import Subject
 from minimodels.problem import problem
@@ -78,21 +80,33 @@ def main() -> None:
     with sync_playwright() as player:
         chromium = player.chromium.launch(executable_path=browser, args=ARGUMENTS)
         for name, (options, axis) in list(MODELS.items())[: 1 if given.smoke else None]:
-            model = mm.model(name, **options)
-            with serving(Subject.of(model), predict=theory.predict) as url:
+            with explorer(name, options) as url:
                 page = chromium.new_page(viewport={"width": 1200, "height": 900})
                 page.goto(url)
                 page.wait_for_function("() => window.Bokeh && Bokeh.documents[0] && Bokeh.documents[0].is_idle")
                 page.wait_for_function(READY, timeout=120_000)  # what is computed behind is done
                 page.wait_for_timeout(1500)
                 page.evaluate(WATCH, axis)
-                found[name] = measured(page, axis, 20 if given.smoke else 80) | own(model)
+                found[name] = measured(page, axis, 20 if given.smoke else 80) | own(mm.model(name, **options))
                 page.close()
             if not given.json:
                 say(name, found[name])
         chromium.close()
     if given.json:
         sys.stdout.write(json.dumps(found) + "\n")
+
+
+@contextmanager
+def explorer(name: str, options: Mapping[str, Any]) -> Iterator[str]:
+    """Run the explorer of a model as from a shell, and give its address."""
+    given = [part for key, value in options.items() for part in (f"--{key}", str(value))]
+    command = [sys.executable, "-m", "minimodels.cli", "explore", name, *given, "--no-browser"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield next(word for word in process.stdout.readline().split() if word.startswith("http"))
+        finally:
+            process.terminate()
 
 
 def say(name: str, numbers: dict[str, float]) -> None:
