@@ -108,9 +108,14 @@ def test_a_floor_does_not_name_a_wing_to_import_it_later() -> None:
     assert not [f"{path.name} names {found[0]}" for path in floors if (found := names.search(path.read_text()))]
 
 
+def taken_along(wing: Wing) -> list[Wing]:
+    """Return a wing and those that import it."""
+    return sorted({wing} | {w for file, other in imports() if wing_of(other) == wing and (w := wing_of(file))})
+
+
 def without(wing: Wing, to: Path) -> list[Wing]:
     """Copy the repository, with its bytecode, without a wing and those that import it; return those left out."""
-    gone = sorted({wing} | {w for file, other in imports() if wing_of(other) == wing and (w := wing_of(file))})
+    gone = taken_along(wing)
     for folder in (*PACKAGES, "tests"):
         shutil.copytree(HERE / folder, to / folder, ignore=shutil.ignore_patterns("*.nb?*", "*.pyc.*"))
     shutil.copy(HERE / "pyproject.toml", to)
@@ -122,16 +127,31 @@ def without(wing: Wing, to: Path) -> list[Wing]:
 
 def collected(copy: Path) -> "subprocess.CompletedProcess[str]":
     """Collect all tests of a copy of the repository."""
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "--assert=plain"]
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"], cwd=copy, check=False,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ | {"PYTHONPATH": str(copy)},
-        timeout=500,
+        command, cwd=copy, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=500,
+        env=os.environ | {"PYTHONPATH": str(copy)},
     )  # fmt: skip
+
+
+def test_tests_know_the_wing_of_their_room_only() -> None:
+    graph = grimp.build_graph("tests", *PACKAGES, cache_dir=None)
+    found = {
+        (file.removeprefix("tests."), other)
+        for file in graph.modules
+        if file.startswith("tests.") and not file.startswith("tests.benchmarks")
+        for other in graph.find_modules_directly_imported_by(file)
+        if not other.startswith("tests.")
+    }
+    assert ("theory.reddy.test_growth", "theory.reddy.laws") in found
+    assert not [what for what in breaches(found) if "wing" in what]
 
 
 @pytest.mark.timeout(600)
 def test_a_copy_without_a_wing_collects_all_other_tests(tmp_path: Path) -> None:
-    copies = [tmp_path / wing for wing in wings()]
+    along = {other for wing in wings() for other in taken_along(wing) if other != wing}
+    copies = [tmp_path / wing for wing in wings() if wing not in along]
+    assert {wing for copy in copies for wing in taken_along(copy.name)} == set(wings())
     for copy in copies:
         gone = without(copy.name, copy)
         assert sorted(wings(copy)) == sorted(set(wings()) - set(gone))

@@ -8,6 +8,7 @@ import numpy as np
 import sympy as sp
 
 from theory.derivation import Check
+from theory.numeric import precise
 
 DIGITS = 40
 POINTS = 12
@@ -46,7 +47,7 @@ def identities(pairs: Iterable[tuple[sp.Expr, sp.Expr]], draw: Draw, *, seed: in
         return Check(method, np.inf, EXACT)
     rng = np.random.default_rng(seed)
     symbols = sorted(set[sp.Symbol]().union(*(side.free_symbols for side in sides)), key=str)
-    evaluate = sp.lambdify(symbols, sides, "mpmath", cse=len(sides) > 2)
+    evaluate = precise(symbols, sides, cse=len(sides) > 2)
     residuals = []
     with mpmath.workdps(DIGITS):
         for _ in range(POINTS):

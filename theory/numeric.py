@@ -1,9 +1,10 @@
-"""Expressions as NumPy functions that do not overflow, and what ends an integration by SciPy."""
+"""Expressions as functions: of NumPy's arrays without overflow, of mpmath's numbers; what ends an integration."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import sympy as sp
+from sympy.printing.pycode import MpmathPrinter
 
 from minimodels.primitives import ON_ARRAYS
 
@@ -13,6 +14,20 @@ PRIMITIVES = {primitive.__name__: on_arrays for primitive, on_arrays in ON_ARRAY
 def function(arguments: Sequence[sp.Symbol], expressions: Any) -> Callable[..., Any]:
     """Return ``expressions`` as a vectorised function of ``arguments``."""
     made: Callable[..., Any] = sp.lambdify(list(arguments), expressions, [PRIMITIVES, "numpy"], cse=True)
+    return made
+
+
+def precise(arguments: sp.Symbol | Sequence[sp.Symbol], expressions: Any, *, cse: bool = False) -> Callable[..., Any]:
+    """Return ``expressions`` as a function of mpmath's numbers, at the digits that are set when it is called.
+
+    SymPy's own, made in a third of the time: no terms are sorted, and no text of them is kept.
+    """
+    printer = MpmathPrinter({
+        "fully_qualified_modules": False, "inline": True, "allow_unknown_functions": True, "order": "none",
+    })  # fmt: skip
+    made: Callable[..., Any] = sp.lambdify(
+        arguments, expressions, "mpmath", printer=printer, cse=cse, docstring_limit=0
+    )
     return made
 
 

@@ -1,6 +1,6 @@
 """From a slider's event to the painted frame, in a real browser, beside the kernel's own time.
 
-``python -m tests.benchmarks.explorer`` (``--smoke``: few events) starts ``minimodels explore`` and drives headless Chromium.
+``python -m tests.benchmarks.explorer`` (``--smoke``: few events) drives headless Chromium on ``minimodels explore``.
 Times are taken in the browser: from the input event to the task after the frame in which every figure of the curves was
 painted with the value that the event asked for, or a newer one.
 """

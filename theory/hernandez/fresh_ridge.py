@@ -18,7 +18,7 @@ from theory.hernandez.course import fresh_ridge_course
 from theory.hernandez.noise import LINEAR, h
 from theory.hernandez.ridge import FreshRidge, fresh_ridge
 from theory.hernandez.setting import HERE, S0, c, draw, f, s, sigma2, t
-from theory.numeric import function
+from theory.numeric import function, precise
 from theory.vocabulary import equal, label, needs_rates
 
 K, theta = sp.symbols("K theta", positive=True)
@@ -73,7 +73,7 @@ def directions(m: Model) -> Result:
     def compared(stated: sp.Expr, which: int, also: sp.Expr) -> Check:
         """Two expressions of a node against what the model has in its place, at all nodes."""
         symbols = [theta, K, f, c, t, S0, sigma2]
-        found = sp.lambdify(symbols, [expand(stated, WHERE), expand(also, WHERE)], "mpmath")
+        found = precise(symbols, [expand(stated, WHERE), expand(also, WHERE)])
         left = []
         with mpmath.workdps(DIGITS):
             for point in points:
@@ -123,7 +123,7 @@ def _own(m: Model) -> Callable[..., list[mpmath.mpf]]:
     found = [-sp.diff(m.drift[b.name], b) for b in betas]
     found += [m.drift[a.name].subs(a, 0) for a in alphas]
     found += [sp.diff(excess, b, 2) / 2 for b in betas] + [sp.diff(excess, a, 2) / 2 for a in alphas]
-    made: Callable[..., list[mpmath.mpf]] = sp.lambdify([x[k] for k in ("f", "c", "S0", "sigma2")], found, "mpmath")
+    made: Callable[..., list[mpmath.mpf]] = precise([x[k] for k in ("f", "c", "S0", "sigma2")], found)
     return made
 
 

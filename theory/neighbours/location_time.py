@@ -16,7 +16,7 @@ from theory.derivation import Check, Init, Regime, Result, Step, expand, number
 from theory.neighbours import location_regimes as regimes
 from theory.neighbours import location_setting as setting
 from theory.neighbours.location_setting import T_HALF, Delta, S, a, d, draw, eta_Delta, eta_w, n, sigma, w, w_h, x
-from theory.numeric import ending
+from theory.numeric import ending, precise
 from theory.vocabulary import equal, label, measured_escape, needs_rates
 
 RATES = (2.0, 0.75)  # of gain and logit, at which the closed form is put beside the quadrature
@@ -45,7 +45,7 @@ def exact(m: Model) -> Result:
         """The integral, the attention being what the invariant makes it, against the integrated flow of the model."""
         explicit = expand(stated.rhs.xreplace({a: along}), where)
         symbols = [m.symbols[k] for k in ("T", "B", "d")]
-        evaluate = sp.lambdify(symbols, explicit, "mpmath")
+        evaluate = precise(symbols, explicit)
         complete = explicit.free_symbols <= set(symbols)
         left = [abs(evaluate(*values) / time - 1) if complete else math.inf for values, time in _escapes(m)]
         return vanishes(map(float, left), 1e-7, "integrated flow at 3 random parameters, relative")

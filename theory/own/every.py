@@ -17,6 +17,7 @@ from minimodels.model import Map, Model
 from minimodels.primitives import elementary
 from theory.checks import DIGITS, vanishes
 from theory.derivation import Check, Derivation, Init, Regime, Result, Step
+from theory.numeric import precise
 from theory.own import conserved, elimination, equivariance
 from theory.own.elimination import Solution
 from theory.own.motion import SHOWN, SIMPLE, Motion, motion, size
@@ -163,7 +164,7 @@ def _numerical(m: Motion) -> list[Step]:
     found = [p for p in find_fixed_points(m.model) if len(p.eigenvalues) == len(m.x)]  # at a bound, drift is left
     values = m.model.values
     try:
-        evaluate = sp.lambdify([*m.x, *m.parameters], [elementary(f) for f in m.f], "mpmath")
+        evaluate = precise([*m.x, *m.parameters], [elementary(f) for f in m.f])
         with mpmath.workdps(DIGITS):
             points = [[*p.state.values(), *(values[s.name] for s in m.parameters)] for p in found]
             left = [float(abs(v)) for point in points for v in evaluate(*map(mpmath.mpf, point))]
@@ -255,8 +256,8 @@ def _quotients(m: Motion, stated: sp.Basic, J: sp.Matrix) -> list[Step]:
     drawn = m.draw(np.random.default_rng(2))
 
     def quotients(equation: sp.Basic) -> Check:
-        evaluate = sp.lambdify(arguments, [elementary(e) for e in (m.after if m.is_map else m.f)], "mpmath")
-        slopes = sp.lambdify(arguments, [elementary(e) for e in _entries(equation, J)], "mpmath")
+        evaluate = precise(arguments, [elementary(e) for e in (m.after if m.is_map else m.f)])
+        slopes = precise(arguments, [elementary(e) for e in _entries(equation, J)])
         with mpmath.workdps(DIGITS):
             x = [mpmath.mpf(drawn[s.name]) for s in arguments]
             slope, left = slopes(*x), []

@@ -14,6 +14,7 @@ from minimodels.models import model as build
 from minimodels.primitives import elementary
 from theory.checks import converges, identity, vanishes
 from theory.derivation import Check, Init, Regime, Result, Step, expand, number
+from theory.numeric import precise
 from theory.reddy import regimes
 from theory.reddy.reduced_flow import timed
 from theory.reddy.setting import A_0, HERE, N_c, Setting, draw, eta_alpha, eta_xi, lam, p_0, t, x_0
@@ -227,7 +228,7 @@ def anti_induction(st: Setting) -> Result:
     statement = equal(label(r"\mathcal{L}(\alpha,\xi\to-\infty)"), end)
     far = st.loss.subs({s["alpha"]: -FAR / st.p, s["xi"]: -FAR / A_0})
     plain = st.loss.subs({s["M"]: s["N"], sp.Symbol("beta_2", real=True): 0})
-    loss = sp.lambdify([s[k] for k in ("beta_1", "alpha", "xi", "N", "L", "B")], plain, "mpmath")
+    loss = precise([s[k] for k in ("beta_1", "alpha", "xi", "N", "L", "B")], plain)
     errors = [
         float(max(abs(loss(5, -20 * k, -100 * k, 8, size, 1) - mpmath.log(1 + size - 8)) for size in (8, 16)))
         for k in (1, 2, 3)
@@ -285,7 +286,7 @@ def _hessian(attend: str, n: int, eps: float, beta_2: float) -> np.ndarray:
     """Second derivatives of the exact-position loss at the origin, for L = N = n."""
     m = build("nested_logit", attend=attend, N=n, L=n)
     values = {**m.values, "eps": eps, **({"beta_2": beta_2} if "beta_2" in m.values else {})}
-    function = sp.lambdify([m.symbols[k] for k in (*STATES, *values)], elementary(m.loss), "mpmath", cse=True)
+    function = precise([m.symbols[k] for k in (*STATES, *values)], elementary(m.loss), cse=True)
     made = np.zeros((3, 3))
     with mpmath.workdps(40):
         for i, j in combinations_with_replacement(range(3), 2):

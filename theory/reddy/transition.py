@@ -233,13 +233,15 @@ def crossover(st: Setting) -> Result:
     def point(rng: np.random.Generator) -> dict[str, float]:
         return {**draw(rng), "lambda": rng.uniform(0.1, 1), "delta": rng.uniform(0.01, 1), "X": rng.uniform(1, 50)}
 
+    speed, onto_alpha, onto_xi = st.linear()
+    needed = integral_needed(st)
+
     def reaches(stated: sp.Basic) -> Check:
         """At the time that is stated the model's linear flow has the integral of xi that alpha needs."""
         explicit = expand(stated.rhs, where)
-        speed, onto_alpha, onto_xi = st.linear()
         at_time = speed / (onto_alpha * onto_xi) * (sp.cosh(sp.sqrt(onto_alpha * onto_xi) * explicit) - 1)
         return together(
-            identities([(at_time, integral_needed(st)), (abs(explicit), explicit)], draw),
+            identities([(at_time, needed), (sp.Abs(explicit, evaluate=False), explicit)], draw),
             lambda: against_the_flow(attend(st), lambda at: number_at(explicit, at), 0.3),
         )
 

@@ -11,6 +11,7 @@ from minimodels.model import Model
 from minimodels.models import aligned_product as statement
 from theory.checks import converges, identities, identity, together, vanishes
 from theory.derivation import Check, Derivation, Init, Regime, Result, Step, expand
+from theory.numeric import precise
 from theory.singh.escape import HALF, aligned_time, constant, end_game, remaining
 from theory.singh.setting import INDUCTION, N, X, draw, lr, real, t
 from theory.vocabulary import equal, label, measured_escape, needs_rates
@@ -143,7 +144,7 @@ def escape(m: Model, k: int) -> Result:
 
 def _half(relative: sp.Expr) -> sp.Float:
     """Return where the model's own loss is half of that of predicting zero."""
-    f = sp.lambdify(w, relative - sp.Rational(1, 2), "mpmath")
+    f = precise(w, relative - sp.Rational(1, 2))
     with mpmath.workdps(45):
         return sp.Float(str(mpmath.findroot(f, (0.01, 0.999), solver="anderson")), 45)
 
@@ -157,7 +158,7 @@ def small_start(m: Model, k: int) -> Result:
     def leaves(stated: sp.Basic) -> Check:
         """What is left of the exact time, in units of tau, falls as the square of the start."""
         at = {w_h: level.evalf(30), X: sp.Float(2, 30), N: sp.Float(3, 30), eta: sp.Float("0.7", 30)}
-        closed = sp.lambdify(w_0, expand(stated.rhs, {w_h: level}).subs(at), "mpmath")
+        closed = precise(w_0, expand(stated.rhs, {w_h: level}).subs(at))
         one = float(scale.subs(at))
         errors = [real(closed(x)) / one - aligned_time([x * 2 ** (1 / k)] * k, 2, 3) / one / 0.7 / k for x in SIZES]
         return together(

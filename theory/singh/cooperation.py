@@ -15,15 +15,17 @@ so large that another vector passes through zero, and sooner.
 import math
 from typing import TYPE_CHECKING, Any
 
+import mpmath
 import numpy as np
 import sympy as sp
 
 from minimodels.errors import InputError, check_array, check_numbers, shown
 from minimodels.model import Model
 from theory.arguments import LARGEST
-from theory.checks import converges, vanishes
+from theory.checks import DIGITS, converges, vanishes
 from theory.checks import together as both_hold
 from theory.derivation import Check, Init, Regime, Result, Step, expand
+from theory.numeric import precise
 from theory.singh import setting
 from theory.singh.escape import blow_up
 from theory.singh.mechanisms import (
@@ -134,13 +136,16 @@ def together(v: Components) -> Result:
         "c": v.flow[sigma["c"]],
     }
 
+    leading = {of: move.xreplace(shrunk) / scale**2 for of, move in moves.items()}
+
     def leads(of: str, stated: sp.Basic) -> Check:
         """The flow of a start that shrinks, over this."""
-        ratio = moves[of].subs(shrunk, simultaneous=True) / scale**2 / expand(stated.rhs, where)
-        rng = np.random.default_rng(5)
-        point = {s: sp.Float(rng.uniform(0.6, 1.4), 30) for s in sorted(ratio.free_symbols, key=str) if s is not scale}
-        there = sp.lambdify(scale, ratio.subs(point), "mpmath")
-        errors = [setting.real(there(sp.Float(10, 30) ** -j)) - 1 for j in SCALES]
+        ratio = leading[of] / expand(stated.rhs, where)
+        others = sorted(ratio.free_symbols - {scale}, key=str)
+        point = np.random.default_rng(5).uniform(0.6, 1.4, len(others))
+        there = precise([scale, *others], ratio)
+        with mpmath.workdps(DIGITS):
+            errors = [setting.real(there(mpmath.mpf(10) ** -j, *map(mpmath.mpf, point))) - 1 for j in SCALES]
         return both_hold(
             converges(errors, 0.15, "flow of a start of scale 0.1, 0.01, 0.001 over this, minus 1"),
             lambda: vanishes([errors[-1]], 0.05, "the last of them"),

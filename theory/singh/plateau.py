@@ -8,6 +8,7 @@ import sympy as sp
 from minimodels.model import Model
 from theory.checks import converges, together, vanishes
 from theory.derivation import Check, Init, Regime, Result, Step, expand
+from theory.numeric import precise
 from theory.singh import setting
 from theory.singh.exact import loss_of, product, sizes
 from theory.singh.setting import Components, N, X, all_same, draw, same, squared, symbol
@@ -135,7 +136,7 @@ def onset(c: Components) -> Result:
         rates = {p_0: 2 * kappa_1 * p_0 * q_0, q_0: 2 * kappa_2 * p_0 * q_0}
         falls = sp.Add(*(sp.diff(time, x) * v for x, v in rates.items()))
         at = {kappa_1: 0.7, kappa_2: 1.9}
-        big = sp.lambdify(far, time.subs({p_0: far * 0.7, q_0: far * 1.9 + 1}).subs(at), "mpmath")
+        big = precise(far, time.subs({p_0: far * 0.7, q_0: far * 1.9 + 1}).subs(at))
 
         def vanish() -> Check:
             errors = [setting.real(big(sp.Integer(10) ** j + 0.5)) for j in (2, 4, 6)]

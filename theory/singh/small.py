@@ -9,6 +9,7 @@ import sympy as sp
 from minimodels.model import Model
 from theory.checks import converges, together, vanishes
 from theory.derivation import Check, Init, Regime, Result, Step, expand
+from theory.numeric import precise
 from theory.singh import setting
 from theory.singh.escape import aligned_time, blow_up, constant, flow_time, small_time
 from theory.singh.exact import sizes
@@ -168,7 +169,7 @@ def _runs(c: Components, time: sp.Expr, sign: int) -> Check:
     bare = time.subs(sp.Abs(first), size).subs(first, sign * size)
     drive = expand(X / N, sizes(c.names))
     rest = {s: v for s, v in _values(bare + drive).items() if s not in (size, *others)}
-    evaluate = sp.lambdify([size, *others, *rest], bare, "mpmath")
+    evaluate = precise([size, *others, *rest], bare)
     kappa_now = float(drive.subs(rest))
 
     def at(*where: mpmath.mpf) -> mpmath.mpf:
