@@ -49,13 +49,13 @@ class Posterior:
 def posterior(
     curve: Any, model: Model, *, lr: float | None, rates: Mapping[str, Statement] | None,
     init: Mapping[str, float] | None, event: str | Event | None, prior: Mapping[str, Belief] | None,
-    free: Sequence[str] | None, horizon: float, samples: int, seed: int, threads: int | None,
+    free: Sequence[str] | None, horizon: float, samples: int, seed: int, threads: int | None, until: float = np.inf,
 ) -> Posterior:  # fmt: skip
-    """Check what is asked and sample it; the arguments are those of `fit` and `forecast`."""
+    """Check what is asked and sample it, of the curve up to a step; the arguments are those of `fit` and `forecast`."""
     model = check_flow(model)
     if rates is not None:
         model = model.with_rates(**by_name(rates, "`rates`", "{'x': 0.1}"))
-    seen = observed(curve, model)
+    seen = observed(curve, model, until)
     lr = None if lr is None else check_positive(lr, "`lr`")
     samples = check_whole(samples, "`samples`", 1000, 10**7)
     seed = check_whole(seed, "`seed`", 0, 2**63 - 1)

@@ -33,8 +33,8 @@ class Seen:
         return max(float(np.ptp(self.value)), noise, 1e-3 * float(np.abs(self.value).max()), 1e-12)
 
 
-def observed(curve: Any, model: Model) -> dict[str, tuple[Floats, Floats]]:
-    """Return what a curve tells of the model: (steps, values) of its loss and its observables.
+def observed(curve: Any, model: Model, until: float = np.inf) -> dict[str, tuple[Floats, Floats]]:
+    """Return what a curve tells of the model up to a step: (steps, values) of its loss and its observables.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def observed(curve: Any, model: Model) -> dict[str, tuple[Floats, Floats]]:
         if np.isinf(values).any():
             at = step[np.flatnonzero(np.isinf(values))[0]]
             raise InputError(f"{name!r} of the curve is infinite at step {at:g}: give the part before it.")
-        there = np.isfinite(values)
+        there = np.isfinite(values) & (step <= until)
         if there.sum() < FEWEST:
             raise InputError(f"{name!r} of the curve has {there.sum()} points; at least {FEWEST} are needed.")
         out[name] = step[there], values[there]

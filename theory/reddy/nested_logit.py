@@ -317,7 +317,9 @@ def plateau_drives(st: Setting) -> Result:
     def early(stated: sp.Basic) -> Check:
         """The first powers of time that the model's own drift gives, one state after the other."""
         speed, onto_alpha, _ = st.linear()
-        onto_beta_1 = eta_beta_1 * st.at_origin(sp.diff(st.drift["beta_1"], s["alpha"], s["xi"]))
+        others = {s[k]: 0 for k in st.model.state if k not in ("alpha", "xi")}
+        along = sp.diff(st.drift["beta_1"].subs(others), s["alpha"]).subs(s["alpha"], 0)
+        onto_beta_1 = eta_beta_1 * st.at_origin(sp.diff(along, s["xi"]))
         grown = expand(stated.rhs, st.where)
         pace = onto_beta_1 * (onto_alpha * speed * t**2 / 2) * (speed * t)
         return identities([(sp.diff(grown, t), pace), (grown.subs(t, 0), sp.S(0))], draw)

@@ -1,5 +1,6 @@
 """Forecasts of curves whose drop is known, of curves that say nothing, and of those of another mechanism."""
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -7,9 +8,10 @@ import pytest
 import xarray as xr
 
 import minimodels as mm
-from minimodels.forecast.forecast import SHARP, sharpened
+from minimodels.forecast.forecast import SHARP, forecast, sharpened
 from minimodels.forecast.sampler import importance_sample
 
+FORECAST = sys.modules[forecast.__module__]
 MODEL = mm.model("nested_logit", N=4, L=16, attend="labels")
 FAST: dict[str, Any] = {"samples": 5000}
 
@@ -118,6 +120,20 @@ def test_a_curve_of_another_mechanism_is_refused() -> None:
     assert ahead.verdict == "the model does not fit"
     assert "another mechanism" in ahead.reason
     assert np.isnan(ahead.drop_step).all()
+
+
+def test_a_drop_that_was_foretold_and_did_not_come_is_held_against_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model's curve, which from the middle on is delayed more and more: every part of it fits with a drop soon."""
+    curve, drop = model_curve(0.97)
+    late = np.where(curve["step"] < 0.8 * drop, curve["step"], curve["step"] + 3 * (curve["step"] - 0.8 * drop))
+    delayed = {"step": late, "loss": curve["loss"]}
+    free = {"free": ["clock"], "prior": {"delay": 0.0}}
+    ahead = mm.forecast(delayed, MODEL, **free, **FAST)
+    assert ahead.verdict == "the model does not fit"
+    assert "it did not" in ahead.reason or "alone" in ahead.reason
+    assert np.isnan(ahead.drop_step).all()
+    monkeypatch.setattr(FORECAST, "HINDSIGHT", 1e-9)  # no points there: nothing is held against it
+    assert mm.forecast(delayed, MODEL, **free, **FAST).verdict == "forecast"
 
 
 def test_results_do_not_depend_on_threads_and_are_saved_whole(tmp_path: Any) -> None:
