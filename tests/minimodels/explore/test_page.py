@@ -107,6 +107,20 @@ def test_nothing_comes_from_elsewhere(view: View, address: str) -> None:
     assert "cdn" not in text
 
 
+@pytest.mark.parametrize(
+    ("file", "method"),
+    [
+        ("core/dom", "InlineStyleSheet.prototype._update"),
+        ("core/visuals/visual", "VisualProperties.prototype._get_css_value"),
+        ("models/renderers/glyph_renderer", "GlyphRendererView.prototype.update_position"),
+    ],
+)
+def test_what_bokeh_would_do_again_in_every_frame_is_left_out(view: View, address: str, file: str, method: str) -> None:
+    running = view.page.evaluate(f"() => Bokeh.require('{file}').{method}.toString()")
+    with urllib.request.urlopen(address) as answer:
+        assert running in answer.read().decode()  # else this version of Bokeh has it elsewhere, and frames take longer
+
+
 def test_predictions_are_drawn_or_grey_with_the_reason(view: View) -> None:
     grey = view.page.locator("tr.no")
     grey.wait_for()
