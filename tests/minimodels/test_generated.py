@@ -1,9 +1,11 @@
 """A few of the generated inputs (see `tests.minimodels.generated`)."""
 
+import signal
+
 import pytest
 
 import minimodels as mm
-from tests.minimodels.generated import CALLS, KINDS, one
+from tests.minimodels.generated import CALLS, KINDS, Late, limited, one
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -21,3 +23,17 @@ def test_the_calls_that_are_made_wrong_are_right_before() -> None:
             function(**arguments)
         except mm.InputError as error:
             assert "there is no file" in str(error)  # noqa: PT017 (the rest must not raise)
+
+
+def test_a_limit_holds_after_an_alarm_that_is_lost_and_after_another_limit() -> None:
+    def gc_callback() -> None:
+        signal.raise_signal(signal.SIGPROF)
+
+    def endless() -> None:
+        with limited(5):
+            gc_callback()
+        while True:
+            pass
+
+    with pytest.raises(Late), limited(1):
+        endless()

@@ -34,7 +34,9 @@ def one_layer(full: bool) -> NetworkTraining:
     """One linear layer, the paper's."""
     from validation.oswald.analyses import beside_descent, repeats, shifted
 
-    return trained(f"one-layer-{STEPS[full]}", TASK, STEPS[full], {}, analyses=(beside_descent, repeats, shifted))
+    options: dict[str, Any] = {} if full else {"batch": 1024}
+    analyses = (beside_descent, repeats, shifted)
+    return trained(f"one-layer-{STEPS[full]}", TASK, STEPS[full], {}, analyses=analyses, **options)
 
 
 def two_layers(full: bool) -> NetworkTraining:

@@ -113,6 +113,7 @@ def test_nothing_comes_from_elsewhere(view: View, address: str) -> None:
         ("core/dom", "InlineStyleSheet.prototype._update"),
         ("core/visuals/visual", "VisualProperties.prototype._get_css_value"),
         ("models/renderers/glyph_renderer", "GlyphRendererView.prototype.update_position"),
+        ("models/axes/axis", "AxisView.prototype.compute_labels"),
     ],
 )
 def test_what_bokeh_would_do_again_in_every_frame_is_left_out(view: View, address: str, file: str, method: str) -> None:
