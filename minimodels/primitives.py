@@ -97,21 +97,28 @@ def _flat(name: str, terms: tuple[Any, ...]) -> list[sp.Expr]:
 
 def elementary(expr: sp.Expr) -> sp.Expr:
     """Rewrite the four primitives with exponentials and logarithms, for symbolic manipulation."""
-    if not expr.has(*ON_ARRAYS):
-        return expr
+    made: dict[sp.Basic, sp.Basic] = {}  # what occurs again, as in gradients of nested logits, is rewritten once
 
-    def total(terms: tuple[sp.Expr, ...]) -> sp.Expr:
-        return sp.Add(*(w * sp.exp(a) for w, a in zip(terms[::2], terms[1::2], strict=True)))
+    def plain(one: sp.Basic) -> sp.Basic:
+        if one not in made:
+            args = [plain(a) for a in one.args]
+            of = ELEMENTARY.get(one.func, one.func)
+            made[one] = of(*args) if of is not one.func or tuple(args) != one.args else one
+        return made[one]
 
-    def share(k: sp.Integer, *terms: sp.Expr) -> sp.Expr:
-        return terms[2 * int(k)] * sp.exp(terms[2 * int(k) + 1]) / total(terms)
+    return plain(expr)
 
-    return (
-        expr.replace(sigmoid, lambda x: 1 / (1 + sp.exp(-x)))
-        .replace(softplus, lambda x: sp.log(1 + sp.exp(x)))
-        .replace(LogSumExp, lambda *terms: sp.log(total(terms)))
-        .replace(SoftMax, share)
-    )
+
+def _total(terms: tuple[sp.Expr, ...]) -> sp.Expr:
+    return sp.Add(*(w * sp.exp(a) for w, a in zip(terms[::2], terms[1::2], strict=True)))
+
+
+ELEMENTARY: dict[type[sp.Function], Callable[..., sp.Expr]] = {
+    sigmoid: lambda x: 1 / (1 + sp.exp(-x)),
+    softplus: lambda x: sp.log(1 + sp.exp(x)),
+    LogSumExp: lambda *terms: sp.log(_total(terms)),
+    SoftMax: lambda k, *terms: terms[2 * int(k)] * sp.exp(terms[2 * int(k) + 1]) / _total(terms),
+}
 
 
 def _logsumexp_on_arrays(*terms: Any) -> Any:

@@ -119,7 +119,7 @@ def plain_drift(model: Model) -> Any:
     rates = model.rate_values()
     symbols = [model.symbols[k] for k in model.state]
     numbers = {model.symbols[k]: sp.Float(v, 30) for k, v in values.items()}
-    exprs = [rates[k] * elementary(sp.sympify(model.drift[k])).xreplace(numbers) for k in model.state]
+    exprs = [rates[k] * elementary(sp.sympify(model.drift[k]).xreplace(numbers)) for k in model.state]
     f = sp.lambdify(symbols, exprs, "numpy", cse=True)
     return lambda t, y: np.array(f(*y), dtype=float)
 
