@@ -84,6 +84,22 @@ class Wire(DataModel):
     link = String("")
 
 
+def beside(times: Sequence[tuple[float, str]], near: Callable[[float, float], bool]) -> tuple[list[float], list[str]]:
+    """Return times in their order, with the numbers of those that are near each other all at the first of them."""
+    x: list[float] = []
+    text: list[str] = []
+    at = 0
+    for k, (time, word) in enumerate(sorted(times)):
+        together = k > 0 and near(x[-1], time)
+        x.append(time)
+        text.append("" if together else word)
+        if not together:
+            at = k
+        elif word not in text[at].split(", "):
+            text[at] += f", {word}"
+    return x, text
+
+
 class CurvePanel:
     """Loss, states and observables over time, with the events of the run and what is predicted of them."""
 
@@ -107,6 +123,7 @@ class CurvePanel:
         self.spans = [Range1d(1, 2) for _ in range(1 + len(self.groups))]  # of time, then of every figure
         parts = {"source": self.source, "marks": self.events, "spans": self.spans, "order": self.order}
         self.wire.js_on_change("run", CustomJS(args=parts, code=UNPACK))
+        self.near = (lambda a, b: b < 1.5 * a) if state.time == "log" else (lambda a, b: b < a + 0.04 * state.end)
         self.figures: list[Any] = []
         self.children: list[Any] = []
         meanings = {k: s.meaning for k, s in m.state_info.items()}
@@ -183,7 +200,8 @@ class CurvePanel:
         courses: Mapping[str, tuple[Any, Any]],
     ) -> None:
         """Draw what is predicted: times with their number, levels and courses of what is drawn."""
-        self.times.data = {"x": [t for t, _ in times], "text": [text for _, text in times]}
+        x, text = beside(times, self.near)
+        self.times.data = {"x": x, "text": text}
         for what, group in self.groups.items():
             mine = [(value, self.colours[name]) for name, value in levels if name in group]
             self.levels[what].data = {"y": [v for v, _ in mine], "colour": [c for _, c in mine]}

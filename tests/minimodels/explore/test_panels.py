@@ -8,7 +8,7 @@ pytest.importorskip("bokeh", reason="the explorer needs Bokeh (minimodels[explor
 from bokeh.document import Document
 
 from minimodels.explore.page import Page
-from minimodels.explore.panels import spanned
+from minimodels.explore.panels import beside, spanned
 from minimodels.explore.subject import Subject
 from tests.minimodels.explore.test_state import valley
 
@@ -28,6 +28,13 @@ def test_an_axis_holds_all_finite_values_and_a_margin(
     values: list[float], log: bool, ends: tuple[float, float]
 ) -> None:
     assert spanned(np.array(values), log) == pytest.approx(ends)
+
+
+def test_numbers_of_times_that_are_near_each_other_stand_side_by_side() -> None:
+    times = [(50.0, "2"), (10.0, "1"), (14.0, "3"), (20.0, "4"), (20.0, "4"), (0.0, "5")]
+    x, text = beside(times, lambda a, b: b < 1.5 * a)
+    assert x == [0.0, 10.0, 14.0, 20.0, 20.0, 50.0]
+    assert text == ["5", "1, 3, 4", "", "", "", "2"]
 
 
 def test_every_figure_is_told_its_curves_and_an_axis_that_holds_them() -> None:

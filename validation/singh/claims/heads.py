@@ -79,7 +79,7 @@ def redundant(context: Context) -> Finding:
     return Finding([between("least accuracy without one", least, 0.99, math.inf, "at least .99")], found)
 
 
-@of_network("S31", "A head alone is the more accurate, the stronger it is", headline=True, figure=head_figures.alone)
+@of_network("S31", "A head alone is the more accurate, the stronger it is", figure=head_figures.alone)
 def alone(context: Context) -> Finding:
     """S31: .95 over the eight heads of one seed."""
     found = of_heads(context)
