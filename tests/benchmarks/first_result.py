@@ -113,14 +113,14 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def case(name: str) -> None:
+def case(name: str, smoke: bool) -> None:
     """Be the process of one case: print what it took."""
     if name in FIRST:
         print(timed(FIRST[name][0]))
     elif name == "more":
         model = nested(attend="labels")
         run(model)
-        for what, work in MORE.items():
+        for what, work in list(MORE.items())[: -1 if smoke else None]:
             before = kernels()
             print(f"  {what:<38}{timed(lambda work=work: work(model)):9.3f} s   kernels {len(kernels() - before)}")
     elif name == "warm":
@@ -136,7 +136,8 @@ def case(name: str) -> None:
             ("another statement of 30 states", 50, lambda i: run(bowl(30, shift=0.01 * i))),
             ("another value of a parameter", 1000, lambda i: run(model.with_values(L=20 + 0.01 * i))),
         ):
-            for i in range(20):
+            count = 2 if smoke else count
+            for i in range(2 if smoke else 20):
                 work(-1 - i)
             before = resident()
             for i in range(count):
@@ -144,23 +145,23 @@ def case(name: str) -> None:
             print(f"  {what:<38}{1e3 * (resident() - before) / count:9.1f} kB")
 
 
-def child(name: str, environment: dict[str, str]) -> tuple[str, float]:
+def child(name: str, environment: dict[str, str], smoke: bool = False) -> tuple[str, float]:
     """Run a case in a process that finds no kernel of a model."""
     for kernel in Path(environment["MINIMODELS_CACHE_DIR"]).glob("model_*"):
         kernel.unlink()
     start = time.perf_counter()
-    command = [sys.executable, "-m", "tests.benchmarks.first_result", "--case", name]
+    command = [sys.executable, "-m", "tests.benchmarks.first_result", "--case", name, *["--smoke"] * smoke]
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment, cwd=HERE)
     return done.stdout, time.perf_counter() - start
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--smoke", action="store_true", help="one round of a few cases")
+    parser.add_argument("--smoke", action="store_true", help="one round of a few cases, one stepper")
     parser.add_argument("--case", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.case:
-        case(options.case)
+        case(options.case, options.smoke)
         return
     with tempfile.TemporaryDirectory() as folder:
         environment = os.environ | {"MINIMODELS_CACHE_DIR": folder}
@@ -172,11 +173,12 @@ def main() -> None:
             statement = statistics.median(float(text) for text, _ in rounds)
             process = statistics.median(seconds for _, seconds in rounds)
             print(f"  {name:<38}{statement:9.2f} s {process:8.2f} s {FIRST[name][1]:6.0f} s")
-        child("more", environment)  # compiles the stepper of rodas4
+        if not options.smoke:
+            child("more", environment)  # compiles the stepper of rodas4
         print("\nafter a first run of the nested logit (asked: 1 s, and no kernel for a level or a stop)")
-        print(child("more", environment)[0], end="")
+        print(child("more", environment, options.smoke)[0], end="")
         print("\nwarm calls; memory (asked: under 1 MB a statement, nothing a value)")
-        print(child("warm", environment)[0], end="")
+        print(child("warm", environment, options.smoke)[0], end="")
 
 
 if __name__ == "__main__":
