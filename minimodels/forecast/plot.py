@@ -90,7 +90,7 @@ def _draw_measure(ax: "Axes", result: "xr.Dataset", name: str, far: float) -> No
     step, now = result["step"].values, result.attrs["now"]
     band: dict[float, Any] = {q: result[name].sel(quantile=q).values for q in result["quantile"].values}
     for part, colour, what in ((step <= now, BAND, "fitted"), (step >= now, AHEAD, "ahead")):
-        if not np.isfinite(band[0.5][part]).any():
+        if np.isfinite(band[0.5][part]).sum() < 2:  # the last step seen is in both
             continue
         ax.fill_between(step[part], band[0.1][part], band[0.9][part], color=colour, alpha=0.2, linewidth=0)
         ax.fill_between(step[part], band[0.25][part], band[0.75][part], color=colour, alpha=0.3, linewidth=0)

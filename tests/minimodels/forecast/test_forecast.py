@@ -164,6 +164,8 @@ def test_what_is_drawn() -> None:
     refused = mm.forecast({"step": np.arange(50), "loss": np.full(50, np.log(16))}, MODEL, samples=2000)
     figure = mm.plot_forecast(refused)
     assert len(figure.axes) == 1
+    legend = figure.axes[0].get_legend()
+    assert [text.get_text() for text in legend.get_texts() if "ahead" in text.get_text()] == []
     assert "nothing can be said yet" in figure.get_suptitle().replace("\n", " ")
     with pytest.raises(mm.InputError, match="give a result of forecast"):
         mm.plot_forecast(mm.simulate(MODEL, t_end=1.0))
