@@ -6,7 +6,7 @@ quantity, it is a function of the right one, their gradients being parallel.
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from itertools import combinations, islice
+from itertools import combinations
 
 import mpmath
 import numpy as np
@@ -31,54 +31,40 @@ def tests_of(result: Result, equation: sp.Equality) -> list[Step]:
     return [s for s in result.steps if s.test and equation in equations(s.equation)]
 
 
-def changes(expr: sp.Expr, *, briefly: bool = False) -> Iterator[tuple[str, sp.Expr]]:
-    """Yield an expression with one thing wrong: a sign, a factor two, a term that is missing, two symbols swapped.
-
-    Briefly: one error of each of these kinds.
-    """
+def changes(expr: sp.Expr) -> Iterator[tuple[str, sp.Expr]]:
+    """Yield an expression with one thing wrong: a sign, a factor two, a term that is missing, two symbols swapped."""
     if isinstance(expr, sp.Tuple | sp.MatrixBase):
         for k, part in enumerate(expr):
-            for what, wrong in changes(part, briefly=briefly):
+            for what, wrong in changes(part):
                 parts = [*list(expr)[:k], wrong, *list(expr)[k + 1 :]]
                 other = sp.Tuple(*parts) if isinstance(expr, sp.Tuple) else sp.ImmutableMatrix(*expr.shape, parts)
                 yield f"part {k}, {what}", other
         return
     yield "the sign", -expr
     yield "a factor two", 2 * expr
-    most = 1 if briefly else None
-    yield from islice(_of_terms(expr), most)
-    yield from islice(_swapped(expr), most)
-
-
-def _of_terms(expr: sp.Expr) -> Iterator[tuple[str, sp.Expr]]:
     for part in dict.fromkeys(sp.preorder_traversal(expr)):
         if not isinstance(part, sp.Add):
             continue
         for term in part.args:
             for what, other in (("without", sp.S(0)), ("minus", -term), ("twice", 2 * term)):
                 yield f"{what} {term}", expr.xreplace({part: part.func(*(a for a in part.args if a != term), other)})
-
-
-def _swapped(expr: sp.Expr) -> Iterator[tuple[str, sp.Expr]]:
     bound = set[sp.Symbol]().union(*(limits[0].free_symbols for i in expr.atoms(sp.Integral) for limits in i.limits))
     for one, two in combinations(sorted(expr.free_symbols - bound, key=str), 2):
         yield f"{one} for {two}", expr.xreplace({one: two, two: one})
 
 
-def planted(
-    result: Result, states: Collection[str], *, briefly: bool = False
-) -> Iterator[tuple[str, dict[sp.Equality, sp.Equality]]]:
+def planted(result: Result, states: Collection[str]) -> Iterator[tuple[str, dict[sp.Equality, sp.Equality]]]:
     """Yield every error that can be planted, with the equations that it makes wrong: one, or those of a definition."""
     for equation in equations(result.statement):
         if str(equation.lhs) in states and equation.rhs == 0:
             yield f"{equation.lhs}: one for zero", {equation: _with(equation, 1, sp.S(1))}
     sides = [(e, k) for e in equations(result.statement) for k in (0, 1) if k or _says_something(e.lhs, result)]
     for equation, k in sides:
-        for what, wrong in changes(equation.args[k], briefly=briefly):
+        for what, wrong in changes(equation.args[k]):
             yield f"{equation.lhs}: {what}", {equation: _with(equation, k, wrong)}
     for symbol in result.where:
         using = [(e, k) for e, k in sides if symbol in _used(e.args[k], result.where)]
-        for what, wrong in changes(result.where[symbol], briefly=briefly) if using else ():
+        for what, wrong in changes(result.where[symbol]) if using else ():
             made: dict[sp.Equality, sp.Equality] = {}
             for equation, k in using:
                 other = _using(equation.args[k], result.where, symbol, wrong)
@@ -86,13 +72,10 @@ def planted(
             yield f"definition of {symbol}: {what}", made
 
 
-def unnoticed(result: Result, states: Collection[str], *, briefly: bool = False) -> tuple[list[str], int]:
-    """Return the planted errors that no check of the result notices, and how many were planted.
-
-    Briefly is enough for another form of a model, whose results are made and checked by the same code.
-    """
+def unnoticed(result: Result, states: Collection[str]) -> tuple[list[str], int]:
+    """Return the planted errors that no check of the result notices, and how many were planted."""
     missed, count = [], 0
-    for what, wrong in planted(result, states, briefly=briefly):
+    for what, wrong in planted(result, states):
         caught = {e: w for e, w in wrong.items() if not all(_passes(s, e, w) for s in tests_of(result, e))}
         # of several equations one that still says the same may not be what is caught; one alone is then no error
         noticed = bool(caught) and (len(wrong) == 1 or not all(_alike(result, e, w, states) for e, w in caught.items()))

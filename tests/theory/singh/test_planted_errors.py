@@ -16,6 +16,6 @@ MODELS += [("tensor_product", {"k": 3, "form": "components"}), ("coopetition", {
 @pytest.mark.parametrize(("model", "options"), MODELS, ids=str)
 def test_a_planted_error_is_noticed(model: str, options: dict[str, Any]) -> None:
     for result in theory.derive(model, **options):
-        missed, count = unnoticed(result, build(model, **options).state, briefly=options.get("form") == "components")
+        missed, count = unnoticed(result, build(model, **options).state)
         assert count > 0, result.name
         assert not missed, result.name
